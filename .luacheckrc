@@ -1,0 +1,4 @@
+std = "lua54"
+max_line_length = 120
+exclude_files = { "build", "examples/todo-app", "lua/types" }
+files["tests/unit/"] = { read_globals = {} }
