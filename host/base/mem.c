@@ -1,0 +1,199 @@
+/* Memory: checked allocation, cleansing, the arena. */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define FIRST_BLOCK 4096
+#define LARGEST_BLOCK (1u << 20)
+#define ALIGN 16
+
+typedef struct block {
+    struct block *next;
+    size_t size, used;
+} block;
+
+struct tl_arena {
+    block *blocks; /* the newest first */
+    size_t used, limit, next_size;
+};
+
+static void *checked(void *memory)
+{
+    if (!memory) tl_log_fatal("out of memory");
+    return memory;
+}
+
+void *tl_malloc(size_t size)
+{
+    return checked(malloc(size ? size : 1));
+}
+
+void *tl_calloc(size_t count, size_t size)
+{
+    return checked(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *tl_realloc(void *old, size_t size)
+{
+    return checked(realloc(old, size ? size : 1));
+}
+
+char *tl_strndup(const char *text, size_t length)
+{
+    char *copy = tl_malloc(length + 1);
+    if (length) memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+char *tl_strdup(const char *text)
+{
+    return tl_strndup(text, strlen(text));
+}
+
+void tl_cleanse(void *memory, size_t size)
+{
+    volatile unsigned char *byte = memory;
+    while (size--) *byte++ = 0;
+}
+
+tl_arena *tl_arena_new(size_t limit)
+{
+    tl_arena *arena = tl_calloc(1, sizeof *arena);
+    arena->limit = limit;
+    arena->next_size = FIRST_BLOCK;
+    return arena;
+}
+
+void tl_arena_free(tl_arena *arena)
+{
+    if (!arena) return;
+    for (block *b = arena->blocks; b;) {
+        block *next = b->next;
+        free(b);
+        b = next;
+    }
+    free(arena);
+}
+
+static size_t aligned(size_t size)
+{
+    return (size + (ALIGN - 1)) & ~(size_t)(ALIGN - 1);
+}
+
+static char *block_data(block *b)
+{
+    return (char *)b + aligned(sizeof *b);
+}
+
+#ifndef TL_ARENA_EACH_BLOCK
+static block *add_block(tl_arena *arena, size_t size)
+{
+    /* A request larger than a block gets one of its own behind the newest, whose free space stays in use. */
+    int own = size > arena->next_size / 2 && arena->blocks;
+    size_t room = own || size > arena->next_size ? size : arena->next_size;
+    block *b = tl_malloc(aligned(sizeof *b) + room);
+    b->size = room;
+    b->used = 0;
+    if (own) {
+        b->next = arena->blocks->next;
+        arena->blocks->next = b;
+    } else {
+        b->next = arena->blocks;
+        arena->blocks = b;
+        if (arena->next_size < LARGEST_BLOCK) arena->next_size *= 2;
+    }
+    return b;
+}
+#endif
+
+/* Under the sanitizers every allocation is a block of its own, so that an overrun of one node is seen. */
+static int fits(const block *b, size_t size)
+{
+#ifdef TL_ARENA_EACH_BLOCK
+    return 0 && b && size;
+#else
+    return b && b->size - b->used >= size;
+#endif
+}
+
+void *tl_arena_alloc(tl_arena *arena, size_t size)
+{
+#ifdef TL_ARENA_EACH_BLOCK
+    block *b = tl_malloc(aligned(sizeof *b) + size);
+    b->size = b->used = size;
+    b->next = arena->blocks;
+    arena->blocks = b;
+    arena->used += size;
+    return block_data(b);
+#else
+    size = aligned(size ? size : 1);
+    block *b = arena->blocks;
+    if (!fits(b, size)) b = add_block(arena, size);
+    void *memory = block_data(b) + b->used;
+    b->used += size;
+    arena->used += size;
+    return memory;
+#endif
+}
+
+void *tl_arena_zalloc(tl_arena *arena, size_t size)
+{
+    return memset(tl_arena_alloc(arena, size), 0, size);
+}
+
+void *tl_arena_grow(tl_arena *arena, void *old, size_t old_size, size_t size)
+{
+    if (old && size <= old_size) return old;
+    block *b = arena->blocks;
+    size_t before = aligned(old_size), after = aligned(size);
+    if (old && fits(b, after - before) && (char *)old + before == block_data(b) + b->used) {
+        b->used += after - before;
+        arena->used += after - before;
+        return old;
+    }
+    void *memory = tl_arena_alloc(arena, size);
+    if (old_size) memcpy(memory, old, old_size);
+    return memory;
+}
+
+char *tl_arena_strndup(tl_arena *arena, const char *text, size_t length)
+{
+    char *copy = tl_arena_alloc(arena, length + 1);
+    if (length) memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+char *tl_arena_strdup(tl_arena *arena, const char *text)
+{
+    return tl_arena_strndup(arena, text, strlen(text));
+}
+
+char *tl_arena_printf(tl_arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = tl_arena_alloc(arena, (size_t)length + 1);
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+size_t tl_arena_used(const tl_arena *arena)
+{
+    return arena->used;
+}
+
+int tl_arena_over(const tl_arena *arena)
+{
+    return arena->limit && arena->used > arena->limit;
+}

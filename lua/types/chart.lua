@@ -1,0 +1,97 @@
+---@meta chart
+
+---The chart engine: Helm's, in C. What it renders are helm's bytes.
+local chart = {}
+
+---@class todo.Chart
+---@field name string
+---@field version string
+---@field app_version string?
+---@field metadata table Chart.yaml
+---@field values table values.yaml of the chart itself
+---@field dir string? folder it came from
+local Chart = {}
+
+---@class todo.ChartOptions
+---@field values_files string[]? paths or "-"; later ones win
+---@field values table? Lua values, after the files, before set (secrets are revealed)
+---@field set string[]? "a.b=c,d[0]=e" as --set
+---@field set_string string[]?
+---@field set_json string[]?
+---@field set_file string[]?
+---@field set_literal string[]?
+
+---Values as templates see them: chart defaults, then files, then `values`, then set flags.
+---@param options todo.ChartOptions?
+---@return table
+function Chart:merge(options) end
+
+---@class todo.RenderOptions: todo.ChartOptions
+---@field release string? default "release-name"
+---@field namespace string? default "default"
+---@field revision integer? default 1
+---@field is_upgrade boolean?
+---@field kube_version string? "1.36.3"
+---@field api_versions string[]?
+---@field include_crds boolean?
+---@field no_hooks boolean?
+---@field show_only string[]? template paths
+---@field lookup (async fun(api_version: string, kind: string, namespace: string, name: string): table?)? for `lookup`; absent: empty maps, as helm template
+
+---@class todo.Manifest
+---@field name string template path, "todo-app/templates/secret.yaml"
+---@field content string YAML text, secrets in clear
+---@field kind string
+---@field object table decoded
+---@field hook { events: string[], weight: integer, delete_policies: string[] }? where it is a hook
+
+---@class todo.Rendered
+---@field manifests todo.Manifest[] in install order, hooks left out
+---@field hooks todo.Manifest[]
+---@field notes string
+---@field manifest string the text helm records and `helm template` prints (hooks as told)
+---@field values table coalesced values
+---@field config table user-supplied values (what helm records)
+---@field crds todo.Manifest[]
+
+---@async
+---@param options todo.RenderOptions?
+---@return todo.Rendered
+function Chart:render(options) end
+
+---Folder, .tgz file, or {files = {["Chart.yaml"]=bytes, …}}. Errors: kind "chart" with helm's message.
+---@param source string|{files: table<string,string>}
+---@return todo.Chart
+function chart.load(source) end
+
+---What `helm lint` would say. Severity "error", "warning" or "info".
+---@async
+---@param source string
+---@param options todo.RenderOptions?
+---@return { severity: string, path: string, message: string }[]
+function chart.lint(source, options) end
+
+---Release records as helm 3 stores them in a Secret of type helm.sh/release.v1 (data.release, base64 of the API not included).
+---@param record table the release as helm's JSON has it
+---@return string encoded gzip + base64
+function chart.encode_release(record) end
+---@param encoded string
+---@return table record
+function chart.decode_release(encoded) end
+
+---A release record of this render, ready for encode_release.
+---@param c todo.Chart
+---@param rendered todo.Rendered
+---@param info { name: string, namespace: string, revision: integer, status: string, description: string, first_deployed: string?, last_deployed: string? }
+---@return table
+function chart.release(c, rendered, info) end
+
+---Three-way merge patches as helm computes them (strategic where the kind has a known schema, else JSON merge).
+---@param original table|nil manifest applied last
+---@param target table manifest wanted
+---@param live table object in the cluster
+---@return table? patch nil where nothing changes
+---@return "application/strategic-merge-patch+json"|"application/merge-patch+json" content_type
+function chart.patch(original, target, live) end
+
+return chart

@@ -1,0 +1,203 @@
+---@meta docker
+
+---The Docker Engine API.
+local docker = {}
+
+---@class todo.DockerConnect
+---@field host string? "unix:///var/run/docker.sock", "tcp://…"; default $DOCKER_HOST, else the usual sockets
+---@field cert_path string? folder with ca.pem, cert.pem, key.pem; default $DOCKER_CERT_PATH
+---@field tls_verify boolean?
+
+---Connects and negotiates the API version. Raises "connect" where nothing listens, "denied" where the socket may not be used, with hints.
+---@async
+---@param options todo.DockerConnect?
+---@return todo.Docker
+function docker.connect(options) end
+
+---@class todo.Docker
+---@field host string
+---@field api_version string
+---@field server_version string
+---@field os string
+---@field arch string
+local Docker = {}
+
+---@class todo.BuildOptions
+---@field context string folder
+---@field dockerfile string path of the Dockerfile, inside or outside the context
+---@field tags string[]
+---@field args table<string,string>?
+---@field labels table<string,string>?
+---@field target string?
+---@field no_cache boolean?
+---@field pull boolean?
+---@field cache_from string[]?
+---@field network string?
+---@field platform string?
+---@field extra_files table<string,string>? name in the context to bytes, added after the rules (a CA bundle)
+---@field on_progress fun(event: todo.BuildEvent)?
+---@field timeout number|string? default none
+
+---@class todo.BuildEvent
+---@field step integer? number of the running step
+---@field steps integer? of how many
+---@field text string? the step's instruction, or a line of its output
+---@field stream "step"|"output"|"context"|"pull"
+---@field bytes integer? sent or received so far
+---@field total integer?
+
+---Builds with the .dockerignore rules (Dockerfile.dockerignore beside the Dockerfile wins). Raises kind "build" where a step fails: the message
+---names the step, `output` holds its last lines.
+---@async
+---@param options todo.BuildOptions
+---@return { id: string, tags: string[], seconds: number, cached: boolean }
+function Docker:build(options) end
+
+---nil where there is none.
+---@async
+---@param name string
+---@return table? as GET /images/{name}/json
+function Docker:image(name) end
+---@async
+---@param options { filters: table<string,string[]>? }?
+---@return table[]
+function Docker:images(options) end
+---@async
+---@param source string
+---@param target string "name:tag"
+function Docker:tag(source, target) end
+---@async
+---@param name string
+---@param options { force: boolean?, no_prune: boolean? }?
+---@return boolean removed
+function Docker:remove_image(name, options) end
+---@async
+---@param name string
+---@param options { platform: string?, on_progress: fun(event: todo.BuildEvent)?, username: string?, password: todo.Secret? }?
+function Docker:pull(name, options) end
+
+---Writes the images as a docker archive to a file, a process's stdin or a function.
+---@async
+---@param names string|string[]
+---@param sink string|todo.Process|fun(bytes: string)
+---@param options { on_progress: fun(bytes: integer)? }?
+---@return integer bytes
+function Docker:save(names, sink, options) end
+---Loads a docker archive from a file.
+---@async
+---@param path string
+---@param options { on_progress: fun(event: todo.BuildEvent)? }?
+---@return string[] names
+function Docker:load(path, options) end
+---Makes an image of a root file system archive.
+---@async
+---@param path string tar file
+---@param tag string
+---@param options { changes: string[]?, on_progress: fun(bytes: integer)? }? changes: Dockerfile instructions (ENV, CMD …)
+---@return string id
+function Docker:import(path, tag, options) end
+
+---@class todo.RunOptions
+---@field image string
+---@field name string?
+---@field cmd string[]?
+---@field entrypoint string[]?
+---@field env table<string, string|todo.Secret>?
+---@field labels table<string,string>?
+---@field ports table<string,string>? "5432/tcp" → "127.0.0.1:5432" or "5432"
+---@field mounts { type: "volume"|"bind"|"tmpfs", source: string?, target: string, read_only: boolean? }[]?
+---@field network string?
+---@field user string?
+---@field restart string? "unless-stopped" …
+---@field extra_hosts string[]?
+---@field auto_remove boolean?
+---@field memory integer? bytes
+
+---Creates and starts a container.
+---@async
+---@param options todo.RunOptions
+---@return string id
+function Docker:run(options) end
+---@async
+---@param name string
+---@return table? as GET /containers/{name}/json
+function Docker:container(name) end
+---@async
+---@param options { all: boolean?, filters: table<string,string[]>? }?
+---@return table[]
+function Docker:containers(options) end
+---@async
+---@param name string
+function Docker:start(name) end
+---@async
+---@param name string
+---@param seconds integer? grace, default 10
+function Docker:stop(name, seconds) end
+---@async
+---@param name string
+---@param options { force: boolean?, volumes: boolean? }?
+---@return boolean removed
+function Docker:remove(name, options) end
+---@async
+---@param name string
+---@return integer status
+function Docker:wait(name) end
+---@async
+---@param name string
+---@param options { follow: boolean?, tail: integer?, timestamps: boolean?, stdout: boolean?, stderr: boolean? }?
+---@return todo.DockerLines lines; next() gives line and "stdout" or "stderr"
+function Docker:logs(name, options) end
+---@class todo.DockerLines
+local DockerLines = {}
+---@async
+---@return string? line
+---@return "stdout"|"stderr"|nil stream
+function DockerLines:next() end
+function DockerLines:close() end
+---@async
+---@param name string
+---@param argv string[]
+---@param options { stdin: string?, env: table<string,string>?, user: string?, cwd: string?, timeout: number|string? }?
+---@return { status: integer, stdout: string, stderr: string }
+function Docker:exec(name, argv, options) end
+
+---@async
+---@return table[]
+function Docker:networks() end
+---@async
+---@param name string
+---@return table?
+function Docker:network(name) end
+---@async
+---@param name string
+---@param options { labels: table<string,string>?, driver: string?, subnet: string? }?
+---@return string id
+function Docker:create_network(name, options) end
+---@async
+---@param name string
+---@return boolean
+function Docker:remove_network(name) end
+---@async
+---@param name string
+---@param options { labels: table<string,string>? }?
+function Docker:create_volume(name, options) end
+---@async
+---@param name string
+---@return boolean
+function Docker:remove_volume(name) end
+---@async
+---@return table as GET /info
+function Docker:info() end
+
+---A raw request.
+---@async
+---@param method string
+---@param path string without the version prefix
+---@param options { body: any?, query: table<string,string>?, timeout: number|string? }?
+---@return any body
+---@return integer status
+function Docker:request(method, path, options) end
+
+function Docker:close() end
+
+return docker

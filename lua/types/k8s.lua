@@ -1,0 +1,168 @@
+---@meta k8s
+
+---The Kubernetes API. Objects are plain tables in the API's own shape. Errors carry the Status: kind "not_found",
+---"conflict", "exists", "denied" (401, 403), "invalid" (422), "connect", "tls", "timeout", "http"; `status` is the HTTP status.
+local k8s = {}
+
+---@class todo.K8sConnect
+---@field kubeconfig string? path; default $KUBECONFIG (a list) or ~/.kube/config
+---@field context string? default: current-context
+---@field namespace string? default: the context's, else "default"
+---@field user_agent string?
+---@field timeout number|string? of a plain request, default 30
+
+---Reads the kubeconfig; no request yet. Raises "not_found" with a hint where there is none.
+---@param options todo.K8sConnect?
+---@return todo.K8s
+function k8s.connect(options) end
+
+---Contexts of the kubeconfig, with what they point to.
+---@param options todo.K8sConnect?
+---@return { name: string, cluster: string, user: string, namespace: string?, server: string, current: boolean, ca_sha256: string? }[]
+function k8s.contexts(options) end
+
+---@class todo.K8s
+---@field context string
+---@field namespace string
+---@field server string
+---@field ca_sha256 string? hex, of the CA certificates (DER) of the kubeconfig
+local K8s = {}
+
+---A kind: "pods", "Pod", "po", "deployments.apps", "apps/v1/Deployment", or an object with apiVersion and kind.
+---@alias todo.Kind string|table
+
+---@class todo.K8sOptions
+---@field namespace string? default: the client's
+---@field all_namespaces boolean?
+---@field labels string|table<string,string>? label selector
+---@field fields string|table<string,string>? field selector
+---@field limit integer?
+---@field timeout number|string?
+---@field subresource string?
+---@field resource_version string?
+
+---nil where it does not exist.
+---@async
+---@param kind todo.Kind
+---@param name string
+---@param options todo.K8sOptions?
+---@return table?
+function K8s:get(kind, name, options) end
+
+---@async
+---@param kind todo.Kind
+---@param options todo.K8sOptions?
+---@return table[] items each with apiVersion and kind filled
+---@return table metadata of the list
+function K8s:list(kind, options) end
+
+---@async
+---@param object table
+---@param options { namespace: string?, dry_run: boolean?, field_manager: string? }?
+---@return table
+function K8s:create(object, options) end
+
+---@async
+---@param object table
+---@param options { namespace: string?, dry_run: boolean?, field_manager: string?, subresource: string? }?
+---@return table
+function K8s:update(object, options) end
+
+---Server-side apply. Conflicts raise kind "conflict" naming manager and field.
+---@async
+---@param object table
+---@param options { namespace: string?, field_manager: string?, force: boolean?, dry_run: boolean?, subresource: string? }?
+---@return table
+function K8s:apply(object, options) end
+
+---@async
+---@param kind todo.Kind
+---@param name string
+---@param patch table|table[]
+---@param options { namespace: string?, type: "merge"|"json"|"strategic"?, subresource: string?, dry_run: boolean?, field_manager: string? }? type default "merge"
+---@return table
+function K8s:patch(kind, name, patch, options) end
+
+---@async
+---@param kind todo.Kind
+---@param name string
+---@param options { namespace: string?, propagation: "Background"|"Foreground"|"Orphan"?, grace: integer?, uid: string?, dry_run: boolean? }?
+---@return boolean deleted false where it did not exist
+function K8s:delete(kind, name, options) end
+
+---Iterates events { type = "ADDED"|"MODIFIED"|"DELETED"|"BOOKMARK"|"ERROR", object = … } until closed, resuming after disconnects.
+---Starts with the present objects as ADDED unless resource_version is given.
+---@async
+---@param kind todo.Kind
+---@param options todo.K8sOptions?
+---@return todo.Watch
+function K8s:watch(kind, options) end
+
+---@class todo.Watch
+local Watch = {}
+---@async
+---@param timeout number|string? raises "timeout"
+---@return { type: string, object: table }? event nil after close
+function Watch:next(timeout) end
+function Watch:close() end
+
+---@class todo.LogOptions
+---@field namespace string?
+---@field container string?
+---@field follow boolean?
+---@field previous boolean?
+---@field tail integer?
+---@field since number|string? seconds
+---@field timestamps boolean?
+
+---@async
+---@param pod string
+---@param options todo.LogOptions?
+---@return todo.Lines
+function K8s:logs(pod, options) end
+
+---@class todo.Lines
+local Lines = {}
+---@async
+---@return string? line without its newline, nil at the end
+function Lines:next() end
+---@async
+---@return string all the rest in one string (at most 64 MiB)
+function Lines:text() end
+function Lines:close() end
+
+---A raw request under the server's root.
+---@async
+---@param method string
+---@param path string "/version", "/api/v1/…"
+---@param options { body: any?, headers: table<string,string>?, query: table<string,string>?, timeout: number|string? }?
+---@return any body decoded where JSON, else text
+---@return integer status
+function K8s:request(method, path, options) end
+
+---@async
+---@return { gitVersion: string, major: string, minor: string, platform: string }
+function K8s:version() end
+
+---What the server calls a kind; nil where it has none such.
+---@async
+---@param kind todo.Kind
+---@return { group: string, version: string, kind: string, plural: string, namespaced: boolean }?
+function K8s:resource(kind) end
+
+---UID of the kube-system namespace.
+---@async
+---@return string
+function K8s:cluster_uid() end
+
+---From now on refuses every request but reads with kind "wrong_cluster" unless the cluster's UID is this one. Enforced in C.
+---@param uid string
+function K8s:pin(uid) end
+
+---Refuses every request but reads, with kind "read_only". Enforced in C, cannot be undone on this client.
+---@param why string
+function K8s:read_only(why) end
+
+function K8s:close() end
+
+return k8s
