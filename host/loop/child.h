@@ -31,7 +31,8 @@ typedef struct tl_child {
 int tl_child_start(tl_loop *loop, tl_child *child, const tl_child_options *options, tl_error *err);
 /* Signals the child's process group. 0, or -1 where it has ended. */
 int tl_child_kill(tl_child *child, int signal);
-/* Forgets the child (it becomes nobody's; the loop still reaps it). on_exit is not called. */
-void tl_child_stop(tl_child *child);
+/* Forgets the child; on_exit is not called and the loop reaps it. grace_ms >= 0: its process group gets SIGTERM now and
+ * SIGKILL after that time, or when the loop is freed. -1: it goes on by itself. */
+void tl_child_stop(tl_child *child, int grace_ms);
 
 #endif

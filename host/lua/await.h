@@ -26,10 +26,12 @@
  * everything the operation needs can stay there. When the task is cancelled, `on_cancel` is called (may be NULL: the
  * operation's __gc or __close does the rest) and the coroutine is closed: the continuation never runs. */
 typedef struct tl_wait {
-    lua_State *task; /* the waiting task's coroutine, NULL while nobody waits */
-    int woken;       /* tl_wake came before or during the wait */
+    struct tl_task *task; /* who waits, NULL while nobody does */
+    int woken;            /* tl_wake came before or during the wait */
     void (*on_cancel)(struct tl_wait *wait);
     void *data;
+    lua_KFunction k; /* what tl_await was given */
+    lua_KContext context;
 } tl_wait;
 
 /* Yields the running task until tl_wake(wait); then calls k(L, LUA_YIELD, context) whose results are the primitive's.
@@ -45,11 +47,22 @@ void tl_wait_stop(tl_wait *wait);
 /* The program's loop. */
 tl_loop *tl_lua_loop(lua_State *L);
 
-/* Tasks, for host/lua/task.c and main.c. The function and its `nargs` arguments are on the top of L's stack and are
- * popped; the new task's handle (userdata todo.task.Task) is pushed. */
-int tl_task_spawn(lua_State *L, int nargs, const char *name);
-/* Runs the loop until the task at `index` has ended, delivering signals; the results stay in the task. Returns LUA_OK
- * or the error status; the results or the error object are pushed onto L. */
-int tl_task_run(lua_State *L, int index);
+/* The scheduler: made once by main.c on the main state; replaces pcall and the coroutine functions that must let
+ * the host's yields through. */
+int tl_scheduler_open(lua_State *L, tl_error *err);
+/* Ends what still runs, without waiting, and frees the loop. */
+void tl_scheduler_close(lua_State *L);
+
+/* The function and its `nargs` arguments are on the top of L's stack and are popped; the new task (userdata
+ * "todo.task.Task") is pushed. It is a child of the running task and starts at the next turn of the loop. */
+struct tl_task *tl_task_spawn(lua_State *L, int nargs);
+/* Runs the loop until the task has ended, cleanup included. Returns LUA_OK, or LUA_ERRRUN with the error object pushed;
+ * the results are pushed otherwise, *nresults of them. For main.c and the REPL only: not inside a task. */
+int tl_task_run(lua_State *L, struct tl_task *task, int *nresults);
+struct tl_task *tl_task_current(lua_State *L);
+/* Cancels a task that is not the running one; harmless after its end. */
+void tl_task_cancel(lua_State *L, struct tl_task *task);
+/* Cancels the running task: `return tl_task_cancel_self(L);` does not come back. Needs lua_isyieldable(L). */
+int tl_task_cancel_self(lua_State *L);
 
 #endif

@@ -19,11 +19,14 @@ typedef enum tl_secrets { TL_SECRETS_REFUSE, TL_SECRETS_MASK, TL_SECRETS_REVEAL 
  * with the path of the offending field) functions, cycles, tables with mixed keys, depth over 200, and secrets unless
  * told how to treat them. */
 int tl_to_value(lua_State *L, int index, tl_arena *arena, tl_secrets secrets, tl_value *out, tl_error *err);
-/* Integer of a float without fraction stays a float; Lua integers become TL_INT. */
 
 /* Pushes the null sentinel; 1 where the value at `index` is it. */
 void tl_push_null(lua_State *L);
 int tl_is_null(lua_State *L, int index);
+
+/* Marks the table at `index` as a list (json.list); whether it is one by that mark or by its content. */
+void tl_mark_list(lua_State *L, int index);
+int tl_is_list(lua_State *L, int index);
 
 /* Option tables: the field `name` of the table at `index` (which may be nil or absent), checked for its type; the error
  * names the option. Strings stay valid while the table holds them; a secret is revealed. */
@@ -32,6 +35,11 @@ lua_Number tl_opt_number(lua_State *L, int index, const char *name, lua_Number f
 int tl_opt_bool(lua_State *L, int index, const char *name, int fallback);
 /* Seconds as Lua scripts give them (a number, or "1m30s" as Go durations are written) in milliseconds. */
 int64_t tl_opt_ms(lua_State *L, int index, const char *name, int64_t fallback_ms);
+/* The same for an argument: seconds as a number, or a duration text. */
+int64_t tl_check_ms(lua_State *L, int index);
+/* A metatable `name` with __index to `methods` (NULL: none), and `release` (may be NULL) as both __gc and __close; it
+ * must be idempotent. Leaves the stack as it was; harmless the second time. */
+void tl_new_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction release);
 /* An arena owned by a userdata that is pushed on the stack: scratch memory which a raised error frees. */
 tl_arena *tl_push_arena(lua_State *L, size_t limit);
 

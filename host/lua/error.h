@@ -17,4 +17,7 @@ int tl_raisef(lua_State *L, const char *kind, const char *format, ...);
  * errors), with the traceback's script line kept. */
 void tl_error_object(lua_State *L, int index);
 
+/* Replaces pcall and xpcall, so that scripts catch objects where stock Lua gives strings. */
+void tl_error_open(lua_State *L);
+
 #endif

@@ -1,0 +1,487 @@
+/* The scheduler: waiting primitives, the ready list, the only place that resumes a coroutine. */
+#include "lua/await.h"
+
+#include <lualib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "lua/error.h"
+#include "lua/task.h"
+
+/* The yield of a host primitive carries this address, so that a script's own coroutines pass it outward. */
+static const char token;
+static const char scheduler_key;
+const char tl_cleanup_key;
+const char tl_interrupt_key;
+
+typedef struct scheduler {
+    tl_loop *loop;
+    tl_task *current;
+    tl_task *ready, **ready_end;
+} scheduler;
+
+static scheduler *get_scheduler(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &scheduler_key);
+    scheduler *s = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return s;
+}
+
+tl_loop *tl_lua_loop(lua_State *L)
+{
+    return get_scheduler(L)->loop;
+}
+
+tl_task *tl_task_current(lua_State *L)
+{
+    return get_scheduler(L)->current;
+}
+
+/* Ready tasks. tl_wake has no lua_State, so the list's end is reached through the program's one scheduler. */
+static scheduler *the_scheduler;
+
+static void make_ready(tl_task *task)
+{
+    if (task->queued) return;
+    task->queued = 1;
+    task->next_ready = NULL;
+    *the_scheduler->ready_end = task;
+    the_scheduler->ready_end = &task->next_ready;
+}
+
+static void take_out_of_ready(tl_task *task)
+{
+    if (!task->queued) return;
+    tl_task **link = &the_scheduler->ready;
+    while (*link != task) link = &(*link)->next_ready;
+    *link = task->next_ready;
+    if (!*link) the_scheduler->ready_end = link;
+    task->queued = 0;
+}
+
+/* Waiting. */
+
+static int k_await(lua_State *L, int status, lua_KContext context)
+{
+    tl_wait *wait = (tl_wait *)context;
+    if (!wait->woken) {
+        tl_wait_stop(wait);
+        return tl_raisef(L, "usage", "this coroutine waits for the program's loop and cannot be resumed by a script");
+    }
+    return wait->k(L, status, wait->context);
+}
+
+int tl_await(lua_State *L, tl_wait *wait, lua_KContext context, lua_KFunction k)
+{
+    scheduler *s = get_scheduler(L);
+    if (wait->woken) return k(L, LUA_YIELD, context);
+    if (!s->current || !lua_isyieldable(L))
+        return tl_raisef(L, "usage",
+                         "cannot wait here: a function that waits was called inside table.sort, string.gsub, tostring, "
+                         "a metamethod of C, or outside a task");
+    wait->task = s->current;
+    wait->k = k;
+    wait->context = context;
+    s->current->waiting = wait;
+    lua_pushlightuserdata(L, (void *)&token);
+    return lua_yieldk(L, 1, (lua_KContext)wait, k_await);
+}
+
+void tl_wake(tl_wait *wait)
+{
+    wait->woken = 1;
+    tl_task *task = wait->task;
+    if (!task) return;
+    wait->task = NULL;
+    task->waiting = NULL;
+    make_ready(task);
+}
+
+void tl_wait_stop(tl_wait *wait)
+{
+    if (wait->task) wait->task->waiting = NULL;
+    wait->task = NULL;
+}
+
+void tl_event_set(tl_event *event)
+{
+    event->set = 1;
+    for (tl_waiter *w = event->waiters; w; w = w->next) tl_wake(&w->wait);
+}
+
+/* Tasks. */
+
+void tl_task_push(lua_State *L, tl_task *task)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, task);
+}
+
+tl_task *tl_task_spawn(lua_State *L, int nargs)
+{
+    scheduler *s = get_scheduler(L);
+    tl_task *task = lua_newuserdatauv(L, sizeof *task, 3);
+    memset(task, 0, sizeof *task);
+    luaL_setmetatable(L, TL_TASK_TYPE);
+    task->co = lua_newthread(L);
+    lua_setiuservalue(L, -2, 1);
+    lua_insert(L, -nargs - 2); /* task, function, arguments */
+    lua_xmove(L, task->co, nargs + 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, task); /* anchored until it has completed */
+    if (s->current) {
+        task->parent = s->current;
+        task->sibling = s->current->children;
+        s->current->children = task;
+    }
+    make_ready(task);
+    return task;
+}
+
+static void unlink_from_parent(tl_task *task)
+{
+    if (!task->parent) return;
+    tl_task **link = &task->parent->children;
+    while (*link != task) link = &(*link)->sibling;
+    *link = task->sibling;
+    task->parent = NULL;
+}
+
+/* Lets the collector have a task that has completed and that no parent has to look at any more. */
+static void release(lua_State *L, tl_task *task)
+{
+    if (!task->completed.set || task->parent) return;
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, task);
+}
+
+void tl_task_detach(tl_task *task)
+{
+    unlink_from_parent(task);
+}
+
+static void complete(lua_State *L, tl_task *task)
+{
+    tl_task *cleans = task->cleans;
+    tl_event_set(&task->completed);
+    release(L, task);
+    if (cleans) complete(L, cleans);
+}
+
+/* A failed child whose error nobody raised fails its parent: errors do not vanish. */
+static void adopt_failure(lua_State *L, tl_task *parent, tl_task *child)
+{
+    if (parent->state != TL_TASK_DONE || child->state != TL_TASK_FAILED || child->seen) return;
+    tl_task_push(L, parent);
+    tl_task_push(L, child);
+    if (lua_getiuservalue(L, -1, 2) != LUA_TNIL) {
+        lua_setiuservalue(L, -3, 2);
+        parent->state = TL_TASK_FAILED;
+        lua_pop(L, 2);
+    } else {
+        lua_pop(L, 3);
+    }
+    child->seen = 1;
+}
+
+static void run_deferred(lua_State *L, tl_task *task, int task_index)
+{
+    scheduler *s = get_scheduler(L);
+    tl_task *before = s->current;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &tl_cleanup_key);
+    lua_getiuservalue(L, task_index, 3);
+    s->current = NULL; /* nobody's child: it must live on when the parent is cancelled */
+    tl_task *cleaner = tl_task_spawn(L, 1);
+    s->current = before;
+    cleaner->cleans = task;
+    lua_pop(L, 1);
+}
+
+/* The function has ended; its results or error are in user value 2 of the task at the top of L, which is popped. */
+static void finish(lua_State *L, tl_task *task)
+{
+    int index = lua_gettop(L);
+    task->ended = 1;
+    for (tl_task *child = task->children, *next; child; child = next) {
+        next = child->sibling;
+        if (child->ended)
+            adopt_failure(L, task, child);
+        else
+            tl_task_cancel(L, child);
+    }
+    /* Children that still run deferred functions complete on their own. */
+    for (tl_task *child; (child = task->children);) {
+        unlink_from_parent(child);
+        release(L, child);
+    }
+    int deferred = lua_getiuservalue(L, index, 3) == LUA_TTABLE;
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    lua_setiuservalue(L, index, 1);
+    task->co = NULL;
+    /* A failed task stays linked (and anchored) until its parent has seen to it. */
+    if (task->state != TL_TASK_FAILED || task->seen) unlink_from_parent(task);
+    if (deferred)
+        run_deferred(L, task, index);
+    else
+        complete(L, task);
+    lua_settop(L, index - 1);
+}
+
+void tl_task_cancel(lua_State *L, tl_task *task)
+{
+    if (task->ended) return;
+    tl_wait *wait = task->waiting;
+    if (wait) {
+        tl_wait_stop(wait);
+        if (wait->on_cancel) wait->on_cancel(wait);
+    }
+    take_out_of_ready(task);
+    task->state = TL_TASK_CANCELLED;
+    task->ended = 1; /* a __close below must not cancel it again */
+    luaL_checkstack(L, 8, "cancel");
+    tl_task_push(L, task);
+    lua_resetthread(task->co);
+    lua_settop(task->co, 0);
+    finish(L, task);
+}
+
+int tl_task_cancel_self(lua_State *L)
+{
+    get_scheduler(L)->current->cancel_self = 1;
+    lua_pushlightuserdata(L, (void *)&token);
+    return lua_yield(L, 1);
+}
+
+static void keep_results(lua_State *L, tl_task *task, int count)
+{
+    lua_createtable(L, count, 1);
+    lua_pushinteger(L, count);
+    lua_setfield(L, -2, "n");
+    luaL_checkstack(L, count, "results");
+    lua_xmove(task->co, L, count);
+    for (int i = count; i > 0; i--) lua_rawseti(L, -1 - i, i);
+    lua_setiuservalue(L, -2, 2);
+}
+
+/* The error object lies on top of the coroutine's stack. */
+static void keep_error(lua_State *L, tl_task *task)
+{
+    tl_error_object(task->co, -1);
+    if (lua_istable(task->co, -1)) {
+        if (lua_getfield(task->co, -1, "traceback") == LUA_TNIL) {
+            luaL_traceback(task->co, task->co, NULL, 0);
+            lua_setfield(task->co, -3, "traceback");
+        }
+        lua_pop(task->co, 1);
+    }
+    lua_xmove(task->co, L, 1);
+    lua_resetthread(task->co);
+    lua_setiuservalue(L, -2, 2);
+}
+
+static void resume(lua_State *L, scheduler *s, tl_task *task)
+{
+    int nargs = task->started ? 0 : lua_gettop(task->co) - 1, results = 0;
+    task->started = 1;
+    tl_task_push(L, task);
+    s->current = task;
+    int status = lua_resume(task->co, L, nargs, &results);
+    s->current = NULL;
+    if (status == LUA_YIELD && results == 1 && lua_touserdata(task->co, -1) == (void *)&token) {
+        lua_pop(task->co, 1);
+        lua_pop(L, 1);
+        if (task->cancel_self) tl_task_cancel(L, task);
+        return;
+    }
+    if (status == LUA_YIELD) {
+        lua_settop(task->co, 0);
+        lua_pushliteral(task->co, "attempt to yield from outside a coroutine");
+        status = LUA_ERRRUN;
+    }
+    if (status == LUA_OK) {
+        task->state = TL_TASK_DONE;
+        keep_results(L, task, results);
+    } else {
+        task->state = TL_TASK_FAILED;
+        keep_error(L, task);
+    }
+    finish(L, task);
+}
+
+static void run_ready(lua_State *L, scheduler *s)
+{
+    /* Those that become ready meanwhile wait for the next turn, so descriptors and timers get theirs. */
+    tl_task *task;
+    int most = 0;
+    for (task = s->ready; task; task = task->next_ready) most++;
+    while (most-- > 0 && (task = s->ready)) {
+        take_out_of_ready(task);
+        resume(L, s, task);
+    }
+}
+
+int tl_task_run(lua_State *L, tl_task *task, int *nresults)
+{
+    scheduler *s = get_scheduler(L);
+    tl_error err = {0};
+    tl_task_push(L, task);
+    int index = lua_gettop(L);
+    while (!task->completed.set) {
+        if (tl_loop_step(s->loop, s->ready ? 0 : -1, &err) < 0) tl_log_fatal(err.message);
+        run_ready(L, s);
+    }
+    lua_getiuservalue(L, index, 2);
+    task->seen = 1;
+    if (task->state == TL_TASK_CANCELLED) {
+        lua_pop(L, 1);
+        tl_error_set(&err, "cancelled", "interrupted");
+        tl_push_error(L, &err);
+    }
+    if (task->state != TL_TASK_DONE) {
+        lua_remove(L, index);
+        return LUA_ERRRUN;
+    }
+    lua_getfield(L, -1, "n");
+    *nresults = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    luaL_checkstack(L, *nresults, "results");
+    for (int i = 1; i <= *nresults; i++) lua_rawgeti(L, index + 1, i);
+    lua_remove(L, index + 1);
+    lua_remove(L, index);
+    return LUA_OK;
+}
+
+/* coroutine.resume and coroutine.wrap that pass the host's yields outward. */
+
+static int resume_inner(lua_State *L, lua_State *co, int nargs);
+
+static int k_resume(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    return resume_inner(L, (lua_State *)context, 0);
+}
+
+/* Returns the number of values on top of L: true and the results, or false and the error. */
+static int resume_inner(lua_State *L, lua_State *co, int nargs)
+{
+    int results = 0;
+    int status = lua_resume(co, L, nargs, &results);
+    if (status == LUA_YIELD && results == 1 && lua_touserdata(co, -1) == (void *)&token) {
+        lua_pop(co, 1);
+        lua_pushlightuserdata(L, (void *)&token);
+        return lua_yieldk(L, 1, (lua_KContext)co, k_resume);
+    }
+    if (status != LUA_OK && status != LUA_YIELD) {
+        lua_pushboolean(L, 0);
+        lua_xmove(co, L, 1);
+        return 2;
+    }
+    if (!lua_checkstack(L, results + 1)) return tl_raisef(L, "usage", "too many results to resume");
+    lua_pushboolean(L, 1);
+    lua_xmove(co, L, results);
+    return results + 1;
+}
+
+/* Coroutine at index 1, arguments above. */
+static int start_inner(lua_State *L)
+{
+    lua_State *co = lua_tothread(L, 1);
+    int nargs = lua_gettop(L) - 1;
+    if (lua_status(co) == LUA_OK && lua_gettop(co) == 0) {
+        lua_pushboolean(L, 0);
+        lua_pushliteral(L, "cannot resume dead coroutine");
+        return 2;
+    }
+    if (!lua_checkstack(co, nargs)) return tl_raisef(L, "usage", "too many arguments to resume");
+    lua_xmove(L, co, nargs);
+    return resume_inner(L, co, nargs);
+}
+
+static int l_resume(lua_State *L)
+{
+    luaL_argexpected(L, lua_isthread(L, 1), 1, "coroutine");
+    return start_inner(L);
+}
+
+static int k_wrapped(lua_State *L, int status, lua_KContext context);
+
+static int finish_wrapped(lua_State *L, int count)
+{
+    if (lua_toboolean(L, -count)) return count - 1;
+    lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+    int status = lua_status(co);
+    if (status != LUA_OK && status != LUA_YIELD) lua_resetthread(co);
+    return lua_error(L);
+}
+
+/* The same as resume, but the results are unpacked or raised; it yields with a continuation of its own. */
+static int resume_wrapped(lua_State *L, lua_State *co, int nargs)
+{
+    int results = 0;
+    int status = lua_resume(co, L, nargs, &results);
+    if (status == LUA_YIELD && results == 1 && lua_touserdata(co, -1) == (void *)&token) {
+        lua_pop(co, 1);
+        lua_pushlightuserdata(L, (void *)&token);
+        return lua_yieldk(L, 1, (lua_KContext)co, k_wrapped);
+    }
+    int failed = status != LUA_OK && status != LUA_YIELD;
+    int count = failed ? 1 : results;
+    if (!lua_checkstack(L, count + 1)) return tl_raisef(L, "usage", "too many results to resume");
+    lua_pushboolean(L, !failed);
+    lua_xmove(co, L, count);
+    return finish_wrapped(L, count + 1);
+}
+
+static int k_wrapped(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    return resume_wrapped(L, (lua_State *)context, 0);
+}
+
+static int l_wrapped(lua_State *L)
+{
+    lua_State *co = lua_tothread(L, lua_upvalueindex(1));
+    int nargs = lua_gettop(L);
+    if (lua_status(co) == LUA_OK && lua_gettop(co) == 0) return tl_raisef(L, "usage", "cannot resume dead coroutine");
+    if (!lua_checkstack(co, nargs)) return tl_raisef(L, "usage", "too many arguments to resume");
+    lua_xmove(L, co, nargs);
+    return resume_wrapped(L, co, nargs);
+}
+
+static int l_wrap(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_State *co = lua_newthread(L);
+    lua_pushvalue(L, 1);
+    lua_xmove(L, co, 1);
+    lua_pushcclosure(L, l_wrapped, 1);
+    return 1;
+}
+
+int tl_scheduler_open(lua_State *L, tl_error *err)
+{
+    tl_loop *loop = tl_loop_new(err);
+    if (!loop) return -1;
+    scheduler *s = lua_newuserdatauv(L, sizeof *s, 0);
+    *s = (scheduler){.loop = loop};
+    s->ready_end = &s->ready;
+    the_scheduler = s;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &scheduler_key);
+    static const luaL_Reg replaced[] = {{"resume", l_resume}, {"wrap", l_wrap}, {NULL, NULL}};
+    lua_getglobal(L, LUA_COLIBNAME);
+    luaL_setfuncs(L, replaced, 0);
+    lua_pop(L, 1);
+    tl_task_types(L);
+    return 0;
+}
+
+void tl_scheduler_close(lua_State *L)
+{
+    scheduler *s = get_scheduler(L);
+    tl_loop *loop = s->loop;
+    lua_close(L); /* collects every operation, which stops its watches; so the loop goes last */
+    the_scheduler = NULL;
+    tl_loop_free(loop);
+}

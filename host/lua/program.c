@@ -1,0 +1,257 @@
+/* Module program, and how scripts find files: the project's folder first, then what is embedded. */
+#include "lua/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "lua/await.h"
+#include "lua/convert.h"
+#include "lua/error.h"
+
+#define MAX_SCRIPT (64u << 20)
+
+const char tl_program_version[] = "0.1.0";
+tl_program tl_the_program = {.verbosity = "normal", .exit_status = -1};
+
+static const tl_embedded *find_embedded(const char *name)
+{
+    size_t low = 0, high = tl_embedded_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(name, tl_embedded_files[middle].name);
+        if (order == 0) return &tl_embedded_files[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+int tl_program_read(lua_State *L, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > MAX_SCRIPT) return 0;
+    FILE *file = fopen(path, "rbe");
+    if (!file) return 0;
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    size_t got;
+    do {
+        char *room = luaL_prepbuffer(&b);
+        got = fread(room, 1, LUAL_BUFFERSIZE, file);
+        luaL_addsize(&b, got);
+    } while (got > 0);
+    fclose(file);
+    luaL_pushresult(&b);
+    return 1;
+}
+
+int tl_program_resource(lua_State *L, const char *name)
+{
+    if (tl_the_program.project) {
+        const char *path = lua_pushfstring(L, "%s/%s", tl_the_program.project, name);
+        if (tl_program_read(L, path)) {
+            lua_insert(L, -2);
+            return 1;
+        }
+        lua_pop(L, 1);
+    }
+    const tl_embedded *file = find_embedded(name);
+    if (!file) return 0;
+    lua_pushlstring(L, file->bytes, file->length);
+    lua_pushnil(L);
+    return 1;
+}
+
+void tl_program_load(lua_State *L, const char *bytes, size_t length, const char *chunk_name)
+{
+    if (length >= 2 && bytes[0] == '#' && bytes[1] == '!') { /* keep the newline: line numbers stay right */
+        const char *newline = memchr(bytes, '\n', length);
+        size_t cut = newline ? (size_t)(newline - bytes) : length;
+        bytes += cut;
+        length -= cut;
+    }
+    if (luaL_loadbufferx(L, bytes, length, chunk_name, "t") == LUA_OK) return;
+    tl_error_object(L, -1);
+    lua_error(L);
+}
+
+int tl_program_extend(lua_State *L, const char *name, int nargs)
+{
+    int module = lua_gettop(L) - nargs;
+    if (!tl_program_resource(L, name)) return tl_raisef(L, "not_found", "the library file %s is missing", name);
+    size_t length;
+    const char *bytes = lua_tolstring(L, -2, &length);
+    lua_pushfstring(L, "@%s", name);
+    tl_program_load(L, bytes, length, lua_tostring(L, -1));
+    lua_pushvalue(L, module);
+    for (int i = 1; i <= nargs; i++) lua_pushvalue(L, module + i);
+    lua_call(L, nargs + 1, 0);
+    lua_settop(L, module);
+    return 1;
+}
+
+/* require: package.loaded, then the host's modules, then Lua files; the file's chunk may wait. */
+
+static int k_required(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    /* 1 name, 2 loaded table, … , -1 result */
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        if (lua_getfield(L, 2, lua_tostring(L, 1)) == LUA_TNIL) {
+            lua_pop(L, 1);
+            lua_pushboolean(L, 1);
+        }
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 2, lua_tostring(L, 1));
+    return 1;
+}
+
+/* Pushes the loaded chunk of the first file that the module's name can mean. */
+static int load_module_file(lua_State *L, const char *module)
+{
+    static const char *const patterns[] = {"lua/lib/%s.lua", "lua/%s.lua", "%s.lua"};
+    const char *path = luaL_gsub(L, module, ".", "/");
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        size_t length;
+        const char *name = lua_pushfstring(L, patterns[i], path);
+        if (!tl_program_resource(L, name)) continue;
+        const char *bytes = lua_tolstring(L, -2, &length);
+        lua_pushfstring(L, "@%s", name);
+        tl_program_load(L, bytes, length, lua_tostring(L, -1));
+        return 1;
+    }
+    /* Then where stock Lua looks: modules installed on this machine. */
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchpath");
+    lua_pushstring(L, module);
+    lua_getfield(L, -3, "path");
+    lua_call(L, 2, 1);
+    if (lua_isnil(L, -1) || !tl_program_read(L, lua_tostring(L, -1))) return 0;
+    size_t length;
+    const char *bytes = lua_tolstring(L, -1, &length);
+    lua_pushfstring(L, "@%s", lua_tostring(L, -2));
+    tl_program_load(L, bytes, length, lua_tostring(L, -1));
+    return 1;
+}
+
+static int l_require(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, 2, name) != LUA_TNIL) return 1;
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    if (lua_getfield(L, -1, name) == LUA_TNIL && !load_module_file(L, name)) {
+        tl_error err = {0};
+        tl_error_set(&err, "not_found", "there is no module %s", name);
+        tl_error_hint(&err, "looked for lua/lib/%s.lua and lua/%s.lua in the project and in the program", name, name);
+        return tl_raise(L, &err);
+    }
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, 1, 0, k_required);
+    return k_required(L, LUA_OK, 0);
+}
+
+/* dofile that finds what require finds and may wait. */
+static int k_done(lua_State *L, int status, lua_KContext top)
+{
+    (void)status;
+    return lua_gettop(L) - (int)top;
+}
+
+static int l_dofile(lua_State *L)
+{
+    size_t length;
+    const char *name = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    if (!tl_program_read(L, name)) {
+        if (!tl_program_resource(L, name)) return tl_raisef(L, "not_found", "there is no file %s", name);
+        lua_pop(L, 1);
+    }
+    const char *bytes = lua_tolstring(L, -1, &length);
+    lua_pushfstring(L, "@%s", name);
+    tl_program_load(L, bytes, length, lua_tostring(L, -1));
+    int top = lua_gettop(L) - 1;
+    lua_callk(L, 0, LUA_MULTRET, top, k_done);
+    return k_done(L, LUA_OK, top);
+}
+
+/* The module. */
+
+static int l_resource(lua_State *L)
+{
+    return tl_program_resource(L, luaL_checkstring(L, 1)) ? 2 : 0;
+}
+
+static int l_resources(lua_State *L)
+{
+    size_t length;
+    const char *prefix = luaL_optlstring(L, 1, "", &length);
+    int position = 0;
+    lua_newtable(L);
+    tl_mark_list(L, -1);
+    for (const tl_embedded *file = tl_embedded_files; file->name; file++) {
+        if (strncmp(file->name, prefix, length) != 0) continue;
+        lua_pushstring(L, file->name);
+        lua_rawseti(L, -2, ++position);
+    }
+    return 1;
+}
+
+static int l_exit(lua_State *L)
+{
+    lua_Integer status = luaL_optinteger(L, 1, 0);
+    luaL_argcheck(L, status >= 0 && status <= 255, 1, "exit status from 0 to 255 expected");
+    tl_the_program.exit_status = (int)status;
+    if (!tl_task_main_cancel(L)) return tl_raisef(L, "usage", "program.exit needs a running task");
+    return lua_isyieldable(L) ? tl_task_cancel_self(L) : 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"resource", l_resource},
+    {"resources", l_resources},
+    {"exit", l_exit},
+    {NULL, NULL},
+};
+
+static void set_string(lua_State *L, const char *name, const char *text)
+{
+    if (!text) return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+int luaopen_program(lua_State *L)
+{
+    const tl_program *p = &tl_the_program;
+    luaL_newlib(L, functions);
+    set_string(L, "version", tl_program_version);
+    set_string(L, "script", p->script);
+    set_string(L, "project", p->project);
+    set_string(L, "verbosity", p->verbosity);
+    set_string(L, "executable", p->executable);
+    lua_createtable(L, p->count, 0);
+    for (int i = 0; i < p->count; i++) {
+        lua_pushstring(L, p->args[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "args");
+    return 1;
+}
+
+void tl_program_open(lua_State *L)
+{
+    lua_pushcfunction(L, l_require);
+    lua_setglobal(L, "require");
+    lua_pushcfunction(L, l_dofile);
+    lua_setglobal(L, "dofile");
+}

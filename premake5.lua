@@ -1,0 +1,83 @@
+-- Builds build/bin/todo-lua. premake5 reads this file as it is; Debian's premake4 with --file=premake5.lua:
+--   premake4 --file=premake5.lua gmake && make -C build config=release
+-- Only what both document is used, so a few names are evened out first.
+local workspace = workspace or solution
+local filter = filter or configuration
+local keep_symbols = symbols and function() symbols "On" end or function() flags { "Symbols" } end
+
+local macos = os.is and os.is("macosx") or os.target and os.target() == "macosx"
+local warnings = { "-Wall", "-Wextra", "-Werror" }
+
+-- Linux links what every command needs statically (start-up time); what only some need is loaded on first use
+-- (host/base/dynlib.h), so it appears nowhere here.
+local libraries = macos
+    and { "-llua5.4", "-lyaml", "-lre2", "-lz", "-lc++" }
+    or { "-l:liblua5.4.a", "-l:libyaml.a", "-l:libre2.a", "-l:libz.a", "-l:libcrypt.a", "-static-libgcc",
+         "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections" }
+
+-- Scripts, chart and Dockerfiles become one C file; it is rewritten only when its content changes.
+assert(loadfile "host/embed.lua")()
+
+workspace "todo-lua"
+    configurations { "release", "debug", "asan" }
+    location "build"
+    keep_symbols()
+    includedirs { "host", "/usr/include/lua5.4", "/usr/local/include/lua5.4" }
+    buildoptions(warnings)
+    buildoptions { "-ffunction-sections", "-fdata-sections" }
+    defines { "_GNU_SOURCE" }
+
+    filter "release"
+        targetdir "build/bin"
+        buildoptions { "-O2" }
+    filter "debug"
+        targetdir "build/debug"
+        buildoptions { "-O0" }
+        defines { "TL_ARENA_EACH_BLOCK" }
+    filter "asan"
+        targetdir "build/asan"
+        buildoptions { "-O1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined" }
+        linkoptions { "-fsanitize=address,undefined" }
+        defines { "TL_ARENA_EACH_BLOCK" }
+
+local function c_options()
+    language "C"
+    buildoptions { "-std=c11" }
+end
+
+-- A program made of `sources` and the host library. The archives stand in linkoptions too, since only there their
+-- order relative to the system's is certain.
+local function program(name, sources, extra)
+    project(name)
+    kind "ConsoleApp"
+    c_options()
+    files(sources)
+    links { "host", "regex" }
+    for _, config in ipairs { { "release", "bin" }, { "debug", "debug" }, { "asan", "asan" } } do
+        filter(config[1])
+        linkoptions { "-L" .. config[2], "-lhost", "-lregex", "-lhost" }
+        linkoptions(extra or {})
+        linkoptions(libraries)
+    end
+    filter {}
+end
+
+project "regex"
+    kind "StaticLib"
+    language "C++"
+    files { "host/template/*.cc" }
+    buildoptions { "-std=c++17", "-fno-exceptions", "-fno-rtti" }
+
+project "host"
+    kind "StaticLib"
+    c_options()
+    files { "host/*/*.c" }
+    if macos then excludes { "host/**_linux.c" } else excludes { "host/**_darwin.c" } end
+
+program("todo-lua", { "host/main.c", "host/repl.c", "build/gen/embedded.c" })
+    filter "release"
+        if not macos then linkoptions { "-s" } end
+
+for _, source in ipairs(os.matchfiles("tests/unit/*_test.c")) do
+    program("test-" .. path.getbasename(source), { source }, { "-l:libcmocka.so.0" })
+end
