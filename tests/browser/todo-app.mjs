@@ -38,6 +38,9 @@ function expect(condition, message) {
   if (!condition) throw new Error(message);
 }
 
+// What the page itself says explains a missing element better than the timeout does.
+let shownAlerts = async () => [];
+
 async function step(name, action) {
   count += 1;
   try {
@@ -45,7 +48,9 @@ async function step(name, action) {
     console.log(`ok ${count} - ${name}`);
   } catch (error) {
     console.log(`not ok ${count} - ${name}`);
-    for (const line of String(error.message ?? error).split("\n")) console.log(`# ${line}`);
+    const alerts = await shownAlerts().catch(() => []);
+    const lines = [...alerts.map((text) => `the page says: ${text}`), ...String(error.message ?? error).split("\n")];
+    for (const line of lines) console.log(`# ${line}`);
     throw error;
   }
 }
@@ -90,7 +95,7 @@ async function userSteps(page) {
     await page.getByLabel("E-mail").fill(account.email);
     await page.getByLabel("Password").fill("not-the-password");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.locator("form").locator("xpath=..").getByRole("alert").waitFor();
+    await page.locator(".notice").getByText("Invalid email or password").waitFor();
   });
   await step("sign in", async () => {
     await fillCredentials(page);
@@ -143,6 +148,7 @@ async function chatOffSteps(page) {
 async function run(page) {
   const foreign = new Set();
   const errors = [];
+  shownAlerts = () => page.locator(".notice").allInnerTexts();
   page.on("request", (request) => {
     if (new URL(request.url()).origin !== new URL(base).origin) foreign.add(new URL(request.url()).origin);
   });

@@ -32,6 +32,7 @@ async function reasonOf(response: Response): Promise<string> {
     const body = await response.json();
     if (typeof body.detail === "string") return body.detail;
     if (Array.isArray(body.detail) && body.detail[0]?.msg) return body.detail[0].msg;
+    if (body.code === "INVALID_ORIGIN") return `${window.location.origin} is not among the addresses that this deployment allows.`;
     if (typeof body.message === "string") return body.message;
   } catch {
     // no JSON: the status has to do

@@ -13,13 +13,21 @@ const SCHEMA_LOCK = "8390035058718670849";
 /** The database cannot be used now; the message is fit for a user. */
 export class DatabaseUnavailable extends Error {}
 
-function createAuth(pool: Pool) {
+type Protocol = "http" | "https";
+
+function createAuth(pool: Pool, protocol: Protocol) {
   return betterAuth({
     appName: "Todo Chatbot",
     database: pool,
     secret: authSecret(),
-    baseURL: { allowedHosts: trustedOrigins(), fallback: bakedUrl, protocol: "auto" },
+    baseURL: { allowedHosts: trustedOrigins(), fallback: bakedUrl, protocol },
     emailAndPassword: { enabled: true, autoSignIn: true },
+    // Through a NodePort every visitor has the node's address, so the built-in three attempts in ten seconds would be shared.
+    rateLimit: {
+      window: 10,
+      max: 200,
+      customRules: { "/sign-in/*": { window: 10, max: 30 }, "/sign-up/*": { window: 10, max: 30 } },
+    },
     session: { expiresIn: 60 * 60 * 24 * 30 },
     plugins: [
       jwt({
@@ -38,7 +46,8 @@ function createAuth(pool: Pool) {
 
 type Auth = ReturnType<typeof createAuth>;
 
-let opened: { pool: Pool; auth: Auth } | undefined;
+// Better Auth settles once, by protocol, whether cookies are Secure; over plain HTTP a browser drops those. Hence one of each.
+let opened: ({ pool: Pool } & Record<Protocol, Auth>) | undefined;
 let schema: Promise<void> | undefined;
 
 // Opened on first use: the build imports this module in an environment without settings.
@@ -48,7 +57,7 @@ function open() {
   if (!authSecret()) throw new Error("BETTER_AUTH_SECRET is not set");
   const pool = new Pool({ connectionString: databaseUrl(), max: 5, connectionTimeoutMillis: 5000 });
   pool.on("error", (error) => console.error(`database connection lost: ${error.message}`));
-  opened = { pool, auth: createAuth(pool) };
+  opened = { pool, http: createAuth(pool, "http"), https: createAuth(pool, "https") };
   return opened;
 }
 
@@ -59,7 +68,7 @@ function describe(error: unknown): string {
 }
 
 async function migrate(): Promise<void> {
-  const { pool, auth } = open();
+  const { pool, http } = open();
   const client = await pool.connect().catch((error: unknown) => {
     throw new DatabaseUnavailable(describe(error));
   });
@@ -67,7 +76,7 @@ async function migrate(): Promise<void> {
     // The lock ends with the transaction, also when this process dies; the tables are made over other connections of the pool.
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1::bigint)", [SCHEMA_LOCK]);
-    const { toBeCreated, toBeAdded, runMigrations } = await getMigrations(auth.options);
+    const { toBeCreated, toBeAdded, runMigrations } = await getMigrations(http.options);
     if (toBeCreated.length > 0 || toBeAdded.length > 0) {
       await runMigrations();
       console.info("database tables for sign-in are in place");
@@ -87,10 +96,19 @@ export function ensureSchema(): Promise<void> {
   return schema;
 }
 
-/** Better Auth, ready to use. */
-export async function getAuth(): Promise<Auth> {
+/** Better Auth, ready to serve a request with these headers. */
+export async function getAuth(headers: Headers): Promise<Auth> {
   await ensureSchema();
-  return open().auth;
+  return headers.get("x-forwarded-proto")?.split(",")[0]?.trim() === "https" ? open().https : open().http;
+}
+
+/** Throws DatabaseUnavailable unless the database answers now. */
+export async function checkDatabase(): Promise<void> {
+  try {
+    await open().pool.query("SELECT 1");
+  } catch (error) {
+    throw new DatabaseUnavailable(describe(error));
+  }
 }
 
 /** Keys encrypted under a secret that has since been replaced can never be used again. */
@@ -101,7 +119,7 @@ async function dropUnreadableKeys(): Promise<void> {
 
 /** A fresh token for the backend, or undefined when nobody is signed in. */
 export async function backendToken(headers: Headers): Promise<string | undefined> {
-  const auth = await getAuth();
+  const auth = await getAuth(headers);
   const session = await auth.api.getSession({ headers });
   if (!session) return undefined;
   try {

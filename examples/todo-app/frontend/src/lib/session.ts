@@ -12,7 +12,7 @@ export type Visitor =
 export const getVisitor = cache(async (): Promise<Visitor> => {
   const requestHeaders = new Headers(await headers());
   try {
-    const auth = await getAuth();
+    const auth = await getAuth(requestHeaders);
     const session = await auth.api.getSession({ headers: requestHeaders });
     if (!session) return { state: "signed-out" };
     const { id, name, email } = session.user;

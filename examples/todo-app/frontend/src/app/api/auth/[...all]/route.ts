@@ -1,10 +1,13 @@
-import { DatabaseUnavailable, getAuth } from "@/lib/auth";
+import { checkDatabase, DatabaseUnavailable, getAuth } from "@/lib/auth";
 
 export const dynamic = "force-dynamic";
 
 async function handle(request: Request): Promise<Response> {
   try {
-    return await (await getAuth()).handler(request);
+    const answer = await (await getAuth(request.headers)).handler(request);
+    // Better Auth answers a lost database with a bare 500.
+    if (answer.status === 500) await checkDatabase();
+    return answer;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     console.error(`sign-in failed: ${message}`);
