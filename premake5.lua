@@ -13,7 +13,8 @@ local warnings = { "-Wall", "-Wextra", "-Werror" }
 local libraries = macos
     and { "-llua5.4", "-lyaml", "-lre2", "-lz", "-lc++" }
     or { "-l:liblua5.4.a", "-l:libyaml.a", "-l:libre2.a", "-l:libz.a", "-l:libcrypt.a", "-static-libgcc",
-         "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections" }
+         "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections",
+         "-no-pie" } -- Debian's liblua5.4.a is not position-independent
 
 -- Scripts, chart and Dockerfiles become one C file; it is rewritten only when its content changes.
 assert(loadfile "host/embed.lua")()
@@ -24,7 +25,7 @@ workspace "todo-lua"
     keep_symbols()
     includedirs { "host", "/usr/include/lua5.4", "/usr/local/include/lua5.4" }
     buildoptions(warnings)
-    buildoptions { "-ffunction-sections", "-fdata-sections" }
+    buildoptions { "-ffunction-sections", "-fdata-sections", "-fno-pie" }
     defines { "_GNU_SOURCE" }
 
     filter "release"
@@ -45,34 +46,45 @@ local function c_options()
     buildoptions { "-std=c11" }
 end
 
--- A program made of `sources` and the host library. The archives stand in linkoptions too, since only there their
--- order relative to the system's is certain.
+-- One archive a layer, from the highest to the lowest: so each finds what it needs in those after it, and files of the
+-- same name in two layers keep objects of their own.
+local layers = { "lua", "secret", "docker", "k8s", "chart", "template", "data", "net", "loop", "base" }
+local archives = {}
+for _, layer in ipairs(layers) do
+    if #os.matchfiles("host/" .. layer .. "/*.c") > 0 then
+        archives[#archives + 1] = "tl-" .. layer
+        project("tl-" .. layer)
+        kind "StaticLib"
+        c_options()
+        files { "host/" .. layer .. "/*.c" }
+        excludes { macos and "host/**_linux.c" or "host/**_darwin.c" }
+    end
+end
+archives[#archives + 1] = "tl-regex"
+
+-- The archives stand in linkoptions too, since only there their order relative to the system's is certain.
 local function program(name, sources, extra)
     project(name)
     kind "ConsoleApp"
     c_options()
     files(sources)
-    links { "host", "regex" }
+    links(archives)
     for _, config in ipairs { { "release", "bin" }, { "debug", "debug" }, { "asan", "asan" } } do
         filter(config[1])
-        linkoptions { "-L" .. config[2], "-lhost", "-lregex", "-lhost" }
+        linkoptions { "-L" .. config[2], "-Wl,--start-group" }
+        for _, archive in ipairs(archives) do linkoptions { "-l" .. archive } end
+        linkoptions { "-Wl,--end-group" }
         linkoptions(extra or {})
         linkoptions(libraries)
     end
     filter {}
 end
 
-project "regex"
+project "tl-regex"
     kind "StaticLib"
     language "C++"
     files { "host/template/*.cc" }
     buildoptions { "-std=c++17", "-fno-exceptions", "-fno-rtti" }
-
-project "host"
-    kind "StaticLib"
-    c_options()
-    files { "host/*/*.c" }
-    if macos then excludes { "host/**_linux.c" } else excludes { "host/**_darwin.c" } end
 
 program("todo-lua", { "host/main.c", "host/repl.c", "build/gen/embedded.c" })
     filter "release"
