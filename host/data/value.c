@@ -57,6 +57,13 @@ tl_value tl_map_value(tl_map *map)
     return (tl_value){.type = TL_MAP, .as.map = map};
 }
 
+tl_value tl_object_value(tl_arena *arena, const tl_object_type *type, void *data, tl_value content)
+{
+    tl_object *object = tl_arena_alloc(arena, sizeof *object);
+    *object = (tl_object){type, data, content};
+    return (tl_value){.type = TL_OBJECT, .as.object = object};
+}
+
 tl_value tl_as_go(tl_value value, tl_go go)
 {
     value.go = (uint8_t)go;

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "base/error.h"
 #include "base/mem.h"
 
 /* The one tree for YAML, JSON, chart values, Kubernetes bodies and template data. A tl_value is 16 bytes, passed by
@@ -88,14 +90,47 @@ struct tl_map {
     tl_arena *arena;
 };
 
-/* Values of foreign types carry a table of operations; `data` belongs to the arena or to the table's owner. */
+/* One call of a method of an object. The arguments have been checked against the method's parameters; results are made
+ * in `arena`. */
+typedef struct tl_method_call {
+    tl_object *self;
+    tl_arena *arena;
+    const tl_value *args;
+    size_t count;
+} tl_method_call;
+
+/* A method as templates see it. `params` has one letter for each parameter: s string, i int, f float64, b bool,
+ * a interface{}, m map[string]interface{}, l []interface{}; a final '*' makes the last one variadic ("sa*"). */
+typedef struct tl_method {
+    const char *name;
+    const char *params;
+    /* 0, or -1 with *err: its message follows "error calling NAME: ". */
+    int (*call)(const tl_method_call *call, tl_value *out, tl_error *err);
+} tl_method;
+
+/* What Go's reflection says of a foreign type. */
+typedef enum tl_object_kind {
+    TL_KIND_STRUCT,  /* content is a map of the fields in the order of declaration */
+    TL_KIND_POINTER, /* a pointer to such a struct: prints as &{…} */
+    TL_KIND_MAP,     /* content is a map: len, range, index and key access go there */
+    TL_KIND_SLICE    /* content is a list */
+} tl_object_kind;
+
+/* Values of foreign types carry a table of operations; tables are static. */
 typedef struct tl_object_type {
     const char *go_name; /* as %T prints it: "time.Time", "engine.files" */
+    tl_object_kind kind;
+    const tl_method *methods; /* ended by a NULL name; or NULL */
+    /* String() of Go, used wherever the value is printed; NULL: printed as its kind prints. */
+    void (*print)(const tl_object *self, tl_buf *out);
+    /* The plain data that toYaml and toJson write (json names, omitted fields); NULL: the content. */
+    int (*plain)(const tl_object *self, tl_arena *arena, tl_value *out);
 } tl_object_type;
 
 struct tl_object {
     const tl_object_type *type;
-    void *data;
+    void *data;       /* belongs to the arena or to the table's owner */
+    tl_value content; /* by kind: map or list; null where the type has neither fields nor items */
 };
 
 tl_value tl_null(void);
@@ -110,6 +145,7 @@ tl_value tl_string(tl_arena *arena, const char *text, size_t length);
 tl_value tl_cstring(tl_arena *arena, const char *text);
 tl_value tl_list_value(tl_list *list);
 tl_value tl_map_value(tl_map *map);
+tl_value tl_object_value(tl_arena *arena, const tl_object_type *type, void *data, tl_value content);
 /* The same value with another Go type. */
 tl_value tl_as_go(tl_value value, tl_go go);
 
