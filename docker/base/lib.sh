@@ -23,6 +23,15 @@ retry() {
     return 1
 }
 
+# An interrupted debootstrap may leave /proc mounted below the work folder.
+clean_up() {
+    local mount_point
+    while read -r _ mount_point _; do
+        case $mount_point in "$WORK"/*) umount -l "$mount_point" || true ;; esac
+    done </proc/mounts
+    rm -rf --one-file-system "$WORK"
+}
+
 require_root_and_tools() {
     [ -n "$OUT" ] || fail "usage: $(basename "$0") FILE.tar   (- writes to standard output)"
     [ "$(id -u)" -eq 0 ] || fail "must run as root: debootstrap and chroot need it"
@@ -32,7 +41,7 @@ require_root_and_tools() {
     done
     mkdir -p "$CACHE"
     WORK=$(mktemp -d "$CACHE/work.XXXXXX")
-    trap 'rm -rf "$WORK"' EXIT
+    trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
 }
