@@ -51,7 +51,7 @@ typedef struct options {
 } options;
 
 static tl_task *main_task;
-static int interrupted_by;
+static int interrupted_by, in_prompt;
 
 /* What the program says goes through the redactor. */
 static void say(lua_State *L, const char *text)
@@ -105,7 +105,9 @@ static void on_interrupt(tl_signal *signal)
         return;
     }
     if (signal->number == SIGINT) lua_pop(L, 1);
+    if (in_prompt && signal->number == SIGINT) return; /* the prompt has a handler of its own */
     interrupted_by = signal->number;
+    if (in_prompt && !main_task) exit(SIGNALLED + interrupted_by);
     if (main_task) tl_task_cancel(L, main_task);
 }
 
@@ -312,7 +314,11 @@ static int run_all(lua_State *L, const options *o)
     for (int i = 0; i < o->chunk_count && status == DONE; i++) status = load_and_run(L, load_text, o->chunks[i]);
     if (status == DONE && tl_the_program.script) status = load_and_run(L, load_script, tl_the_program.script);
     if (interrupted_by || tl_the_program.exit_status >= 0) return status;
-    if (o->interactive || (!o->chunk_count && !tl_the_program.script)) status = tl_repl(L);
+    if (o->interactive || (!o->chunk_count && !tl_the_program.script)) {
+        in_prompt = 1;
+        status = tl_repl(L);
+        in_prompt = 0;
+    }
     return status;
 }
 

@@ -1,21 +1,362 @@
-/* The prompt: history and editing by libedit, loaded on first use; plain lines where standard input is no terminal. */
+/* The prompt: editing, history and completion by libedit (loaded on first use); plain lines where standard input is no
+ * terminal. Tasks go on while it waits for a key. */
 #include "repl.h"
 
+#include <poll.h>
+
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 
+#include "base/buf.h"
+#include "base/dynlib.h"
+#include "base/mem.h"
 #include "lua/await.h"
 #include "lua/error.h"
 #include "lua/program.h"
 #include "lua/term.h"
 
-/* Placeholder until the line editor lands: reads plain lines. */
+#define MAX_CHUNK (16u << 20)
+#define HISTORY_LINES 2000
+
+/* libedit's readline interface; the variables are reached by their addresses. */
+typedef char **completer(const char *text, int start, int end);
+typedef char *generator(const char *text, int state);
+static struct {
+    void (*callback_handler_install)(const char *prompt, void (*handler)(char *line));
+    void (*callback_handler_remove)(void);
+    void (*callback_read_char)(void);
+    char **(*completion_matches)(const char *text, generator *next);
+    int (*add_history)(const char *line);
+    int (*read_history)(const char *path);
+    int (*write_history)(const char *path);
+    void (*stifle_history)(int lines);
+    completer **attempted_completion_function;
+    const char **completer_word_break_characters;
+    int *completion_append_character;
+    const char **readline_name;
+} edit;
+
+static const char *const edit_symbols[] = {
+    "rl_callback_handler_install", "rl_callback_handler_remove", "rl_callback_read_char", "rl_completion_matches",
+    "add_history", "read_history", "write_history", "stifle_history", "rl_attempted_completion_function",
+    "rl_completer_word_break_characters", "rl_completion_append_character", "rl_readline_name",
+};
+
+static struct {
+    lua_State *L;
+    char *line;    /* what was entered, NULL at the end of input */
+    int entered;
+    int interrupted;
+    int editing;
+    struct tl_task *task; /* the line that runs */
+} repl;
+
+static int load_editor(tl_error *err)
+{
+    static const char *const names[] = {"libedit.so.2", "libedit.3.dylib", "libedit.dylib", NULL};
+    const tl_dynlib lib = {names, "libedit2", edit_symbols, sizeof edit_symbols / sizeof edit_symbols[0]};
+    return tl_dynlib_load(&lib, (void **)&edit, err);
+}
+
+/* Completion of globals, modules and fields: "a.b:c" is walked from the globals. Nothing is called but __index tables. */
+
+static int push_field(lua_State *L, const char *name, size_t length)
+{
+    lua_pushlstring(L, name, length);
+    int type = lua_istable(L, -2) ? lua_rawget(L, -2) : (lua_pop(L, 1), lua_pushnil(L), LUA_TNIL);
+    lua_remove(L, -2);
+    return type;
+}
+
+/* Replaces the value on top by the table whose keys it offers: itself, or its metatable's __index. */
+static void to_keys(lua_State *L)
+{
+    if (lua_istable(L, -1)) return;
+    if (luaL_getmetafield(L, -1, "__index") != LUA_TTABLE) {
+        if (!lua_isnil(L, -1)) lua_remove(L, -2);
+        return;
+    }
+    lua_remove(L, -2);
+}
+
+/* Pushes a list of the completions of `text`. */
+static void push_candidates(lua_State *L, const char *text)
+{
+    const char *last = strrchr(text, '.'), *colon = strrchr(text, ':');
+    if (colon && (!last || colon > last)) last = colon;
+    size_t prefix = last ? (size_t)(last - text) + 1 : 0;
+    lua_pushglobaltable(L);
+    for (const char *at = text; at < text + prefix;) {
+        size_t length = strcspn(at, ".:");
+        if (push_field(L, at, length) == LUA_TNIL && at == text) {
+            lua_pop(L, 1);
+            luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+            push_field(L, at, length);
+        }
+        to_keys(L);
+        at += length + 1;
+    }
+    lua_newtable(L);
+    for (int source = 0; source < (prefix ? 1 : 2); source++) {
+        if (source) luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+        int keys = source ? lua_gettop(L) : lua_gettop(L) - 1, list = source ? keys - 1 : keys + 1;
+        if (lua_istable(L, keys)) {
+            lua_pushnil(L);
+            while (lua_next(L, keys)) {
+                lua_pop(L, 1);
+                const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+                if (!*name || strncmp(name, text + prefix, strlen(text + prefix)) != 0) continue;
+                lua_pushlstring(L, text, prefix);
+                lua_pushstring(L, name);
+                lua_concat(L, 2);
+                lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+            }
+        }
+        if (source) lua_pop(L, 1);
+    }
+    lua_remove(L, -2);
+}
+
+static char *next_candidate(const char *text, int state)
+{
+    static lua_Integer position;
+    lua_State *L = repl.L;
+    if (!state) {
+        position = 0;
+        push_candidates(L, text);
+        lua_setfield(L, LUA_REGISTRYINDEX, "todo.candidates");
+    }
+    lua_getfield(L, LUA_REGISTRYINDEX, "todo.candidates");
+    lua_rawgeti(L, -1, ++position);
+    const char *name = lua_tostring(L, -1);
+    char *copy = name ? strdup(name) : NULL; /* libedit frees it */
+    lua_pop(L, 2);
+    return copy;
+}
+
+static char **complete(const char *text, int start, int end)
+{
+    (void)start;
+    (void)end;
+    *edit.completion_append_character = 0;
+    return edit.completion_matches(text, next_candidate);
+}
+
+/* Reading. */
+
+static void on_line(char *line)
+{
+    repl.line = line;
+    repl.entered = 1;
+    edit.callback_handler_remove();
+}
+
+static void on_key(tl_watch *watch, short revents)
+{
+    (void)watch;
+    (void)revents;
+    edit.callback_read_char();
+}
+
+static void on_interrupt(tl_signal *signal)
+{
+    (void)signal;
+    repl.interrupted = 1;
+    if (repl.task) tl_task_cancel(repl.L, repl.task);
+}
+
+/* 1 with a line (freed by the caller), 0 at the end of input, -1 after Ctrl-C. */
+static int edit_line(lua_State *L, const char *prompt)
+{
+    tl_watch watch = {.on_ready = on_key};
+    repl.entered = repl.interrupted = 0;
+    edit.callback_handler_install(prompt, on_line);
+    tl_watch_start(tl_lua_loop(L), &watch, STDIN_FILENO, POLLIN);
+    while (!repl.entered && !repl.interrupted) tl_scheduler_turn(L);
+    tl_watch_stop(&watch);
+    if (repl.interrupted && !repl.entered) {
+        edit.callback_handler_remove();
+        tl_term_write(L, STDOUT_FILENO, "\n", 1);
+        return -1;
+    }
+    return repl.line != NULL;
+}
+
+static int plain_line(void)
+{
+    size_t size = 0;
+    repl.line = NULL;
+    ssize_t length = getline(&repl.line, &size, stdin);
+    if (length < 0) {
+        free(repl.line);
+        return 0;
+    }
+    if (length && repl.line[length - 1] == '\n') repl.line[length - 1] = 0;
+    return 1;
+}
+
+/* Compiling: as an expression first, then as statements; LUA_OK, an error, or 1: more lines are wanted. */
+
+static int is_incomplete(lua_State *L)
+{
+    size_t length;
+    const char *message = lua_tolstring(L, -1, &length);
+    return message && length >= 5 && !strcmp(message + length - 5, "<eof>");
+}
+
+static int compile(lua_State *L, const tl_buf *chunk)
+{
+    lua_pushfstring(L, "return %s", chunk->data);
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    int status = luaL_loadbufferx(L, text, length, "=prompt", "t");
+    lua_remove(L, -2);
+    if (status == LUA_OK) return LUA_OK;
+    lua_pop(L, 1);
+    status = luaL_loadbufferx(L, chunk->data, chunk->len, "=prompt", "t");
+    return status == LUA_ERRSYNTAX && is_incomplete(L) ? 1 : status;
+}
+
+/* Running. */
+
+static void print_results(lua_State *L, int count)
+{
+    int first = lua_gettop(L) - count + 1;
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "lib.inspect");
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) return;
+    lua_insert(L, first);
+    if (lua_pcall(L, count, 1, 0) != LUA_OK) luaL_tolstring(L, -1, NULL);
+    size_t length;
+    const char *text = lua_tolstring(L, -1, &length);
+    if (text) tl_term_write(L, STDOUT_FILENO, text, length);
+}
+
+static void print_error(lua_State *L)
+{
+    tl_error_object(L, -1);
+    size_t length;
+    const char *text = luaL_tolstring(L, -1, &length);
+    tl_term_write(L, STDERR_FILENO, text, length);
+    tl_term_write(L, STDERR_FILENO, "\n", 1);
+}
+
+static void run(lua_State *L)
+{
+    int results = 0;
+    repl.interrupted = 0;
+    repl.task = tl_task_spawn(L, 0);
+    int status = tl_task_run(L, repl.task, &results);
+    repl.task = NULL;
+    if (status != LUA_OK)
+        print_error(L);
+    else if (results)
+        print_results(L, results);
+}
+
+/* Modules are globals here, opened on first use. */
+static int l_module_global(lua_State *L)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, -2) == LUA_TNIL) return 0;
+    lua_getglobal(L, "require");
+    lua_pushvalue(L, 2);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+static void loosen_globals(lua_State *L)
+{
+    lua_pushglobaltable(L);
+    lua_newtable(L);
+    lua_pushcfunction(L, l_module_global);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
+
+static char *history_path(void)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    char path[4096];
+    if (state && *state)
+        snprintf(path, sizeof path, "%s/todo-lua", state);
+    else if (home)
+        snprintf(path, sizeof path, "%s/.local/state/todo-lua", home);
+    else
+        return NULL;
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(path, 0700);
+        *slash = '/';
+    }
+    mkdir(path, 0700);
+    strncat(path, "/history", sizeof path - strlen(path) - 1);
+    return tl_strdup(path);
+}
+
+static void read_and_run(lua_State *L, tl_buf *chunk)
+{
+    for (;;) {
+        int got = repl.editing ? edit_line(L, chunk->len ? "... " : "> ") : plain_line();
+        if (got == 0 && !chunk->len) return;
+        if (got < 0) {
+            tl_buf_clear(chunk);
+            continue;
+        }
+        if (got && chunk->len) tl_buf_addc(chunk, '\n');
+        if (got) tl_buf_adds(chunk, repl.line);
+        if (got && repl.editing && *repl.line) edit.add_history(repl.line);
+        if (got) free(repl.line);
+        int top = lua_gettop(L), status = chunk->len ? compile(L, chunk) : -1;
+        if (status == 1 && got) {
+            lua_settop(L, top);
+            continue;
+        }
+        if (status == LUA_OK)
+            run(L);
+        else if (status > 0)
+            print_error(L);
+        lua_settop(L, top);
+        tl_buf_clear(chunk);
+        if (!got) return;
+    }
+}
+
 int tl_repl(lua_State *L)
 {
-    (void)L;
+    tl_buf chunk;
+    tl_signal interrupt = {.on_signal = on_interrupt};
+    char *history = NULL;
+    repl.L = L;
+    tl_buf_init(&chunk, MAX_CHUNK);
+    loosen_globals(L);
+    tl_signal_start(tl_lua_loop(L), &interrupt, SIGINT, NULL);
+    repl.editing = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && load_editor(NULL) == 0;
+    if (repl.editing) {
+        *edit.readline_name = "todo-lua";
+        *edit.attempted_completion_function = complete;
+        *edit.completer_word_break_characters = " \t\n\"\\'`@$><=;|&{}()+-*/,#%^~[]";
+        history = history_path();
+        edit.stifle_history(HISTORY_LINES);
+        if (history) edit.read_history(history);
+        const char *hello = "todo-lua: modules are globals (k8s, docker, chart, yaml, …); Ctrl-D ends\n";
+        tl_term_write(L, STDOUT_FILENO, hello, strlen(hello));
+    }
+    read_and_run(L, &chunk);
+    if (repl.editing) {
+        tl_term_write(L, STDOUT_FILENO, "\n", 1);
+        if (history && edit.write_history(history) == 0) chmod(history, 0600);
+    }
+    tl_signal_stop(&interrupt);
+    tl_buf_dispose(&chunk);
+    free(history);
     return 0;
 }

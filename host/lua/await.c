@@ -322,16 +322,20 @@ static void run_ready(lua_State *L, scheduler *s)
     }
 }
 
-int tl_task_run(lua_State *L, tl_task *task, int *nresults)
+void tl_scheduler_turn(lua_State *L)
 {
     scheduler *s = get_scheduler(L);
     tl_error err = {0};
+    if (tl_loop_step(s->loop, s->ready ? 0 : -1, &err) < 0) tl_log_fatal(err.message);
+    run_ready(L, s);
+}
+
+int tl_task_run(lua_State *L, tl_task *task, int *nresults)
+{
+    tl_error err = {0};
     tl_task_push(L, task);
     int index = lua_gettop(L);
-    while (!task->completed.set) {
-        if (tl_loop_step(s->loop, s->ready ? 0 : -1, &err) < 0) tl_log_fatal(err.message);
-        run_ready(L, s);
-    }
+    while (!task->completed.set) tl_scheduler_turn(L);
     lua_getiuservalue(L, index, 2);
     task->seen = 1;
     if (task->state == TL_TASK_CANCELLED) {

@@ -59,6 +59,8 @@ struct tl_task *tl_task_spawn(lua_State *L, int nargs);
 /* Runs the loop until the task has ended, cleanup included. Returns LUA_OK, or LUA_ERRRUN with the error object pushed;
  * the results are pushed otherwise, *nresults of them. For main.c and the REPL only: not inside a task. */
 int tl_task_run(lua_State *L, struct tl_task *task, int *nresults);
+/* One turn of the loop: waits for something to happen, then runs the tasks that became ready. */
+void tl_scheduler_turn(lua_State *L);
 struct tl_task *tl_task_current(lua_State *L);
 /* Cancels a task that is not the running one; harmless after its end. */
 void tl_task_cancel(lua_State *L, struct tl_task *task);

@@ -1,0 +1,40 @@
+-- Runs one Lua test file and prints TAP: todo-lua tests/harness.lua FILE [PATTERN]. The file returns a table of tests,
+-- `{ subject_situation_outcome = function() … end, setup = …, teardown = … }`; each test may wait. After the tests the working
+-- folder must be what it was.
+local fs = require "fs"
+local lu = require "luaunit"
+local program = require "program"
+local task = require "task"
+
+local file, pattern = program.args[1], program.args[2]
+assert(file, "usage: todo-lua tests/harness.lua FILE [PATTERN]")
+
+local cwd = fs.cwd()
+local tests = dofile(file)
+assert(type(tests) == "table", file .. " does not return its tests")
+
+local suite = { setUp = tests.setup, tearDown = tests.teardown }
+local count = 0
+for name, test in pairs(tests) do
+    if type(test) == "function" and name ~= "setup" and name ~= "teardown" and name ~= "setup_all"
+        and name ~= "teardown_all" and (not pattern or name:find(pattern)) then
+        count = count + 1
+        suite["test_" .. name] = function(...)
+            collectgarbage() -- what a test left behind is finalised here, where it can be seen
+            return test(...)
+        end
+    end
+end
+assert(count > 0, file .. " has no tests" .. (pattern and " that match " .. pattern or ""))
+
+if tests.teardown_all then task.defer(tests.teardown_all) end
+if tests.setup_all then tests.setup_all() end
+
+local runner = lu.LuaUnit:new()
+runner:setOutputType("tap")
+local failed = runner:runSuiteByInstances({ { fs.basename(file):gsub("%.lua$", ""), suite } })
+if fs.cwd() ~= cwd then
+    print("not ok " .. count + 1 .. " the tests changed the working folder")
+    failed = failed + 1
+end
+return failed > 0 and 1 or 0

@@ -1,0 +1,122 @@
+-- Runs the tests: todo-lua tests/run.lua [SUITE…]. Without a name, the default suites in their order; the others are too long
+-- for every run. Installs what a suite needs, or fails; closes with "N passed, N failed".
+local cli = require "cli"
+local fs = require "fs"
+local proc = require "proc"
+local program = require "program"
+local task = require "task"
+local term = require "term"
+
+local needs = require "tests.needs"
+
+local root = program.project
+assert(root, "run the tests inside the project")
+
+-- name, what it needs, and how its test files are found. `asan` runs them with the sanitized program.
+local suites = {
+    { name = "unit", default = true, needs = { "build", "docker", "judges" }, asan = true,
+        files = { "tests/unit/*_test.lua" }, programs = true },
+    { name = "golden", default = true, needs = { "judges" }, files = { "tests/golden/*_test.lua" } },
+    { name = "cluster", default = true, needs = { "docker", "judges", "cluster" },
+        files = { "tests/cluster/*_test.lua" } },
+    { name = "deploy", default = true, needs = { "docker", "judges", "cluster", "browser" },
+        files = { "tests/deploy/*_test.lua" } },
+}
+
+local options = cli.parse {
+    name = "tests/run.lua",
+    summary = "Runs the tests.",
+    arguments = "[SUITE…]",
+    options = {
+        { "--pattern", value = "PATTERN", help = "only tests whose name matches this Lua pattern" },
+        { "--verbose", help = "print every test's line" },
+    },
+}
+
+local function chosen()
+    local wanted, list = {}, {}
+    for _, name in ipairs(options.rest) do wanted[name] = true end
+    for _, suite in ipairs(suites) do
+        if wanted[suite.name] or (#options.rest == 0 and suite.default) then list[#list + 1] = suite end
+        wanted[suite.name] = nil
+    end
+    local unknown = next(wanted)
+    if unknown then
+        local names = {}
+        for _, suite in ipairs(suites) do names[#names + 1] = suite.name end
+        error({ kind = "usage", message = "there is no suite " .. unknown,
+            hint = "the suites are " .. table.concat(names, ", ") }, 0)
+    end
+    return list
+end
+
+local function glob(pattern)
+    local folder, name = pattern:match("^(.*)/([^/]+)$")
+    local match = "^" .. name:gsub("[%-%.]", "%%%0"):gsub("%*", ".*") .. "$"
+    local found = {}
+    for _, entry in ipairs(fs.exists(folder) and fs.list(folder) or {}) do
+        if entry:match(match) then found[#found + 1] = folder .. "/" .. entry end
+    end
+    return found
+end
+
+-- prove prints every TAP line (-v); they are counted here. A file that ends without its plan, or with a status but no
+-- failed test, counts as one failure: prove's verdict says so.
+local totals = { passed = 0, failed = 0 }
+
+local function print_failure(line, context)
+    term.write(term.style("red", line) .. "\n")
+    for _, text in ipairs(context) do term.write("  " .. text .. "\n") end
+end
+
+local function prove(command, files)
+    if #files == 0 then return end
+    local before, failing = totals.failed, nil
+    local argv = { "prove", "-v", "--merge", "--timer", "--exec", table.concat(command, " ") }
+    table.move(files, 1, #files, #argv + 1, argv)
+    local process <close> = proc.spawn(argv, { stderr = "stdout", cwd = root })
+    for line in process.read_line, process do
+        if line:find("^ok ") then
+            totals.passed, failing = totals.passed + 1, nil
+            if options.verbose then term.write(line .. "\n") end
+        elseif line:find("^not ok ") then
+            totals.failed, failing = totals.failed + 1, true
+            print_failure(line, {})
+        elseif failing and line:find("^#") or line:find("^%[") or line:find("ERROR: AddressSanitizer") then
+            term.write(line .. "\n")
+        elseif not line:find("^%d+%.%.%d+") and (options.verbose or not line:find("^#") and line ~= "") then
+            term.write(line .. "\n")
+        end
+    end
+    if process:wait() ~= 0 and totals.failed == before then totals.failed = totals.failed + 1 end
+end
+
+-- The C tests are programs of the build; premake names them after their files.
+local function unit_programs(config)
+    local list = {}
+    for _, source in ipairs(glob("tests/unit/*_test.c")) do
+        list[#list + 1] = ("build/%s/test-%s"):format(config, fs.basename(source):gsub("%.c$", ""))
+    end
+    return list
+end
+
+local function run_suite(suite)
+    local started = task.now()
+    term.write(term.style("bold", "== " .. suite.name) .. "\n")
+    for _, need in ipairs(suite.needs) do needs[need](root) end
+    local config = suite.asan and "asan" or "bin"
+    if suite.programs then prove({ "env", "CMOCKA_MESSAGE_OUTPUT=TAP" }, unit_programs(config)) end
+    local files = {}
+    for _, pattern in ipairs(suite.files) do table.move(glob(pattern), 1, #glob(pattern), #files + 1, files) end
+    local command = { "build/" .. config .. "/todo-lua", "tests/harness.lua" }
+    if options.pattern then
+        for _, file in ipairs(files) do prove({ "sh", "-c", ("'%s %s \"$0\" %s'"):format(command[1], command[2], options.pattern) }, { file }) end
+    else
+        prove(command, files)
+    end
+    term.write(("== %s took %.0f s\n"):format(suite.name, task.now() - started))
+end
+
+for _, suite in ipairs(chosen()) do run_suite(suite) end
+term.write(("%d passed, %d failed\n"):format(totals.passed, totals.failed))
+return (totals.failed > 0 or totals.passed == 0) and 1 or 0
