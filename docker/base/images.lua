@@ -1,5 +1,5 @@
--- What the scripts beside this file stand in for. `changes` are the instructions that `docker import --change` takes: an
--- imported file system has no configuration of its own.
+-- What the scripts beside this file stand in for. `changes` are the instructions that `docker import --change` takes:
+-- an imported file system has no configuration of its own.
 local path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 return {
