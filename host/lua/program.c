@@ -207,6 +207,14 @@ static int l_resources(lua_State *L)
     return 1;
 }
 
+static int l_embedded(lua_State *L)
+{
+    const tl_embedded *file = find_embedded(luaL_checkstring(L, 1));
+    if (!file) return 0;
+    lua_pushlstring(L, file->bytes, file->length);
+    return 1;
+}
+
 static int l_exit(lua_State *L)
 {
     lua_Integer status = luaL_optinteger(L, 1, 0);
@@ -219,6 +227,7 @@ static int l_exit(lua_State *L)
 static const luaL_Reg functions[] = {
     {"resource", l_resource},
     {"resources", l_resources},
+    {"embedded", l_embedded},
     {"exit", l_exit},
     {NULL, NULL},
 };

@@ -27,6 +27,11 @@ function program.resource(name) end
 ---@return string[]
 function program.resources(prefix) end
 
+---Content of an embedded file, whatever lies on disk.
+---@param name string
+---@return string? bytes
+function program.embedded(name) end
+
 ---Ends the program after cleanup with this exit status.
 ---@param status integer
 function program.exit(status) end

@@ -28,8 +28,18 @@ function Task:cancel() end
 ---@return string
 function Task:status() end
 
----Starts `fn(...)` as a task of its own. A child task is cancelled when the task that spawned it ends, unless detached. An
----error that nobody waits for ends the program with that error.
+---Waits for the end, at most `seconds`; true once it has ended in whatever way, false after so long.
+---@async
+---@param seconds number|string?
+---@return boolean ended
+function Task:join(seconds) end
+
+---Makes it nobody's child: it goes on when the task that spawned it ends.
+---@return todo.Task self
+function Task:detach() end
+
+---Starts `fn(...)` as a task of its own. A child task is cancelled when the task that spawned it ends, unless detached. A
+---child's error that nobody raised by waiting fails the parent when it ends.
 ---@param fn async fun(...): any
 ---@param ... any arguments for fn
 ---@return todo.Task
@@ -86,6 +96,19 @@ function Channel:get(seconds) end
 function Channel:close() end
 ---@return todo.Channel
 function task.channel() end
+
+---Something that several tasks can wait for.
+---@class todo.Event
+local Event = {}
+---Wakes all who wait, and lets later waits pass at once.
+function Event:set() end
+function Event:clear() end
+---@async
+---@param seconds number|string?
+---@return boolean happened false after so long
+function Event:wait(seconds) end
+---@return todo.Event
+function task.event() end
 
 ---Calls fn() on every SIGINT while the handler is set, instead of cancelling the main task; nil restores that.
 ---@param fn fun()?
