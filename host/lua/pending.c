@@ -13,8 +13,6 @@ int luaopen_docker(lua_State *L);
 int luaopen_docker(lua_State *L) { (void)L; return 0; }
 int luaopen_fs(lua_State *L);
 int luaopen_fs(lua_State *L) { (void)L; return 0; }
-int luaopen_http(lua_State *L);
-int luaopen_http(lua_State *L) { (void)L; return 0; }
 int luaopen_json(lua_State *L);
 int luaopen_json(lua_State *L) { (void)L; return 0; }
 int luaopen_k8s(lua_State *L);
