@@ -130,7 +130,8 @@ static int k_read(lua_State *L, int status, lua_KContext context)
 static int l_read(lua_State *L)
 {
     check_open(L);
-    lua_Integer most = luaL_optinteger(L, 2, CHUNK);
+    /* As a loop's iterator it is given the bytes of the time before. */
+    lua_Integer most = lua_type(L, 2) == LUA_TSTRING ? CHUNK : luaL_optinteger(L, 2, CHUNK);
     luaL_argcheck(L, most > 0 && most <= MOST_CHUNK, 2, "between 1 byte and 16 MiB expected");
     lua_settop(L, 1);
     lua_pushinteger(L, most);
