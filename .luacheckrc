@@ -1,4 +1,5 @@
 std = "lua54"
+ignore = { "211/_.*" }
 max_line_length = 120
 exclude_files = { "build", "examples/todo-app", "lua/types" }
 files["tests/unit/"] = { read_globals = {} }

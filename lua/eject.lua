@@ -9,7 +9,8 @@ local args = cli.parse {
     name = "eject",
     summary = "Writes editable copies of embedded files into the project; the copy on disk then wins.",
     arguments = {
-        { "name", help = "a script (deploy, lua/lib/board.lua), a folder (chart, docker, lua/recipes), or nothing: list them", many = true },
+        { "name", many = true,
+            help = "a script (deploy, lua/lib/board.lua) or a folder (chart, docker); nothing: list them" },
     },
     options = { { "force", help = "overwrite files that exist" } },
     examples = { "todo-lua eject deploy", "todo-lua eject chart" },

@@ -26,18 +26,15 @@ local suites = {
 local options = cli.parse {
     name = "tests/run.lua",
     summary = "Runs the tests.",
-    arguments = "[SUITE…]",
-    options = {
-        { "--pattern", value = "PATTERN", help = "only tests whose name matches this Lua pattern" },
-        { "--verbose", help = "print every test's line" },
-    },
+    arguments = { { "suite", help = "only these suites", many = true } },
+    options = { { "pattern", value = "PATTERN", help = "only tests whose name matches this Lua pattern" } },
 }
 
 local function chosen()
     local wanted, list = {}, {}
-    for _, name in ipairs(options.rest) do wanted[name] = true end
+    for _, name in ipairs(options.suite) do wanted[name] = true end
     for _, suite in ipairs(suites) do
-        if wanted[suite.name] or (#options.rest == 0 and suite.default) then list[#list + 1] = suite end
+        if wanted[suite.name] or (#options.suite == 0 and suite.default) then list[#list + 1] = suite end
         wanted[suite.name] = nil
     end
     local unknown = next(wanted)
