@@ -1,0 +1,75 @@
+-- What todo-lua deploys: the one file that knows the Todo stack. Your own settings belong into
+-- ~/.config/todo-lua/config.lua (all projects) or todo.local.lua (this project): a file there returns a table of
+-- the same shape, merged over this one. examples/overrides/ shows what such a file can do.
+return {
+    release = "todo-app",
+    namespace = "todo-app",
+    chart = "chart",
+
+    -- Local cluster. `provider` names one of lua/cluster/; without it the one that runs is taken, else the first of
+    -- `order` that is installed.
+    cluster = {
+        provider = nil,
+        order = { "minikube", "kind", "k3d", "standalone" },
+        cpus = 4,
+        memory = 8192, -- MiB
+        disk = "20g",
+        driver = "docker",
+    },
+
+    -- One image for each component. `context` and `dockerfile` are paths in the project; a component that the chart's
+    -- values switch off (mcp.enabled=false) is not built.
+    components = { "frontend", "backend", "mcp" },
+    images = {
+        frontend = {
+            name = "todo-frontend",
+            context = "examples/todo-app/frontend",
+            dockerfile = "docker/Dockerfile.frontend",
+            args = { NEXT_PUBLIC_API_URL = "http://localhost:30080" }, -- compiled into what the browser loads
+            max_mb = 300,
+        },
+        backend = {
+            name = "todo-backend",
+            context = "examples/todo-app/backend",
+            dockerfile = "docker/Dockerfile.backend",
+            args = {},
+            max_mb = 400,
+        },
+        mcp = {
+            name = "todo-mcp",
+            context = "examples/todo-app/backend",
+            dockerfile = "docker/Dockerfile.mcp",
+            args = {},
+            max_mb = 400,
+        },
+    },
+    ports = { frontend = 3000, backend = 8000, mcp = 8001, node = 30080 },
+
+    -- Where no DATABASE_URL is given (environment, --database, secret store), PostgreSQL runs in a container beside the
+    -- cluster.
+    database = {
+        url = nil,
+        url_file = nil,
+        image = "postgres:17",
+        container = "todo-lua-postgres",
+        volume = "todo-lua-postgres",
+        name = "todo",
+        user = "todo",
+        port = 55432, -- on this machine; inside the container it is 5432
+    },
+
+    -- The page that proves the deployment: `path` has to answer with status 200 and this text.
+    url = { component = "frontend", path = "/api/health", expect = '"status"' },
+
+    -- Seconds until every pod has to be Ready.
+    timeout = 120,
+
+    -- Company CA bundle that image builds trust; default: SSL_CERT_FILE or the system's bundle.
+    ca_bundle = nil,
+
+    -- Chart values, as in chart/values.yaml; or a function(values, ctx) that changes and returns them.
+    values = {},
+
+    -- Steps to wrap: steps = { build = function(next, ctx, image) … return next(ctx, image) end }.
+    steps = {},
+}

@@ -1,0 +1,144 @@
+-- Images that others start from: present, pulled, or, where no registry answers, made here under the same name.
+local fail = require "fail"
+local format = require "format"
+local fs = require "fs"
+local log = require "log"
+local proc = require "proc"
+local program = require "program"
+local project = require "project"
+local secret = require "secret"
+local task = require "task"
+
+local base_images = {}
+
+-- A registry that says nothing for so long is taken for unreachable.
+local PULL_STALL_SECONDS = 30
+local LABEL = "todo-lua.stand-in"
+
+local function stand_ins()
+    local text, path = program.resource("docker/base/images.lua")
+    if not text then return {} end
+    return assert(load(text, "@" .. (path or "docker/base/images.lua"), "t"))()
+end
+
+-- What a stand-in is made from, so that a changed recipe makes it anew.
+local function fingerprint(entry)
+    local parts = { table.concat(entry.changes, "\n") }
+    for _, file in ipairs(entry.files) do parts[#parts + 1] = program.resource("docker/base/" .. file) or "" end
+    return secret.sha256(table.concat(parts, "\0")):sub(1, 16)
+end
+
+local function last_line(text)
+    return text:match("([^\n]*[^%s][^\n]*)%s*$") or ""
+end
+
+-- The engine may sit on a dead connection for minutes: no progress for a while ends the attempt.
+local function pull(client, ref, line)
+    local last = task.now()
+    local puller = task.spawn(function()
+        return pcall(client.pull, client, ref, {
+            on_progress = function(event)
+                last = task.now()
+                line:set("pulling " .. ref .. (event.text and ": " .. event.text or ""),
+                    event.total and event.total > 0 and (event.bytes or 0) / event.total or nil)
+            end,
+        })
+    end)
+    while puller:status() == "running" do
+        task.sleep(0.1)
+        if task.now() - last > PULL_STALL_SECONDS then
+            puller:cancel()
+            return false, "no answer for " .. PULL_STALL_SECONDS .. " s"
+        end
+    end
+    local ok, problem = puller:wait()
+    return ok, not ok and fail.message(problem) or nil
+end
+
+local function make(ctx, client, ref, entry, line)
+    local folder = fs.join(ctx.cache_dir, "base")
+    fs.mkdir(folder)
+    local scripts = project.unpacked(ctx, "docker/base")
+    local archive = fs.join(folder, ref:gsub("[^%w.-]", "_") .. ".tar")
+    local tail = ""
+    line:set("making " .. ref)
+    local ok, problem = pcall(proc.run, { "bash", fs.join(scripts, entry.script), archive }, {
+        env = { TODO_BASE_CACHE = folder }, stdout = "null", timeout = 1800,
+        on_stderr = function(chunk)
+            tail = (tail .. chunk):sub(-4000)
+            line:set("making " .. ref .. ": " .. last_line(tail))
+        end,
+    })
+    if not ok then
+        fail.raise("build", ("cannot make %s: %s"):format(ref, last_line(tail) ~= "" and last_line(tail) or
+            fail.message(problem)),
+                ("run it by hand to see all: bash %s FILE.tar"):format(fs.join(scripts, entry.script)))
+    end
+    line:set("importing " .. ref)
+    local changes = { table.unpack(entry.changes) }
+    changes[#changes + 1] = ("LABEL %s=%s"):format(LABEL, fingerprint(entry))
+    client:import(archive, ref, {
+        changes = changes,
+        on_progress = function(bytes) line:set("importing " .. ref .. ": " .. format.size(bytes)) end,
+    })
+    fs.remove(archive)
+end
+
+local function outdated(image, entry)
+    local label = image.Config and type(image.Config.Labels) == "table" and image.Config.Labels[LABEL]
+    return label and entry and label ~= fingerprint(entry)
+end
+
+---Makes sure that the engine has the image.
+---@async
+---@param ctx todo.Context
+---@param client todo.Docker
+---@param ref string "node:22-alpine"
+---@param line todo.BoardLine
+---@return string id of the image
+---@return boolean changed
+function base_images.ensure(ctx, client, ref, line)
+    local entry = stand_ins()[ref]
+    local image = client:image(ref)
+    if image and not outdated(image, entry) then return image.Id, false end
+    local pulled, why = false, "made here before"
+    if not image then
+        line:set("pulling " .. ref)
+        pulled, why = pull(client, ref, line)
+    end
+    if not pulled then
+        local platform = proc.platform()
+        if not entry or platform.os ~= "linux" or platform.uid ~= 0 then
+            fail.raise("pull", ("cannot pull %s: %s"):format(ref, why), entry
+                and "connect to a registry; or run as root on Debian or Ubuntu, where a stand-in can be made"
+                or "connect to its registry, or load the image: docker load -i FILE")
+        end
+        log.info("  %s cannot be pulled (%s): making a stand-in of the same name from Debian packages", ref,
+            tostring(why):match("^[^\n]*"))
+        make(ctx, client, ref, entry, line)
+    end
+    return assert(client:image(ref), ref .. " is not there after it was made").Id, true
+end
+
+---Images that a Dockerfile starts from, its own stages left out.
+---@param dockerfile string text
+---@return string[] refs in order of appearance, each once
+function base_images.of(dockerfile)
+    local refs, stages, seen = {}, {}, {}
+    for line in (dockerfile .. "\n"):gmatch("([^\n]*)\n") do
+        local rest = line:match("^%s*[Ff][Rr][Oo][Mm]%s+(.*)$")
+        if rest then
+            rest = rest:gsub("^%-%-platform=%S+%s+", "")
+            local ref = rest:match("^(%S+)")
+            local stage = rest:match("^%S+%s+[Aa][Ss]%s+(%S+)")
+            if ref and ref ~= "scratch" and not stages[ref:lower()] and not ref:find("%$") and not seen[ref] then
+                seen[ref] = true
+                refs[#refs + 1] = ref
+            end
+            if stage then stages[stage:lower()] = true end
+        end
+    end
+    return refs
+end
+
+return base_images

@@ -1,0 +1,141 @@
+-- The cluster: which provider, whether its cluster runs, and a client that may write to nothing else.
+local fail = require "fail"
+local fs = require "fs"
+local k8s = require "k8s"
+local suggest = require "suggest"
+
+local cluster = {}
+
+---@param name string
+---@return todo.ClusterProvider
+local function load_provider(ctx, name)
+    local order = ctx.config.cluster.order
+    local ok, provider = pcall(require, "cluster." .. name)
+    if ok then return provider end
+    local message = fail.message(provider)
+    if message:find("not found", 1, true) then
+        fail.raise("usage", ("there is no cluster provider %q%s"):format(name, suggest.phrase(name, order)),
+            "choose one of " .. table.concat(order, ", ") .. ", or name a kubeconfig context with --context",
+                { status = 2 })
+    end
+    error(provider, 0)
+end
+
+---Chooses: --context, --cluster or the configuration, what runs already, what exists, what is installed.
+---@async
+---@param ctx todo.Context
+---@return todo.ClusterProvider provider
+---@return string why
+function cluster.choose(ctx)
+    if ctx.provider then return ctx.provider, ctx.provider_why end
+    local function take(provider, why)
+        ctx.provider, ctx.provider_why = provider, why
+        return provider, why
+    end
+    if ctx.options.context then return take(load_provider(ctx, "context"), "named with --context") end
+    local named = ctx.config.cluster.provider
+    if named then return take(load_provider(ctx, named), "named in the configuration") end
+    local found = {}
+    for _, name in ipairs(ctx.config.cluster.order) do
+        local provider = load_provider(ctx, name)
+        local detection = provider.detect(ctx)
+        if detection.running then return take(provider, "it runs already") end
+        found[#found + 1] = { provider = provider, detection = detection }
+    end
+    for _, entry in ipairs(found) do
+        if entry.detection.exists then return take(entry.provider, "it was used here before") end
+    end
+    for _, entry in ipairs(found) do
+        if entry.detection.available then return take(entry.provider, "it is installed") end
+    end
+    for _, entry in ipairs(found) do
+        if entry.detection.packages and #entry.detection.packages > 0 then
+            return take(entry.provider, "it can be installed here")
+        end
+    end
+    local reasons = {}
+    for index, entry in ipairs(found) do
+        reasons[index] = ("%s: %s"):format(entry.provider.name, entry.detection.reason or "not available")
+    end
+    fail.raise("not_found", "no cluster can be used on this machine (" .. table.concat(reasons, "; ") .. ")",
+        "install Minikube, or name a kubeconfig context with --context NAME")
+end
+
+-- The pin is a fact of this run: whatever happens to the kubeconfig meanwhile, writes reach this cluster or none.
+local function guard(ctx, client, connection)
+    if not connection.owned and not ctx.options.context then
+        client:read_only(("context %s is not local; name it with --context to write to it"):format(client.context))
+        return
+    end
+    client:pin(client:cluster_uid())
+end
+
+---A client of the running cluster.
+---@async
+---@param ctx todo.Context
+---@return todo.K8s
+function cluster.connect(ctx)
+    if ctx.k8s then return ctx.k8s end
+    local provider = cluster.choose(ctx)
+    local connection = provider.kubeconfig(ctx)
+    local client = k8s.connect {
+        kubeconfig = connection.kubeconfig, context = connection.context, namespace = ctx.config.namespace,
+    }
+    guard(ctx, client, connection)
+    ctx.k8s, ctx.connection = client, connection
+    return client
+end
+
+---@async
+---@param ctx todo.Context
+---@param line todo.BoardLine
+---@return boolean changed
+---@return string text
+function cluster.up(ctx, line)
+    local provider, why = cluster.choose(ctx)
+    line:set(provider.name .. " (" .. why .. ")")
+    local changed = provider.start(ctx)
+    local client = cluster.connect(ctx)
+    local version = client:version()
+    return changed, ("%s, Kubernetes %s"):format(provider.name, version.gitVersion:gsub("^v", ""))
+end
+
+---For scripts that only look: the running cluster's client, or an error that says what to do.
+---@async
+---@param ctx todo.Context
+---@return todo.K8s
+function cluster.require_running(ctx)
+    local provider = cluster.choose(ctx)
+    local status = provider.status(ctx)
+    if status.state ~= "running" then
+        fail.raise("not_ready", ("no cluster runs here (%s: %s%s)"):format(provider.name, status.state,
+            status.message and ", " .. status.message or ""), "start it: todo-lua deploy")
+    end
+    return cluster.connect(ctx)
+end
+
+---Sends images whose content the cluster lacks.
+---@async
+---@param ctx todo.Context
+---@param images string[]
+---@return string[] sent
+function cluster.load_images(ctx, images)
+    if ctx.provider.builds_in_place then return {} end
+    return ctx.provider.load_image(ctx, images)
+end
+
+---Space that a cluster and its images need at least, in bytes.
+local NEEDED_SPACE = 4e9
+
+---Raises "space" where the disk cannot hold what is about to be made.
+---@param ctx todo.Context
+function cluster.check_space(ctx)
+    fs.mkdir(ctx.state_dir, 448)
+    local free = fs.space(ctx.state_dir)
+    if free < NEEDED_SPACE then
+        fail.raise("space", ("only %.1f GB are free where %s is; %.0f GB are needed"):format(free / 1e9, ctx.state_dir,
+            NEEDED_SPACE / 1e9), "free some space (docker system prune), then run again")
+    end
+end
+
+return cluster

@@ -1,0 +1,253 @@
+-- The stack's images: tags that follow their content, builds side by side, sizes held.
+local base_images = require "base_images"
+local cluster = require "cluster"
+local docker = require "docker"
+local fail = require "fail"
+local format = require "format"
+local fs = require "fs"
+local log = require "log"
+local project = require "project"
+local tables = require "tables"
+local task = require "task"
+local term = require "term"
+
+local images = {}
+
+local TAG_LENGTH = 12
+local FAILURE_LINES = 20
+
+---@class todo.Image
+---@field component string
+---@field name string "todo-frontend"
+---@field context string folder
+---@field dockerfile string path
+---@field args table<string, string>
+---@field target string?
+---@field max_mb number?
+---@field bases string[]
+---@field tag string? of the content
+---@field ref string? name:tag
+
+local function read_dockerfile(image)
+    return fs.read(image.dockerfile) or fail.raise("not_found", ("%s does not exist"):format(image.dockerfile),
+        ("set images.%s.dockerfile in todo.local.lua"):format(image.component))
+end
+
+local function resolve(ctx, component)
+    local given = ctx.config.images[component]
+    local image = tables.copy(given)
+    image.component, image.args = component, image.args or {}
+    image.dockerfile = given.dockerfile:sub(1, 1) == "/" and given.dockerfile
+        or project.path(ctx, given.dockerfile)
+        or fs.join(project.unpacked(ctx, "docker"), fs.basename(given.dockerfile))
+    image.context = given.context:sub(1, 1) == "/" and given.context or project.path(ctx, given.context)
+    if not image.context or not fs.exists(image.context) then
+        fail.raise("not_found", ("the sources of %s are not here: %s"):format(image.name, given.context),
+            ("run todo-lua in the project's folder, or set images.%s.context in todo.local.lua"):format(component))
+    end
+    image.text = read_dockerfile(image)
+    image.bases = base_images.of(image.text)
+    return image
+end
+
+---The images that the chart's values ask for, tags not yet known.
+---@param ctx todo.Context
+---@param values table merged chart values
+---@return todo.Image[]
+function images.list(ctx, values)
+    local list = {}
+    for _, component in ipairs(ctx.config.components) do
+        local switch = tables.at(values, component .. ".enabled")
+        if ctx.config.images[component] and switch ~= false then list[#list + 1] = resolve(ctx, component) end
+    end
+    return list
+end
+
+local function ignore_file(image)
+    for _, path in ipairs { image.dockerfile .. ".dockerignore", fs.join(image.context, ".dockerignore") } do
+        if fs.exists(path) then return path end
+    end
+    return nil
+end
+
+---The content's tag: sources, Dockerfile, arguments and the images it starts from.
+---@async
+---@param image todo.Image
+---@param base_ids table<string, string> image id by name
+---@return string
+function images.tag_of(image, base_ids)
+    local extra = { "dockerfile", image.text, "target", image.target or "" }
+    for _, name in ipairs(tables.keys(image.args)) do
+        extra[#extra + 1] = "arg " .. name .. "=" .. tostring(image.args[name])
+    end
+    for _, ref in ipairs(image.bases) do extra[#extra + 1] = "base " .. ref .. "=" .. tostring(base_ids[ref]) end
+    return fs.hash_tree(image.context, { ignore_file = ignore_file(image), extra = extra }):sub(1, TAG_LENGTH)
+end
+
+---The engine to build with: the cluster's own where its provider has one, else the local one.
+---@async
+---@param ctx todo.Context
+---@return todo.Docker
+function images.builder(ctx)
+    if not ctx.provider or not ctx.provider.builds_in_place then return ctx.docker end
+    local env = ctx.provider.docker_host(ctx)
+    ctx.builder = ctx.builder or docker.connect {
+        host = env.DOCKER_HOST, cert_path = env.DOCKER_CERT_PATH, tls_verify = env.DOCKER_TLS_VERIFY == "1",
+    }
+    return ctx.builder
+end
+
+local function ensure_bases(ctx, client, list, line)
+    local ids, refs, changed = {}, {}, false
+    for _, image in ipairs(list) do
+        for _, ref in ipairs(image.bases) do
+            if not ids[ref] then
+                ids[ref] = ""
+                refs[#refs + 1] = ref
+            end
+        end
+    end
+    task.all(tables.map(refs, function(ref)
+        return function()
+            local present = client:image(ref) ~= nil
+            local own = present and line or ctx.board:line(ref:match("^[^:]*"), ref)
+            local id, made = base_images.ensure(ctx, client, ref, own)
+            ids[ref], changed = id, changed or made
+            if not present then own:done(ref) end
+        end
+    end))
+    return ids, changed
+end
+
+-- Public certificates only; without them a company's proxy makes every download inside a build fail.
+local function ca_bundle(ctx)
+    local candidates = { ctx.config.ca_bundle or false, os.getenv("SSL_CERT_FILE") or false,
+        "/etc/ssl/certs/ca-certificates.crt" }
+    for _, path in ipairs(candidates) do
+        local bytes = path and fs.read(path)
+        if bytes then return bytes end
+    end
+    return nil
+end
+
+local function explain_failure(image, problem)
+    local output = fail.field(problem, "output")
+    local lines = {}
+    if type(output) == "table" then lines = output
+    elseif type(output) == "string" then
+        for text in output:gmatch("[^\n]+") do lines[#lines + 1] = text end
+    end
+    if #lines == 0 then return end
+    log.info("last lines of the failing step of %s:", image.name)
+    for index = math.max(1, #lines - FAILURE_LINES + 1), #lines do
+        log.result("    %s", term.clean(tostring(lines[index])))
+    end
+end
+
+local function space_hint(message)
+    if message:lower():find("no space left", 1, true) then
+        return "free some space (docker system prune), then run again"
+    end
+    return nil
+end
+
+local function build_one(ctx, image)
+    local line = ctx.board:line(image.component, "building " .. image.ref)
+    local bundle = ca_bundle(ctx)
+    local ok, result = pcall(image.client.build, image.client, {
+        context = image.context, dockerfile = image.dockerfile, target = image.target,
+        tags = { image.ref, image.name .. ":latest" }, args = image.args,
+        labels = { ["todo-lua.component"] = image.component, ["todo-lua.content"] = image.tag },
+        extra_files = bundle and { [".todo-ca.crt"] = bundle } or nil,
+        on_progress = function(event)
+            if event.stream == "context" and event.bytes then line:set("sending sources: " .. format.size(event.bytes))
+            elseif event.text and event.step then
+                line:set(("step %d/%d  %s"):format(event.step, event.steps or event.step, event.text), event.steps
+                    and (event.step - 1) / event.steps or nil)
+            elseif event.text then line:set(event.text, line.fraction) end
+        end,
+    })
+    if not ok then
+        line:fail(image.ref)
+        if fail.kind(result) == "cancelled" then error(result, 0) end
+        explain_failure(image, result)
+        local message = fail.message(result)
+        fail.raise("build", ("image %s: %s"):format(image.name, message), space_hint(message)
+            or fail.field(result, "hint")
+            or ("mend %s or its sources, then run again"):format(image.dockerfile), { cause = result })
+    end
+    line:done(image.ref)
+end
+
+---Whether an image is above its target.
+---@param image todo.Image
+---@param bytes number
+---@return string? message nil where it is not
+function images.over_target(image, bytes)
+    if not image.max_mb or bytes < image.max_mb * 1e6 then return nil end
+    return ("%s has %s, its target is below %d MB"):format(image.name, format.size(bytes), image.max_mb)
+end
+
+local function build_if_new(ctx, image)
+    local present = image.client:image(image.ref)
+    if present then
+        local latest = image.client:image(image.name .. ":latest")
+        if not latest or latest.Id ~= present.Id then image.client:tag(image.ref, image.name .. ":latest") end
+    else
+        project.wrap(ctx, "build", build_one)(ctx, image)
+        present = image.client:image(image.ref)
+        if not present then
+            fail.raise("build", ("image %s is not there after its build"):format(image.ref),
+                "a build step of your own has to tag it so, or call next(ctx, image)")
+        end
+    end
+    image.id, image.size = present.Id, present.Size
+    local over = images.over_target(image, present.Size)
+    if over then log.warn("%s", over) end
+end
+
+local function describe(list)
+    local parts = {}
+    for _, image in ipairs(list) do
+        parts[#parts + 1] = ("%s:%s %s"):format(image.name, image.tag:sub(1, 7), format.size(image.size))
+    end
+    return table.concat(parts, ", ")
+end
+
+---Builds what has changed and brings it into the cluster.
+---@async
+---@param ctx todo.Context
+---@param line todo.BoardLine
+---@param values table merged chart values
+---@param options { load: boolean?, rebuild: boolean? }?
+---@return boolean changed
+---@return string text
+---@return todo.Image[] list with tag, ref, id, size
+function images.ensure(ctx, line, values, options)
+    options = options or {}
+    local client = images.builder(ctx)
+    local list = images.list(ctx, values)
+    local base_ids, changed = ensure_bases(ctx, client, list, line)
+    local fresh = {}
+    task.all(tables.map(list, function(image)
+        return function()
+            image.client = client
+            image.tag = images.tag_of(image, base_ids)
+            image.ref = image.name .. ":" .. image.tag
+            if options.rebuild and client:image(image.ref) then client:remove_image(image.ref, { force = true }) end
+            local known = client:image(image.ref) ~= nil
+            build_if_new(ctx, image)
+            if not known then fresh[#fresh + 1] = image.name end
+        end
+    end))
+    local sent = {}
+    if options.load ~= false then
+        line:set("loading images into the cluster")
+        sent = cluster.load_images(ctx, tables.map(list, function(image) return image.ref end))
+    end
+    ctx.images = list
+    changed = changed or #fresh > 0 or #sent > 0
+    return changed, describe(list), list
+end
+
+return images

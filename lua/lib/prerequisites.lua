@@ -1,0 +1,248 @@
+-- What a machine needs before a deploy, whether it is there, and the commands that install it.
+local fail = require "fail"
+local fs = require "fs"
+local log = require "log"
+local proc = require "proc"
+local project = require "project"
+local tables = require "tables"
+local term = require "term"
+
+local prerequisites = {}
+
+---@class todo.Prerequisite
+---@field name string
+---@field programs string[] any one of them will do
+---@field minimum string? lowest version that works
+---@field version string[]? command that prints the version
+---@field packages table<string, string>? package by package manager; "apt" etc.
+---@field why string
+---@field optional boolean? todo-lua does without it
+
+-- The engine that the seed's workflow runs on; the others do parts of the work that todo-lua has built in.
+local docker = {
+    name = "Docker Engine", programs = { "dockerd", "docker" }, why = "builds the images",
+    packages = { apt = "docker.io", dnf = "moby-engine", pacman = "docker", brew = "--cask docker" },
+}
+local by_provider = {
+    minikube = {
+        { name = "Minikube", programs = { "minikube" }, minimum = "1.33",
+            version = { "minikube", "version", "--short" },
+          why = "the local cluster", packages = { pacman = "minikube", brew = "minikube" } },
+    },
+    kind = {
+        { name = "kind", programs = { "kind" }, version = { "kind", "version" }, why = "the local cluster",
+          packages = { brew = "kind" } },
+    },
+    k3d = {
+        { name = "k3d", programs = { "k3d" }, version = { "k3d", "version" }, why = "the local cluster",
+          packages = { brew = "k3d" } },
+    },
+}
+local built_in = {
+    { name = "Helm", programs = { "helm" }, minimum = "3.14", version = { "helm", "version", "--short" },
+        optional = true,
+      why = "not needed: built in; reads the same releases" },
+    { name = "kubectl", programs = { "kubectl" }, minimum = "1.29", version = { "kubectl", "version", "--client" },
+      optional = true, why = "not needed: built in" },
+}
+-- Stand-ins for base images are made with these where no registry can be reached.
+local base_images = {
+    { name = "debootstrap", programs = { "debootstrap" }, why = "base images where no registry answers",
+      packages = { apt = "debootstrap" }, linux_root = true },
+    { name = "npm", programs = { "npm" }, why = "base images where no registry answers", packages = { apt = "npm" },
+      linux_root = true },
+}
+
+local managers = {
+    { "apt-get", "apt", { "apt-get", "install", "-y", "--no-install-recommends" }, { "apt-get", "update" } },
+    { "dnf", "dnf", { "dnf", "install", "-y" } },
+    { "pacman", "pacman", { "pacman", "-S", "--noconfirm" } },
+    { "brew", "brew", { "brew", "install" } },
+}
+
+---@return string? key "apt", "dnf", "pacman", "brew"
+---@return string[]? install
+---@return string[]? refresh
+function prerequisites.manager()
+    for _, entry in ipairs(managers) do
+        if proc.which(entry[1]) then return entry[2], entry[3], entry[4] end
+    end
+    return nil
+end
+
+-- Ordinary users' PATH often lacks the folders where dockerd and debootstrap live.
+local function which(name)
+    local path = proc.which(name)
+    if path then return path end
+    for _, folder in ipairs { "/usr/sbin", "/sbin", "/usr/local/sbin" } do
+        local candidate = fs.join(folder, name)
+        if fs.exists(candidate) then return candidate end
+    end
+    return nil
+end
+
+---Path of a program, system folders included.
+---@param name string
+---@return string?
+prerequisites.which = which
+
+---Compares dotted versions.
+---@param have string
+---@param wanted string
+---@return boolean
+function prerequisites.at_least(have, wanted)
+    local a, b = have:gmatch("%d+"), wanted:gmatch("%d+")
+    while true do
+        local left, right = a(), b()
+        if not right then return true end
+        local difference = (tonumber(left) or 0) - tonumber(right)
+        if difference ~= 0 then return difference > 0 end
+    end
+end
+
+---What the chosen provider and this machine need.
+---@param ctx todo.Context
+---@return todo.Prerequisite[]
+function prerequisites.list(ctx)
+    local list = {}
+    if not os.getenv("DOCKER_HOST") then list[#list + 1] = docker end
+    for _, item in ipairs(by_provider[ctx.provider and ctx.provider.name] or {}) do list[#list + 1] = item end
+    local platform = proc.platform()
+    for _, item in ipairs(base_images) do
+        if platform.os == "linux" and platform.uid == 0 and prerequisites.manager() == "apt" then
+            list[#list + 1] = item
+        end
+    end
+    return list
+end
+
+---@return todo.Prerequisite[]
+function prerequisites.built_in() return built_in end
+
+local function found_program(item)
+    for _, name in ipairs(item.programs) do
+        local path = which(name)
+        if path then return path end
+    end
+    return nil
+end
+
+---Whether it is there, and whether it is new enough (asked only when `versions` is set: it runs a program).
+---@async
+---@param item todo.Prerequisite
+---@param versions boolean?
+---@return { item: todo.Prerequisite, path: string?, version: string?, ok: boolean }
+function prerequisites.check(item, versions)
+    local path = found_program(item)
+    local result = { item = item, path = path, ok = path ~= nil }
+    if path and item.version and (versions or item.minimum) then
+        local ok, answer = pcall(proc.run, item.version, { check = false, timeout = 10 })
+        local text = ok and (answer.stdout .. answer.stderr) or ""
+        result.version = text:match("v?(%d+%.%d+[%d.]*)")
+        if item.minimum and result.version then result.ok = prerequisites.at_least(result.version, item.minimum) end
+    end
+    return result
+end
+
+---Commands that install the missing ones; raises "missing" where one cannot be installed by command here.
+---@param missing todo.Prerequisite[]
+---@param packages string[]? further packages by their names
+---@return string[][]
+function prerequisites.commands(missing, packages)
+    local key, install, refresh = prerequisites.manager()
+    local names = { table.unpack(packages or {}) }
+    for _, item in ipairs(missing) do
+        local package = key and item.packages and item.packages[key]
+        if not package then
+            fail.raise("missing", ("%s is missing (%s)"):format(item.name, item.why),
+                ("install it by hand, then run again; README.md lists where each comes from"):format())
+        end
+        for word in package:gmatch("%S+") do names[#names + 1] = word end
+    end
+    if #names == 0 then return {} end
+    if not install then
+        fail.raise("missing", "no package manager found to install " .. table.concat(names, ", "),
+            "install them by hand")
+    end
+    local command = { table.unpack(install) }
+    for _, name in ipairs(names) do command[#command + 1] = name end
+    if refresh then return { refresh, command } end
+    return { command }
+end
+
+local function as_root(command)
+    local platform = proc.platform()
+    if platform.uid == 0 or command[1] == "brew" then return command end
+    local words = { "sudo" }
+    for _, word in ipairs(command) do words[#words + 1] = word end
+    return words
+end
+
+-- A person is asked once. Nobody there: only root goes on, since nothing else could answer sudo.
+local function may_run(ctx, commands)
+    local platform = proc.platform()
+    if not term.is_tty("stdin") or ctx.options.yes then
+        if platform.uid == 0 or commands[1][1] == "brew" then return true end
+        fail.raise("denied", "these commands need root, and there is no terminal to ask for it",
+            "run them yourself, then run this again")
+    end
+    return project.confirm(ctx, "Run " .. (#commands == 1 and "this" or "these") .. " now?")
+end
+
+---Prints the commands, asks once, runs them.
+---@async
+---@param ctx todo.Context
+---@param commands string[][]
+---@param why string
+function prerequisites.run(ctx, commands, why)
+    if #commands == 0 then return end
+    commands = tables.map(commands, as_root)
+    log.info(why)
+    for _, command in ipairs(commands) do log.command(command) end
+    if not may_run(ctx, commands) then
+        fail.raise("declined", "nothing was installed", "run the commands above yourself, then run this again")
+    end
+    for _, command in ipairs(commands) do
+        if ctx.line then ctx.line:set(table.concat(command, " ")) end
+        local attempts = command[#command] == "update" and 1 or 2
+        for attempt = 1, attempts do
+            local ok, problem = pcall(proc.run, command, {
+                env = { DEBIAN_FRONTEND = "noninteractive" }, stdin = command[1] == "sudo" and "inherit" or "null",
+                timeout = 1800,
+            })
+            if ok then break end
+            -- Stale package lists are worth a second try; a refresh that fails may still leave usable ones.
+            if attempt == attempts and command[#command] ~= "update" then
+                fail.raise("exit", ("%s failed: %s"):format(table.concat(command, " "), fail.message(problem)),
+                    "the lines above say why; mend it and run again", { cause = problem })
+            end
+        end
+    end
+end
+
+---Makes sure that everything required is there.
+---@async
+---@param ctx todo.Context
+---@return boolean changed
+---@return string text
+function prerequisites.ensure(ctx)
+    local missing, found = {}, 0
+    for _, item in ipairs(prerequisites.list(ctx)) do
+        local result = prerequisites.check(item)
+        if result.ok then found = found + 1
+        elseif result.path then
+            fail.raise("too_old",
+                ("%s %s is too old: %s or newer is needed"):format(item.name, result.version, item.minimum),
+                "upgrade it, then run again")
+        else missing[#missing + 1] = item end
+    end
+    local detection = ctx.provider and ctx.provider.detect(ctx) or { available = true }
+    local packages = not detection.available and detection.packages or {}
+    if #missing == 0 and #packages == 0 then return false, "everything needed is installed" end
+    local commands = prerequisites.commands(missing, packages)
+    prerequisites.run(ctx, commands, "Some things are missing; these commands install them:")
+    local names = tables.map(missing, function(item) return item.name end)
+    return true, "installed " .. table.concat(#names > 0 and names or packages, ", ")
+end
+
+return prerequisites

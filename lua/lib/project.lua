@@ -1,0 +1,325 @@
+-- Opens a project: configuration with its overrides, folders, secrets, terminal; one context for all scripts.
+local board = require "board"
+local fail = require "fail"
+local fs = require "fs"
+local log = require "log"
+local proc = require "proc"
+local program = require "program"
+local secret = require "secret"
+local suggest = require "suggest"
+local tables = require "tables"
+local term = require "term"
+
+local project = {}
+
+---The steps that an override may wrap; "build" is one image within "images".
+project.steps = { "setup", "docker", "cluster", "database", "images", "build", "release", "wait", "url" }
+
+-- What the shipped configuration leaves nil, so that an override's key is not taken for a misspelling.
+local unset = { database = { "url", "url_file" }, images = { "target" } }
+local top_level_unset = { "ca_bundle" }
+
+local function read_chunk(text, name)
+    local chunk, problem = load(text, "@" .. name, "t")
+    if not chunk then
+        fail.raise("config", ("cannot read %s: %s"):format(name, problem),
+            "the message names the line; fix it and run again")
+    end
+    local ok, value = xpcall(chunk, function(raised)
+        return type(raised) == "table" and raised or tostring(raised)
+    end)
+    if not ok then fail.raise("config", ("%s failed: %s"):format(name, fail.message(value)), nil, { cause = value }) end
+    return value
+end
+
+local function unknown_key(name, path, key, known)
+    fail.raise("config", ("%s: unknown setting %s%s"):format(name, path .. key, suggest.phrase(key, known)),
+        "lua/config.lua lists every setting")
+end
+
+local function known_keys(base, more)
+    local known = tables.keys(base)
+    for _, key in ipairs(more or {}) do known[#known + 1] = key end
+    return known
+end
+
+local function is_known(key, known)
+    for _, other in ipairs(known) do
+        if other == key then return true end
+    end
+    return false
+end
+
+local function check_types(name, path, base, over)
+    for key, value in pairs(over) do
+        local wanted, given = type(base[key]), type(value)
+        if base[key] ~= nil and wanted ~= given and not secret.is(value) then
+            fail.raise("config", ("%s: %s is a %s, it must be a %s"):format(name, path .. tostring(key), given, wanted),
+                "lua/config.lua shows the shape of each setting")
+        end
+        if wanted == "table" and not tables.is_list(base[key]) then
+            check_types(name, path .. tostring(key) .. ".", base[key], value)
+        end
+    end
+end
+
+local function check_steps(name, steps)
+    for step, wrapper in pairs(steps) do
+        if not is_known(step, project.steps) then unknown_key(name, "steps.", tostring(step), project.steps) end
+        if type(wrapper) ~= "function" and wrapper ~= false then
+            fail.raise("config", ("%s: steps.%s must be a function(next, ctx, …) or false"):format(name, step),
+                "examples/overrides/ has one that wraps a step")
+        end
+    end
+end
+
+local function check_layer(name, base, layer)
+    if type(layer) ~= "table" then
+        fail.raise("config", ("%s must return a table of settings, it returned %s"):format(name,
+            layer == nil and "nothing" or "a " .. type(layer)), "end the file with: return { … }")
+    end
+    local known = known_keys(base, top_level_unset)
+    for key in pairs(layer) do
+        if not is_known(key, known) then unknown_key(name, "", tostring(key), known) end
+    end
+    local plain = {}
+    for key, value in pairs(layer) do
+        if key ~= "values" and key ~= "steps" then plain[key] = value end
+    end
+    check_types(name, "", base, plain)
+    local values = layer.values
+    if values ~= nil and type(values) ~= "table" and type(values) ~= "function" then
+        fail.raise("config", ("%s: values must be a table or a function(values, ctx)"):format(name))
+    end
+    if type(layer.steps) == "table" then check_steps(name, layer.steps)
+    elseif layer.steps ~= nil then fail.raise("config", ("%s: steps must be a table"):format(name)) end
+    if layer.database then
+        local names = known_keys(base.database, unset.database)
+        for key in pairs(layer.database) do
+            if not is_known(key, names) then unknown_key(name, "database.", tostring(key), names) end
+        end
+    end
+    for component, image in pairs(layer.images or {}) do
+        local shape = base.images[component] or select(2, next(base.images))
+        local names = known_keys(shape or {}, unset.images)
+        for key in pairs(image) do
+            if not is_known(key, names) then unknown_key(name, "images." .. component .. ".", tostring(key), names) end
+        end
+    end
+end
+
+---Merges layers over the shipped configuration. Pure: no files, no environment.
+---@param base table lua/config.lua
+---@param layers { name: string, value: any }[] nearest to the user last
+---@return table config without `values` and `steps`
+---@return (table|function)[] values one entry per layer, base first
+---@return table<string, (function|false)[]> steps wrappers per step, base first
+function project.merge(base, layers)
+    local config, values, steps = tables.copy(base), {}, {}
+    local function take(layer)
+        if layer.values ~= nil then values[#values + 1] = layer.values end
+        for step, wrapper in pairs(layer.steps or {}) do
+            steps[step] = steps[step] or {}
+            table.insert(steps[step], wrapper)
+        end
+    end
+    check_steps("lua/config.lua", base.steps or {})
+    take(base)
+    for _, entry in ipairs(layers) do
+        local layer = entry.value
+        if type(layer) == "function" then layer = layer(tables.copy(config)) end
+        check_layer(entry.name, base, layer)
+        take(layer)
+        local plain = {}
+        for key, value in pairs(layer) do
+            if key ~= "values" and key ~= "steps" then plain[key] = value end
+        end
+        config = tables.merge(config, plain)
+    end
+    config.values, config.steps = nil, nil
+    return config, values, steps
+end
+
+---@param variable string
+---@param fallback string below the home folder
+---@return string
+local function xdg(variable, fallback)
+    local given = proc.env(variable)
+    if given and given:sub(1, 1) == "/" then return fs.join(given, "todo-lua") end
+    return fs.join(proc.platform().home, fallback, "todo-lua")
+end
+
+---The user's own folder of settings and recipes.
+---@return string
+function project.user_dir() return xdg("XDG_CONFIG_HOME", ".config") end
+
+local function override_layers(root)
+    local layers = {}
+    for _, path in ipairs { fs.join(project.user_dir(), "config.lua"), root and fs.join(root, "todo.local.lua") } do
+        local text = path and fs.read(path)
+        if text then
+            local name = root and path == fs.join(root, "todo.local.lua") and "todo.local.lua" or path
+            layers[#layers + 1] = { name = name, value = read_chunk(text, name) }
+        end
+    end
+    return layers
+end
+
+local function apply_flags(config, options)
+    if options.release then config.release = options.release end
+    if options.namespace then config.namespace = options.namespace end
+    if options.cluster then config.cluster.provider = options.cluster end
+    if options.context and options.cluster and options.cluster ~= "context" then
+        fail.raise("usage", "--cluster and --context exclude each other",
+            "--context names a kubeconfig context, --cluster one of the providers of this machine", { status = 2 })
+    end
+    if options.timeout then
+        local seconds = tonumber(options.timeout)
+        if not seconds or seconds <= 0 then
+            fail.raise("usage", ("--timeout must be a number of seconds, not %q"):format(options.timeout), nil,
+                { status = 2 })
+        end
+        config.timeout = seconds
+    end
+end
+
+local function check_names(config)
+    for _, key in ipairs { "release", "namespace" } do
+        local name = config[key]
+        if #name > 53 or not name:find("^[a-z0-9][-a-z0-9]*$") or name:sub(-1) == "-" then
+            fail.raise("config", ("%s %q is no name: lower-case letters, digits and '-', at most 53"):format(key, name),
+                ("choose another with --%s"):format(key))
+        end
+    end
+end
+
+-- Whoever gives a secret as a flag shows it to everybody on the machine; at least this program does not repeat it.
+local function guard_flags(options)
+    for _, set in ipairs(options.set or {}) do
+        for value in set:gmatch("secrets%.[%w]+=([^,]+)") do
+            secret.new(value)
+            log.warn("a secret in --set can be seen by other users of this machine and stays in the shell's history; "
+                .. "give it in the environment or in the secret store (todo-lua deploy --help)")
+        end
+    end
+end
+
+---@class todo.Context: todo.ClusterContext
+---@field options table the command line
+---@field root string? the project's folder
+---@field secrets fun(): todo.SecretStore
+---@field provider todo.ClusterProvider? once chosen
+---@field k8s todo.K8s? once connected
+---@field value_layers (table|function)[]
+---@field step_layers table<string, (function|false)[]>
+
+local function make_progress(ctx)
+    local lines = {}
+    function ctx.progress(name, text, done, total)
+        local line = lines[name]
+        if not line or line.ended then
+            line = ctx.board:line(name, text)
+            lines[name] = line
+        end
+        local fraction = done and total and total > 0 and done / total or nil
+        line:set(text, fraction)
+    end
+    function ctx.end_progress()
+        for name, line in pairs(lines) do
+            line:drop()
+            lines[name] = nil
+        end
+    end
+end
+
+---@param options table result of cli.parse
+---@return todo.Context
+function project.open(options)
+    local base = read_chunk(assert(program.resource("lua/config.lua")), "lua/config.lua")
+    local root = program.project
+    local config, values, steps = project.merge(base, override_layers(root))
+    apply_flags(config, options)
+    check_names(config)
+    guard_flags(options)
+    if type(config.database.url) == "string" then config.database.url = secret.new(config.database.url) end
+    local ctx = {
+        options = options, config = config, root = root, log = log, context = options.context,
+        value_layers = values, step_layers = steps,
+        state_dir = xdg("XDG_STATE_HOME", ".local/state"), cache_dir = xdg("XDG_CACHE_HOME", ".cache"),
+        board = board.new(),
+    }
+    make_progress(ctx)
+    function ctx.secrets()
+        fs.mkdir(ctx.state_dir, 448) -- 0700
+        ctx.store = ctx.store or secret.store(fs.join(ctx.state_dir, "secrets"))
+        return ctx.store
+    end
+    return ctx
+end
+
+---A step with everything that overrides wrap around it, the user's nearest file outermost.
+---@param ctx todo.Context
+---@param name string
+---@param fn async fun(...): any
+---@return async fun(...): any
+function project.wrap(ctx, name, fn)
+    for _, layer in ipairs(ctx.step_layers[name] or {}) do
+        local inner = fn
+        if layer == false then
+            fn = function() return false, "left out by the configuration" end
+        else
+            fn = function(...) return layer(inner, ...) end
+        end
+    end
+    return fn
+end
+
+---Path of a project file; nil where the project has none of that name.
+---@param ctx todo.Context
+---@param name string
+---@return string?
+function project.path(ctx, name)
+    local path = fs.join(ctx.root or fs.cwd(), name)
+    return fs.exists(path) and path or nil
+end
+
+---A file or folder of the project on disk; what only the program carries is unpacked into the cache first.
+---@param ctx todo.Context
+---@param name string "docker", "chart"
+---@return string path
+function project.unpacked(ctx, name)
+    local on_disk = project.path(ctx, name)
+    if on_disk then return on_disk end
+    local names = program.resources(name)
+    if #names == 0 then
+        fail.raise("not_found", ("%s is neither in this project nor part of the program"):format(name),
+            "run todo-lua in the project's folder, or name the path in todo.local.lua")
+    end
+    local folder = fs.join(ctx.cache_dir, "unpacked", program.version)
+    for _, resource in ipairs(names) do
+        local path = fs.join(folder, resource)
+        local bytes = program.resource(resource)
+        if fs.read(path) ~= bytes then
+            fs.mkdir(fs.dirname(path))
+            fs.write(path, bytes, resource:find("%.sh$") and 493 or nil) -- 0755
+        end
+    end
+    return fs.join(folder, name)
+end
+
+---Asks a question on the terminal.
+---@async
+---@param ctx todo.Context
+---@param question string
+---@return boolean? answer nil where there is nobody to ask
+function project.confirm(ctx, question)
+    if ctx.options.yes then return true end
+    if not term.is_tty("stdin") or ctx.options.output == "json" then return nil end
+    ctx.board:suspend()
+    local answer = term.prompt(question .. " [Y/n] ")
+    ctx.board:resume()
+    if answer == nil then return nil end
+    return answer == "" or answer:lower():find("^y") ~= nil
+end
+
+return project
