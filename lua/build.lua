@@ -1,0 +1,53 @@
+-- Builds the images whose sources have changed and brings them into the cluster.
+local cli = require "cli"
+local cluster = require "cluster"
+local engine = require "engine"
+local images = require "images"
+local json = require "json"
+local log = require "log"
+local project = require "project"
+local stack = require "stack"
+local steps = require "steps"
+local tables = require "tables"
+local term = require "term"
+
+local options = cli.parse {
+    name = "build",
+    summary = "Builds the images whose sources have changed and brings them into the cluster.",
+    options = {
+        { "rebuild", help = "build again what has not changed, too" },
+        { "no-load", help = "leave the cluster alone" },
+    },
+    groups = { "cluster", "values", "output", "yes" },
+}
+
+local ctx = project.open(options)
+
+local function choose()
+    local provider, why = cluster.choose(ctx)
+    if options.no_load then return false, "not needed" end
+    local running = provider.status(ctx).state == "running"
+    if not running then options.no_load = true end
+    return false, ("%s (%s)%s"):format(provider.name, why, running and "" or ", not running: images stay in Docker")
+end
+
+local function build(_, line)
+    return images.ensure(ctx, line, stack.values(ctx), { load = not options.no_load, rebuild = options.rebuild })
+end
+
+local report = steps.run(ctx, {
+    { "docker", engine.up, text = "connecting to Docker" },
+    { "cluster", choose, text = "looking for a cluster" },
+    { "images", build, text = "comparing images with their sources" },
+})
+ctx.board:close()
+
+if options.output == "json" then
+    local list = tables.map(ctx.images, function(image)
+        return { component = image.component, image = image.ref, id = image.id, bytes = image.size,
+            max_mb = image.max_mb }
+    end)
+    term.write(json.encode({ changed = report.changed, images = json.list(list) }, { indent = "  " }) .. "\n")
+else
+    log.info("%s", steps.summary(report))
+end
