@@ -4,10 +4,10 @@ local http = {}
 
 ---@class todo.HttpOptions
 ---@field method string? default "GET"
----@field headers table<string,string>?
+---@field headers table<string, string|todo.Secret>?
 ---@field body string? request body, any bytes
 ---@field json any? encoded as the body, with Content-Type application/json
----@field timeout number|string? seconds for the whole transfer, default 60; 0: none
+---@field timeout number|string? seconds for the whole transfer, default 60 (stream: none); 0: none
 ---@field connect_timeout number|string? default 10
 ---@field unix string? path of a unix socket
 ---@field ca string? PEM text of trusted authorities
@@ -68,9 +68,18 @@ function http.escape(text) end
 ---@return todo.Listener
 function http.listen(host, port, handler) end
 
+---A listener without tasks of its own: accept its connections one by one.
+---@param host string
+---@param port integer? default any free one
+---@return todo.Listener
+function http.bind(host, port) end
+
 ---@class todo.Listener
 ---@field port integer
 local Listener = {}
+---@async
+---@return todo.Conn? conn nil once the listener is closed
+function Listener:accept() end
 function Listener:close() end
 
 ---A TCP connection.
@@ -83,6 +92,8 @@ function Conn:read(max) end
 ---@async
 ---@param bytes string
 function Conn:write(bytes) end
+---Says that no more will be written.
+function Conn:shutdown() end
 function Conn:close() end
 
 ---Opens a TCP connection.
