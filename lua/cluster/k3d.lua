@@ -1,0 +1,172 @@
+-- k3d: k3s in containers of the local Docker, made with the NodePort mapped to this machine.
+local fail = require("cluster.failure")
+local fs = require("fs")
+local json = require("json")
+local k8s = require("k8s")
+local proc = require("proc")
+local progress_of = require("cluster.progress")
+
+---@type todo.ClusterProvider
+local k3d = { name = "k3d" }
+
+local function cluster_name(ctx)
+    return ctx.config.cluster and ctx.config.cluster.name or "todo-lua"
+end
+
+local function must(argv, what, options)
+    options = options or {}
+    options.check = false
+    local result = proc.run(argv, options)
+    if result.status ~= 0 then
+        fail({ kind = "exit", status = result.status, message = ("k3d could not %s:\n%s"):format(what,
+            result.stderr:sub(-2000)) })
+    end
+    return result
+end
+
+local function find(ctx)
+    local result = proc.run({ "k3d", "cluster", "list", "-o", "json" }, { check = false })
+    local ok, list = pcall(json.decode, result.stdout)
+    for _, cluster in ipairs(ok and type(list) == "table" and list or {}) do
+        if cluster.name == cluster_name(ctx) then return cluster end
+    end
+    return nil
+end
+
+local function state_of(ctx)
+    local cluster = find(ctx)
+    if not cluster then return "absent" end
+    local running = (cluster.serversRunning or 0) > 0 and cluster.serversRunning == cluster.serversCount
+    return running and "running" or "stopped"
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.ClusterDetection
+function k3d.detect(ctx)
+    if not proc.which("k3d") then return { available = false, reason = "k3d is not installed" } end
+    local state = state_of(ctx)
+    return { available = true, exists = state ~= "absent", running = state == "running",
+        reason = ("its cluster %s is %s"):format(cluster_name(ctx), state) }
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return boolean changed
+function k3d.start(ctx)
+    local state = state_of(ctx)
+    if state == "running" then return false end
+    if state == "stopped" then
+        must({ "k3d", "cluster", "start", cluster_name(ctx), "--wait" }, "start the cluster")
+        return true
+    end
+    local port = ctx.config.ports and ctx.config.ports.node or 30080
+    local progress = progress_of(ctx)
+    progress("k3d", "creating the cluster")
+    must({ "k3d", "cluster", "create", cluster_name(ctx), "--wait", "--kubeconfig-update-default=false",
+        "--kubeconfig-switch-context=false", "-p", ("127.0.0.1:%d:%d@server:0"):format(port, port) },
+            "create the cluster")
+    progress("k3d", "created", 1, 1)
+    return true
+end
+
+---@async
+---@param ctx todo.ClusterContext
+function k3d.stop(ctx)
+    if state_of(ctx) == "running" then must({ "k3d", "cluster", "stop", cluster_name(ctx) }, "stop the cluster") end
+end
+
+---@async
+---@param ctx todo.ClusterContext
+function k3d.delete(ctx)
+    must({ "k3d", "cluster", "delete", cluster_name(ctx) }, "delete the cluster")
+    fs.remove(fs.join(ctx.state_dir, "k3d"))
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.ClusterStatus
+function k3d.status(ctx)
+    return { state = state_of(ctx) }
+end
+
+---The kubeconfig is asked of k3d each time, which reads it from the cluster's own container: that makes it this
+---machine's.
+---@async
+---@param ctx todo.ClusterContext
+---@return { kubeconfig: string?, context: string, ca_sha256: string?, owned: boolean }
+function k3d.kubeconfig(ctx)
+    local path = fs.join(ctx.state_dir, "k3d", "kubeconfig")
+    local result = { kubeconfig = path, context = "k3d-" .. cluster_name(ctx), owned = false }
+    if state_of(ctx) == "absent" then return result end
+    fs.mkdir(fs.dirname(path), 448)
+    fs.write(path, must({ "k3d", "kubeconfig", "get", cluster_name(ctx) }, "give its kubeconfig").stdout, 384)
+    for _, context in ipairs(k8s.contexts({ kubeconfig = path })) do result.ca_sha256 = context.ca_sha256 end
+    result.owned = true
+    return result
+end
+
+---@return string
+function k3d.platform()
+    return "linux/" .. proc.platform().arch
+end
+
+---@return string
+function k3d.host_address()
+    return "host.k3d.internal"
+end
+
+local function noted_path(ctx)
+    return fs.join(ctx.state_dir, "k3d", "images.json")
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@return string[]
+function k3d.load_image(ctx, names)
+    local text = fs.read(noted_path(ctx))
+    local noted, sent = text and json.decode(text) or {}, {}
+    local progress = progress_of(ctx)
+    for index, name in ipairs(names) do
+        local image = ctx.docker:image(name)
+        if not image then
+            fail({ kind = "not_found", message = ("Docker has no image %s to give to the cluster"):format(name),
+                hint = "build it first" })
+        end
+        if noted[name] ~= image.Id then
+            progress("load", name, index - 1, #names)
+            must({ "k3d", "image", "import", name, "--cluster", cluster_name(ctx) }, "load the image " .. name)
+            noted[name] = image.Id
+            sent[#sent + 1] = name
+        end
+    end
+    if #sent > 0 then
+        fs.mkdir(fs.dirname(noted_path(ctx)), 448)
+        fs.write(noted_path(ctx), json.encode(noted, { sort = true }))
+        progress("load", ("%d images"):format(#sent), 1, 1)
+    end
+    return sent
+end
+
+---@param _ todo.ClusterContext
+---@param service { name: string, namespace: string, node_port: integer }
+---@return string
+function k3d.url(_, service)
+    return "http://127.0.0.1:" .. service.node_port
+end
+
+---@param _ todo.ClusterContext
+---@param enable string[]?
+---@return { name: string, enabled: boolean }[]
+function k3d.addons(_, enable)
+    if enable and #enable > 0 then fail({ kind = "unsupported", message = "k3d has no add-ons" }) end
+    return {}
+end
+
+---@return table<string,string>
+function k3d.logs()
+    return {}
+end
+
+return k3d

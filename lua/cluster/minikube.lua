@@ -1,0 +1,264 @@
+-- Minikube, the first choice where it is installed: its cluster in the profile that the user already uses.
+local fail = require("cluster.failure")
+local fs = require("fs")
+local json = require("json")
+local k8s = require("k8s")
+local proc = require("proc")
+local progress_of = require("cluster.progress")
+
+---@type todo.ClusterProvider
+local minikube = { name = "minikube" }
+
+-- Exit statuses of minikube's documented surface (`minikube status`): a profile that is not there is 85.
+local NO_PROFILE = 85
+
+local function profile(ctx)
+    return ctx.config.cluster and ctx.config.cluster.profile or proc.env("MINIKUBE_PROFILE") or "minikube"
+end
+
+local function run(ctx, argv, options)
+    local command = { "minikube", "--profile", profile(ctx) }
+    table.move(argv, 1, #argv, #command + 1, command)
+    options = options or {}
+    options.env = options.env or {}
+    options.env.MINIKUBE_WANTUPDATENOTIFICATION = "false"
+    options.env.MINIKUBE_IN_STYLE = "false"
+    return proc.run(command, options)
+end
+
+local function trimmed(text)
+    return text:match("^%s*(.-)%s*$")
+end
+
+-- The reasons stand at the end of what it says, and its log files' addresses do not help.
+local function must(ctx, argv, what, options)
+    options = options or {}
+    options.check = false
+    local result = run(ctx, argv, options)
+    if result.status ~= 0 then
+        local words = trimmed(result.stderr ~= "" and result.stderr or result.stdout)
+        fail({ kind = "exit", status = result.status, message = ("minikube could not %s:\n%s"):format(what,
+            words:sub(-2000)), hint = "minikube logs --profile " .. profile(ctx) })
+    end
+    return result
+end
+
+-- The statuses 2 (paused) and 7 (stopped) still come with the document; several nodes come as a list, the first
+-- decides.
+local function read_status(ctx)
+    local result = run(ctx, { "status", "-o", "json" }, { check = false, timeout = 60 })
+    if result.status == NO_PROFILE then return nil, result end
+    for line in result.stdout:gmatch("[^\n]+") do
+        local ok, document = pcall(json.decode, line)
+        if ok and type(document) == "table" then
+            document = document[1] or document
+            if document.Host then return document, result end
+        end
+    end
+    return nil, result
+end
+
+local function state_of(document)
+    if not document or document.Host == "Nonexistent" then return "absent" end
+    if document.Host == "Running" and document.Kubelet == "Running" and document.APIServer == "Running" then
+        return "running"
+    end
+    if document.Host == "Stopped" or document.APIServer == "Paused" then return "stopped" end
+    return "broken"
+end
+
+-- Reading the profile's file is free; asking minikube costs a process that asks Docker.
+local function profile_config(ctx)
+    local home = proc.env("MINIKUBE_HOME")
+    home = home and (fs.basename(home) == ".minikube" and home or fs.join(home, ".minikube"))
+        or fs.join(proc.platform().home, ".minikube")
+    local text = fs.read(fs.join(home, "profiles", profile(ctx), "config.json"))
+    local ok, config = pcall(json.decode, text or "")
+    return ok and type(config) == "table" and config or nil, home
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.ClusterDetection
+function minikube.detect(ctx)
+    if not proc.which("minikube") then return { available = false, reason = "minikube is not installed" } end
+    if not profile_config(ctx) then return { available = true, exists = false, reason = "minikube is installed" } end
+    local document = read_status(ctx)
+    local state = state_of(document)
+    return { available = true, exists = state ~= "absent", running = state == "running",
+        reason = ("its profile %s is %s"):format(profile(ctx), state) }
+end
+
+local function start_arguments(ctx, fresh)
+    local argv = { "start", "--output=text" }
+    if not fresh then return argv end
+    local settings = ctx.config.cluster or {}
+    local flags = { cpus = settings.cpus, memory = settings.memory, ["disk-size"] = settings.disk,
+        driver = settings.driver, ["kubernetes-version"] = settings.kubernetes_version,
+        ["container-runtime"] = settings.container_runtime }
+    local names = {}
+    for name in pairs(flags) do names[#names + 1] = name end
+    table.sort(names)
+    for _, name in ipairs(names) do argv[#argv + 1] = ("--%s=%s"):format(name, flags[name]) end
+    if proc.platform().uid == 0 then argv[#argv + 1] = "--force" end
+    return argv
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return boolean changed
+function minikube.start(ctx)
+    local document = profile_config(ctx) and read_status(ctx)
+    local state = state_of(document)
+    if state == "running" then return false end
+    local progress = progress_of(ctx)
+    if document and document.APIServer == "Paused" then
+        must(ctx, { "unpause" }, "unpause the cluster")
+        return true
+    end
+    progress("minikube", "starting")
+    must(ctx, start_arguments(ctx, state == "absent"), "start the cluster", {
+        on_stdout = function(chunk)
+            local line = chunk:match("([^\n]+)%s*$")
+            if line then progress("minikube", (line:gsub("^[*%s]+", ""))) end
+        end,
+    })
+    progress("minikube", "started", 1, 1)
+    return true
+end
+
+---@async
+---@param ctx todo.ClusterContext
+function minikube.stop(ctx)
+    if state_of(read_status(ctx)) ~= "absent" then must(ctx, { "stop" }, "stop the cluster") end
+end
+
+---@async
+---@param ctx todo.ClusterContext
+function minikube.delete(ctx)
+    must(ctx, { "delete" }, "delete the cluster")
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.ClusterStatus
+function minikube.status(ctx)
+    local document, result = read_status(ctx)
+    local state = state_of(document)
+    local components = {}
+    for _, name in ipairs({ "Host", "Kubelet", "APIServer" }) do
+        if document then components[name] = document[name] == "Running" and "running" or "stopped" end
+    end
+    local config = profile_config(ctx)
+    return { state = state, components = components, message = state == "broken" and trimmed(result.stdout) or nil,
+        version = config and config.KubernetesConfig and config.KubernetesConfig.KubernetesVersion }
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return { kubeconfig: string?, context: string, ca_sha256: string?, owned: boolean }
+function minikube.kubeconfig(ctx)
+    local _, home = profile_config(ctx)
+    local result = { context = profile(ctx), owned = false }
+    for _, context in ipairs(k8s.contexts()) do
+        if context.name == result.context then result.ca_sha256 = context.ca_sha256 end
+    end
+    -- The cluster is this machine's own where the context trusts the authority that minikube keeps here.
+    local copy = fs.read(fs.join(home, "ca.crt"))
+    result.owned = copy ~= nil and result.ca_sha256 ~= nil and result.ca_sha256 == require("cluster.authority")(copy)
+    return result
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return string
+function minikube.platform(ctx) -- luacheck: ignore ctx
+    return "linux/" .. proc.platform().arch
+end
+
+---@return string
+function minikube.host_address()
+    return "host.minikube.internal"
+end
+
+local function runtime(ctx)
+    local config = profile_config(ctx)
+    return config and config.KubernetesConfig and config.KubernetesConfig.ContainerRuntime or "docker"
+end
+
+---Images are sent through `minikube image load` (any runtime); those whose id is there already are not.
+---@async
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@return string[]
+function minikube.load_image(ctx, names)
+    local progress, sent = progress_of(ctx), {}
+    local known = must(ctx, { "image", "ls", "--format", "json" }, "list its images").stdout
+    local ok, list = pcall(json.decode, known)
+    local there = {}
+    for _, image in ipairs(ok and type(list) == "table" and list or {}) do
+        for _, tag in ipairs(image.repoTags or {}) do
+            there[tag:gsub("^docker%.io/library/", ""):gsub("^docker%.io/", "")] = (image.id or ""):gsub("^sha256:", "")
+        end
+    end
+    for index, name in ipairs(names) do
+        local image = ctx.docker:image(name)
+        if not image then
+            fail({ kind = "not_found", message = ("Docker has no image %s to give to the cluster"):format(name),
+                hint = "build it first" })
+        end
+        if there[name] ~= image.Id:gsub("^sha256:", "") then
+            progress("load", name, index - 1, #names)
+            must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name)
+            sent[#sent + 1] = name
+        end
+    end
+    if #sent > 0 then progress("load", ("%d images"):format(#sent), 1, 1) end
+    return sent
+end
+
+---Environment for building in the cluster's own Docker, where it has one.
+---@async
+---@param ctx todo.ClusterContext
+---@return table<string,string>
+function minikube.docker_host(ctx)
+    local env = {}
+    if runtime(ctx) ~= "docker" then return env end
+    for line in must(ctx, { "docker-env", "--shell", "none" }, "name its Docker").stdout:gmatch("[^\n]+") do
+        local name, value = line:match("^([%w_]+)=(.*)$")
+        if name then env[name] = value end
+    end
+    return env
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@param service { name: string, namespace: string, node_port: integer }
+---@return string
+function minikube.url(ctx, service)
+    local result = must(ctx, { "ip" }, "tell its address", { timeout = 30 })
+    return ("http://%s:%d"):format(trimmed(result.stdout), service.node_port)
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@param enable string[]?
+---@return { name: string, enabled: boolean }[]
+function minikube.addons(ctx, enable)
+    for _, name in ipairs(enable or {}) do must(ctx, { "addons", "enable", name }, "enable the add-on " .. name) end
+    local document = json.decode(must(ctx, { "addons", "list", "-o", "json" }, "list its add-ons").stdout)
+    local list = {}
+    for name, addon in pairs(document) do list[#list + 1] = { name = name, enabled = addon.Status == "enabled" } end
+    table.sort(list, function(a, b) return a.name < b.name end)
+    return list
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return table<string,string>
+function minikube.logs(ctx)
+    local _, home = profile_config(ctx)
+    return { lastStart = fs.join(home, "logs", "lastStart.txt") }
+end
+
+return minikube

@@ -1,0 +1,452 @@
+-- The standalone provider: a single-node Kubernetes of our own, for a machine that has no other. Its programs are built
+-- from their Go modules once; they run as plain supervised processes; all state is in one folder.
+local components = require("cluster.standalone.components")
+local fail = require("cluster.failure")
+local fs = require("fs")
+local gobuild = require("cluster.standalone.gobuild")
+local ground = require("cluster.standalone.ground")
+local http = require("http")
+local images = require("cluster.standalone.images")
+local json = require("json")
+local k8s = require("k8s")
+local machine = require("cluster.standalone.machine")
+local pins = require("cluster.standalone.pins")
+local pki = require("cluster.standalone.pki")
+local ports = require("cluster.standalone.ports")
+local proc = require("proc")
+local progress_of = require("cluster.progress")
+local processes = require("cluster.standalone.processes")
+local secret = require("secret")
+local task = require("task")
+
+---@type todo.ClusterProvider
+local standalone = { name = "standalone" }
+
+local RUN = "/run/todo-lua/standalone"
+local INTERFACE = "todo0"
+local POD_NETWORKS = { "10.244.0.0/16", "10.234.0.0/16", "10.224.0.0/16", "172.30.0.0/16" }
+local SERVICE_NETWORKS = { "10.96.0.0/16", "10.106.0.0/16", "10.86.0.0/16", "172.29.0.0/16" }
+local LONGEST_STATE_PATH = 60 -- the kubelet makes unix sockets below it, whose paths the kernel cuts at 108
+local API_SECONDS, NODE_SECONDS, POD_GRACE = 90, 90, 5
+
+local function state_folder(ctx)
+    return fs.join(ctx.state_dir, "standalone")
+end
+
+-- What start decided once and must not change while there is data: networks and ports.
+local function choices(ctx)
+    local text = fs.read(fs.join(state_folder(ctx), "layout.json"))
+    return text and json.decode(text) or nil
+end
+
+local function choose(ctx)
+    local chosen = choices(ctx)
+    if chosen then return chosen end
+    local taken = machine.routes(INTERFACE)
+    chosen = {
+        pods = machine.free_network(POD_NETWORKS, taken),
+        services = machine.free_network(SERVICE_NETWORKS, taken),
+        ports = ports.free({ api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249 }),
+    }
+    fs.mkdir(state_folder(ctx), 0x1c0)
+    fs.write(fs.join(state_folder(ctx), "layout.json"), json.encode(chosen, { indent = "  ", sort = true }) .. "\n")
+    return chosen
+end
+
+local function layout_of(ctx, chosen, bin)
+    local state = state_folder(ctx)
+    local pods, services = chosen.pods:match("^%d+%.%d+%."), chosen.services:match("^%d+%.%d+%.")
+    local resolv_conf, has_servers = machine.resolv_conf()
+    local ip = pods .. "0.1"
+    return {
+        bin = bin,
+        programs = fs.join(ctx.cache_dir, "standalone") .. "/",
+        state = state,
+        run = RUN,
+        pki = state .. "/pki",
+        kubeconfig = state .. "/kubeconfig",
+        server = ("https://%s:%d"):format(ip, chosen.ports.api),
+        node = "todo-lua",
+        interface = INTERFACE,
+        ip = ip,
+        pods = chosen.pods,
+        node_pods = pods .. "0.0/24",
+        services = chosen.services,
+        api_service_ip = services .. "0.1",
+        ports = chosen.ports,
+        cni_folder = machine.cni_folder() or "/usr/lib/cni",
+        cgroup = "/todo-lua",
+        sys_resource = machine.has_sys_resource(),
+        snapshotter = "overlayfs",
+        resolv_conf = resolv_conf,
+        has_servers = has_servers,
+        pause = images.PAUSE,
+    }
+end
+
+-- For stop, delete and status nothing needs to be built, and a cluster may be gone but for its traces.
+local function traces_layout(ctx)
+    local chosen = choices(ctx) or { pods = POD_NETWORKS[1], services = SERVICE_NETWORKS[1], ports = { api = 6443 } }
+    return layout_of(ctx, chosen, "")
+end
+
+local function api_answers(layout)
+    local ok, answer = pcall(http.get, layout.server .. "/readyz",
+        { ca_file = layout.pki .. "/ca.crt", timeout = 3, proxy = "" })
+    return ok and answer.status == 200
+end
+
+local function component_states(layout)
+    local states, all, any = {}, true, false
+    for _, name in ipairs({ "etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+        "kubelet",
+        "kube-proxy", "coredns", "supervisor" }) do
+        local runs = processes.noted(layout, name) ~= nil
+        states[name] = runs and "running" or "stopped"
+        all, any = all and runs, any or runs
+    end
+    return states, all, any
+end
+
+local function check_owner(layout)
+    local owner = fs.read(layout.run .. "/owner")
+    if owner and owner ~= layout.state and #processes.find({ run = layout.run, state = owner,
+        programs = layout.programs }) > 0 then
+        fail({ kind = "conflict", message = "another standalone cluster runs on this machine, from " .. owner,
+            hint = "stop that one first; a machine has room for one" })
+    end
+end
+
+local function check_machine(layout)
+    local unfit = machine.unfit()
+    if unfit then
+        fail({ kind = "unsupported", message = "a standalone cluster cannot run here: " .. unfit,
+            hint = "install minikube, kind or k3d, or name a kubeconfig context with --context" })
+    end
+    local packages, programs = machine.missing()
+    if #packages > 0 then
+        fail({ kind = "not_found", message = "the standalone cluster needs " .. table.concat(programs, ", "),
+            hint = "apt-get install " .. table.concat(packages, " ") })
+    end
+    if #layout.state > LONGEST_STATE_PATH then
+        fail({ kind = "usage", message = ("the state folder's path is too long for unix sockets below it: %s"):format(
+            layout.state),
+            hint = "set XDG_STATE_HOME to a shorter path" })
+    end
+end
+
+local function plan_of(layout, stamp)
+    local plan = { server = layout.server, ca_file = layout.pki .. "/ca.crt", logs = layout.state .. "/log",
+        stamp = stamp,
+        components = components.list(layout) }
+    local files = components.files(layout)
+    local paths = {}
+    for path in pairs(files) do paths[#paths + 1] = path end
+    table.sort(paths)
+    local contents = {}
+    for i, path in ipairs(paths) do contents[i] = path .. "\0" .. files[path] end
+    plan.files = secret.sha256(table.concat(contents, "\0"))
+    return plan, files
+end
+
+local function same_plan(layout, plan)
+    return fs.read(fs.join(layout.run, "plan.json")) == json.encode(plan, { sort = true })
+end
+
+local function last_lines(layout, name)
+    local text = fs.read(fs.join(layout.state, "log", name .. ".log")) or ""
+    local lines = {}
+    for line in text:sub(-4000):gmatch("[^\n]+") do lines[#lines + 1] = "  " .. line:sub(1, 300) end
+    return table.concat(lines, "\n", math.max(1, #lines - 4))
+end
+
+-- A component that stays down says why in its log; name it rather than the wait that it broke.
+local function explain(layout, waited_for, seconds)
+    local lines = {}
+    local states = component_states(layout)
+    for name, state in pairs(states) do
+        if state == "stopped" then lines[#lines + 1] = ("%s does not run; its last words:\n%s"):format(name, last_lines(
+            layout, name)) end
+    end
+    table.sort(lines)
+    if #lines == 0 then lines[1] = "the kubelet's last words:\n" .. last_lines(layout, "kubelet") end
+    fail({ kind = "timeout", message = ("%s after %d s\n%s"):format(waited_for, seconds, table.concat(lines, "\n")),
+        hint = "the logs are in " .. layout.state .. "/log; destroy and deploy again gives a fresh cluster" })
+end
+
+local function wait_for(seconds, condition)
+    local deadline = task.now() + seconds
+    while not condition() do
+        if task.now() > deadline then return false end
+        task.sleep(0.1)
+    end
+    return true
+end
+
+local function connect(layout)
+    return k8s.connect({ kubeconfig = layout.kubeconfig, timeout = 5 })
+end
+
+-- After a restart the API still shows the node as it was: only a lease renewed since then proves that the kubelet is
+-- back.
+local function node_is_ready(client, layout, since)
+    local ok, ready = pcall(function()
+        local lease = client:get("coordination.k8s.io/v1/Lease", layout.node, { namespace = "kube-node-lease" })
+        if not lease or (lease.spec.renewTime or "") < since then return false end
+        local node = client:get("v1/Node", layout.node)
+        for _, condition in ipairs(node and node.status.conditions or {}) do
+            if condition.type == "Ready" then return condition.status == "True" end
+        end
+        return false
+    end)
+    return ok and ready
+end
+
+local function end_components(layout)
+    local by_kind = { supervisor = {}, first = {}, api = {}, etcd = {}, shim = {} }
+    for _, process in ipairs(processes.find(layout)) do
+        local kind = process.kind
+        if kind == "component" then
+            kind = process.name == "etcd" and "etcd" or process.name == "kube-apiserver" and "api"
+                or process.name == "containerd" and "api" or "first"
+        end
+        if by_kind[kind] then table.insert(by_kind[kind], process) end
+    end
+    return by_kind
+end
+
+-- The supervisor goes first, so that nothing comes back; pods only where `with_pods`: a changed setting must not end
+-- them.
+local function halt(layout, with_pods)
+    processes.finish(end_components(layout).supervisor, 0)
+    local parts = end_components(layout)
+    processes.finish(parts.first, 2)
+    if with_pods then
+        processes.finish(processes.in_pods(layout), POD_GRACE)
+        local gone = wait_for(3, function() return #end_components(layout).shim == 0 end)
+        if not gone then processes.finish(end_components(layout).shim, 0) end
+    end
+    processes.finish(parts.api, 2)
+    processes.finish(parts.etcd, 5)
+    if with_pods then
+        processes.finish(processes.in_pods(layout), 0)
+        processes.finish(processes.find(layout), 0)
+    end
+end
+
+-- What an earlier boot left: its processes are gone, and the addresses that its pods held are free.
+local function forget_earlier_boot(layout)
+    local path = layout.state .. "/boot"
+    if fs.read(path) == machine.boot_id() then return end
+    if #ground.mounts(layout) == 0 then fs.remove(layout.run) end
+    fs.remove(layout.state .. "/addresses")
+    fs.write(path, machine.boot_id())
+end
+
+local function name_server_port(layout)
+    local holder = ports.wildcard_holder(53, "udp")
+    if holder and not processes.noted(layout, "coredns") then
+        fail({ kind = "conflict", message = "another name server holds port 53 of every address",
+            hint = "bind that server (dnsmasq, bind) to 127.0.0.1, or stop it" })
+    end
+end
+
+local function launch(layout, plan, files, progress)
+    progress("cluster", "starting the control plane", 1, 3)
+    halt(layout, false)
+    name_server_port(layout)
+    for path, text in pairs(files) do
+        fs.mkdir(fs.dirname(path))
+        fs.write(path, text, 0x180)
+    end
+    fs.mkdir(layout.run, 0x1c0)
+    fs.write(layout.run .. "/owner", layout.state)
+    processes.supervise(layout, plan)
+    if not wait_for(API_SECONDS, function() return api_answers(layout) end) then
+        explain(layout, "the API server is not ready", API_SECONDS)
+    end
+end
+
+local function settle(layout, since, progress)
+    local client <close> = setmetatable({ api = connect(layout) }, { __close = function(c) c.api:close() end })
+    for _, object in ipairs(components.objects()) do
+        client.api:apply(object, { field_manager = "todo-lua", force = true })
+    end
+    images.load_pause(layout)
+    progress("cluster", "waiting for the node", 2, 3)
+    if not wait_for(NODE_SECONDS, function() return node_is_ready(client.api, layout, since) end) then
+        explain(layout, "the node is not Ready", NODE_SECONDS)
+    end
+end
+
+local function lock(layout)
+    return fs.lock(fs.join(layout.state, "lock")) or fail({ kind = "conflict",
+        message = "another todo-lua is starting or stopping the cluster right now", hint = "try again in a moment" })
+end
+
+local function now_text()
+    return os.date("!%Y-%m-%dT%H:%M:%S", math.floor(proc.time()))
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.ClusterDetection
+function standalone.detect(ctx)
+    local unfit = machine.unfit()
+    if unfit then return { available = false, reason = unfit } end
+    local exists = choices(ctx) ~= nil
+    local _, running = component_states({ run = RUN })
+    local packages, programs = machine.missing()
+    if #packages > 0 then
+        return { available = false, exists = exists, running = running, packages = packages,
+            reason = "it needs " .. table.concat(programs, ", ") }
+    end
+    return { available = true, exists = exists, running = running,
+        reason = running and "its cluster runs" or exists and "its cluster is stopped" or "nothing else is needed" }
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return boolean changed
+function standalone.start(ctx)
+    local progress = progress_of(ctx)
+    check_machine(layout_of(ctx, { pods = POD_NETWORKS[1], services = SERVICE_NETWORKS[1], ports = {} }, ""))
+    local bin, built = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress)
+    if built then ctx.log.debug("built the cluster's programs in " .. bin) end
+    local layout = layout_of(ctx, choose(ctx), bin)
+    check_owner(layout)
+    local held <close> = lock(layout) -- luacheck: ignore held
+    local stamp = pki.ensure(layout)
+    local plan, files = plan_of(layout, stamp)
+    local _, all = component_states(layout)
+    ground.lay(layout)
+    if all and same_plan(layout, plan) and api_answers(layout) then return false end
+    forget_earlier_boot(layout)
+    local since = now_text()
+    launch(layout, plan, files, progress)
+    settle(layout, since, progress)
+    progress("cluster", "ready", 3, 3)
+    return true
+end
+
+---@async
+---@param ctx todo.ClusterContext
+function standalone.stop(ctx)
+    local layout = traces_layout(ctx)
+    check_owner(layout)
+    local held <close> = fs.exists(layout.state) and lock(layout) or nil -- luacheck: ignore held
+    halt(layout, true)
+    ground.clear(layout)
+end
+
+---@async
+---@param ctx todo.ClusterContext
+function standalone.delete(ctx)
+    standalone.stop(ctx)
+    local layout = traces_layout(ctx)
+    local mounts = ground.mounts(layout)
+    if #mounts > 0 then
+        fail({ kind = "io", message = "something is still mounted, so the cluster's data was not removed:\n"
+            .. table.concat(mounts, "\n"),
+            hint = "umount it and run this again" })
+    end
+    fs.remove(layout.state)
+end
+
+---What is left on the machine of a cluster that was stopped: empty where all is clean.
+---@async
+---@param ctx todo.ClusterContext
+---@return string[]
+function standalone.remains(ctx)
+    local layout = traces_layout(ctx)
+    local list = ground.remains(layout)
+    for _, process in ipairs(processes.find(layout)) do list[#list + 1] = ("process %d %s"):format(process.pid,
+        process.name) end
+    for _, process in ipairs(processes.in_pods(layout)) do list[#list + 1] = ("process %d %s"):format(process.pid,
+        process.name) end
+    return list
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.ClusterStatus
+function standalone.status(ctx)
+    if not choices(ctx) then return { state = "absent" } end
+    local layout = traces_layout(ctx)
+    local states, all, any = component_states(layout)
+    if not any then return { state = "stopped", components = states } end
+    if all and api_answers(layout) then
+        return { state = "running", version = "v" .. pins.kubernetes, components = states }
+    end
+    local down = {}
+    for name, state in pairs(states) do
+        if state == "stopped" then down[#down + 1] = name end
+    end
+    table.sort(down)
+    local message = #down > 0 and "these processes do not run: " .. table.concat(down, ", ")
+        or "the API server does not answer"
+    return { state = "broken", message = message, components = states }
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return { kubeconfig: string?, context: string, ca_sha256: string?, owned: boolean }
+function standalone.kubeconfig(ctx)
+    local layout = traces_layout(ctx)
+    local result = { kubeconfig = layout.kubeconfig, context = pki.CONTEXT, owned = true }
+    for _, context in ipairs(fs.exists(layout.kubeconfig) and k8s.contexts({ kubeconfig = layout.kubeconfig }) or {}) do
+        result.ca_sha256 = context.ca_sha256
+    end
+    return result
+end
+
+---@return string
+function standalone.platform()
+    return "linux/" .. proc.platform().arch
+end
+
+---@param ctx todo.ClusterContext
+---@return string
+function standalone.host_address(ctx)
+    return traces_layout(ctx).ip
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@return string[]
+function standalone.load_image(ctx, names)
+    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress_of(ctx))
+    return images.load(layout_of(ctx, choose(ctx), bin), ctx, names)
+end
+
+---@param _ todo.ClusterContext
+---@param service { name: string, namespace: string, node_port: integer }
+---@return string
+function standalone.url(_, service)
+    return "http://127.0.0.1:" .. service.node_port
+end
+
+---@param _ todo.ClusterContext
+---@param enable string[]?
+---@return { name: string, enabled: boolean }[]
+function standalone.addons(_, enable)
+    if enable and #enable > 0 then
+        fail({ kind = "unsupported", message = "the standalone cluster has no add-ons to enable",
+            hint = "use minikube for those" })
+    end
+    return {}
+end
+
+---@param ctx todo.ClusterContext
+---@return table<string,string>
+function standalone.logs(ctx)
+    local folder, list = fs.join(state_folder(ctx), "log"), {}
+    for _, name in ipairs(fs.exists(folder) and fs.list(folder) or {}) do
+        local component = name:match("^(.*)%.log$")
+        if component then list[component] = fs.join(folder, name) end
+    end
+    return list
+end
+
+return standalone

@@ -1,0 +1,237 @@
+-- The processes of the node: their arguments and configuration files, made from the layout alone.
+local json = require("json")
+
+local components = {}
+
+---Everything about one standalone cluster that its files and arguments depend on.
+---@class todo.StandaloneLayout
+---@field bin string folder of the programs
+---@field state string folder that survives a restart of the machine
+---@field run string folder that need not
+---@field pki string
+---@field kubeconfig string the administrator's
+---@field server string URL of the API server
+---@field node string name of the node
+---@field interface string
+---@field ip string address of the node, on an interface of its own
+---@field pods string network of all pods
+---@field node_pods string network of the node's pods
+---@field services string network of the Services
+---@field api_service_ip string
+---@field ports { api: integer, etcd: integer, etcd_peer: integer, kubelet: integer, proxy: integer }
+---@field cni_folder string
+---@field cgroup string control group that all pods live in, "/todo-lua"
+---@field sys_resource boolean
+---@field snapshotter string
+---@field resolv_conf string
+---@field has_servers boolean
+---@field pause string image
+
+local function etcd(l)
+    local client = ("https://%s:%d"):format(l.ip, l.ports.etcd)
+    local peer = ("https://%s:%d"):format(l.ip, l.ports.etcd_peer)
+    local p = l.pki
+    return { name = "etcd", argv = {
+        l.bin .. "/etcd", "--name=" .. l.node, "--data-dir=" .. l.state .. "/etcd", "--log-level=warn",
+        "--listen-client-urls=" .. client, "--advertise-client-urls=" .. client, "--listen-peer-urls=" .. peer,
+        "--initial-advertise-peer-urls=" .. peer, "--initial-cluster=" .. l.node .. "=" .. peer,
+        "--client-cert-auth", "--trusted-ca-file=" .. p .. "/ca.crt", "--cert-file=" .. p .. "/etcd.crt",
+        "--key-file=" .. p .. "/etcd.key", "--peer-client-cert-auth", "--peer-trusted-ca-file=" .. p .. "/ca.crt",
+        "--peer-cert-file=" .. p .. "/etcd.crt", "--peer-key-file=" .. p .. "/etcd.key",
+    } }
+end
+
+local function apiserver(l)
+    local p = l.pki
+    return { name = "kube-apiserver", argv = {
+        l.bin .. "/kube-apiserver", "--bind-address=" .. l.ip, "--advertise-address=" .. l.ip,
+        "--secure-port=" .. l.ports.api, "--service-cluster-ip-range=" .. l.services,
+        ("--etcd-servers=https://%s:%d"):format(l.ip, l.ports.etcd), "--etcd-cafile=" .. p .. "/ca.crt",
+        "--etcd-certfile=" .. p .. "/etcd.crt", "--etcd-keyfile=" .. p .. "/etcd.key",
+        "--tls-cert-file=" .. p .. "/apiserver.crt", "--tls-private-key-file=" .. p .. "/apiserver.key",
+        "--client-ca-file=" .. p .. "/ca.crt", "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        "--service-account-key-file=" .. p .. "/sa.pub", "--service-account-signing-key-file=" .. p .. "/sa.key",
+        "--requestheader-client-ca-file=" .. p .. "/ca.crt", "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-", "--proxy-client-cert-file=" .. p .. "/front-proxy.crt",
+        "--proxy-client-key-file=" .. p .. "/front-proxy.key", "--enable-aggregator-routing",
+        "--kubelet-client-certificate=" .. p .. "/admin.crt", "--kubelet-client-key=" .. p .. "/admin.key",
+        "--kubelet-certificate-authority=" .. p .. "/ca.crt", "--kubelet-preferred-address-types=InternalIP",
+        "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
+            "--profiling=false",
+    } }
+end
+
+local function controller_manager(l)
+    local p = l.pki
+    return { name = "kube-controller-manager", after = "api", argv = {
+        l.bin .. "/kube-controller-manager", "--kubeconfig=" .. l.state .. "/controller-manager.kubeconfig",
+        "--service-account-private-key-file=" .. p .. "/sa.key", "--root-ca-file=" .. p .. "/ca.crt",
+        "--cluster-signing-cert-file=" .. p .. "/ca.crt", "--cluster-signing-key-file=" .. p .. "/ca.key",
+        "--use-service-account-credentials", "--allocate-node-cidrs", "--cluster-cidr=" .. l.pods,
+        "--flex-volume-plugin-dir=" .. l.state .. "/kubelet/volume-plugins", "--leader-elect=false", "--secure-port=0",
+        "--profiling=false",
+    } }
+end
+
+local function scheduler(l)
+    return { name = "kube-scheduler", after = "api", argv = {
+        l.bin .. "/kube-scheduler", "--kubeconfig=" .. l.state .. "/scheduler.kubeconfig", "--leader-elect=false",
+        "--secure-port=0", "--profiling=false",
+    } }
+end
+
+local function containerd(l)
+    return { name = "containerd", path = l.bin, argv = { l.bin .. "/containerd", "--config=" .. l.state
+        .. "/containerd.toml" } }
+end
+
+local function kubelet(l)
+    return { name = "kubelet", after = "api", argv = {
+        l.bin .. "/kubelet", "--config=" .. l.state .. "/kubelet.json", "--kubeconfig=" .. l.state
+            .. "/kubelet.kubeconfig",
+        "--hostname-override=" .. l.node, "--node-ip=" .. l.ip, "--root-dir=" .. l.state .. "/kubelet",
+    } }
+end
+
+-- The node's own packet and connection limits are left as they are: zero means "do not touch".
+local function proxy(l)
+    return { name = "kube-proxy", after = "api", argv = {
+        l.bin .. "/kube-proxy", "--kubeconfig=" .. l.state .. "/proxy.kubeconfig", "--hostname-override=" .. l.node,
+        "--proxy-mode=iptables", "--cluster-cidr=" .. l.pods, "--conntrack-max-per-core=0",
+        "--conntrack-tcp-timeout-established=0s", "--conntrack-tcp-timeout-close-wait=0s", "--healthz-bind-address=",
+        ("--metrics-bind-address=%s:%d"):format(l.ip, l.ports.proxy),
+    } }
+end
+
+local function coredns(l)
+    return { name = "coredns", after = "api", argv = { l.bin .. "/coredns", "-conf", l.state .. "/Corefile" } }
+end
+
+---In the order in which they start. `after = "api"`: once the API server is ready; `path`: prepended to PATH.
+---@param layout todo.StandaloneLayout
+---@return { name: string, argv: string[], after: string?, path: string? }[]
+function components.list(layout)
+    local list = {}
+    for _, make in ipairs({ etcd, containerd, apiserver, controller_manager, scheduler, kubelet, proxy, coredns }) do
+        list[#list + 1] = make(layout)
+    end
+    return list
+end
+
+local function containerd_config(l)
+    local quote = json.encode
+    return ([[
+version = 3
+root = %s
+state = %s
+disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.internal.v1.opt", "io.containerd.internal.v1.tracing"]
+[grpc]
+address = %s
+[plugins.'io.containerd.cri.v1.images']
+snapshotter = %s
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+sandbox = %s
+[plugins.'io.containerd.cri.v1.runtime']
+restrict_oom_score_adj = %s
+netns_mounts_under_state_dir = true
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+Root = %s
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+bin_dirs = [%s]
+conf_dir = %s
+]]):format(quote(l.state .. "/containerd"), quote(l.run .. "/containerd"), quote(l.run .. "/containerd.sock"),
+        quote(l.snapshotter), quote(l.pause), tostring(not l.sys_resource), quote(l.run .. "/runc"), quote(
+            l.cni_folder),
+        quote(l.state .. "/cni"))
+end
+
+-- Point-to-point links need no bridge filter module, and every packet between pods passes the Services' rules.
+local function network_config(l)
+    return json.encode({
+        cniVersion = "1.0.0",
+        name = "todo-lua",
+        plugins = {
+            { type = "ptp", ipMasq = false, ipam = { type = "host-local", dataDir = l.state .. "/addresses",
+                ranges = { { { subnet = l.node_pods, gateway = l.ip } } }, routes = { { dst = "0.0.0.0/0" } } } },
+            { type = "portmap", capabilities = { portMappings = true } },
+        },
+    }, { indent = "  ", sort = true }) .. "\n"
+end
+
+-- Images come from the local Docker, so the kubelet must never collect them: a pull would fail.
+local function kubelet_config(l)
+    return json.encode({
+        apiVersion = "kubelet.config.k8s.io/v1beta1",
+        kind = "KubeletConfiguration",
+        address = l.ip,
+        port = l.ports.kubelet,
+        healthzPort = 0,
+        failCgroupV1 = false,
+        failSwapOn = false,
+        cgroupDriver = "cgroupfs",
+        cgroupRoot = l.cgroup,
+        podLogsDir = l.state .. "/pods",
+        volumePluginDir = l.state .. "/kubelet/volume-plugins",
+        imageGCHighThresholdPercent = 100,
+        imageGCLowThresholdPercent = 99,
+        authentication = { anonymous = { enabled = false }, webhook = { enabled = true },
+            x509 = { clientCAFile = l.pki .. "/ca.crt" } },
+        authorization = { mode = "Webhook" },
+        tlsCertFile = l.pki .. "/kubelet.crt",
+        tlsPrivateKeyFile = l.pki .. "/kubelet.key",
+        clusterDNS = { l.ip },
+        clusterDomain = "cluster.local",
+        containerRuntimeEndpoint = "unix://" .. l.run .. "/containerd.sock",
+        resolvConf = l.resolv_conf,
+        evictionHard = { ["nodefs.available"] = "1%", ["nodefs.inodesFree"] = "1%", ["imagefs.available"] = "1%",
+            ["memory.available"] = "100Mi" },
+    }, { indent = "  ", sort = true }) .. "\n"
+end
+
+local function corefile(l)
+    local forward = l.has_servers and "  forward . /etc/resolv.conf\n" or ""
+    return ([[
+.:53 {
+  bind %s
+  errors
+  kubernetes cluster.local in-addr.arpa ip6.arpa {
+    kubeconfig %s/coredns.kubeconfig
+    fallthrough in-addr.arpa ip6.arpa
+  }
+%s  cache 5
+}
+]]):format(l.ip, l.state, forward)
+end
+
+---Configuration files by path.
+---@param layout todo.StandaloneLayout
+---@return table<string,string>
+function components.files(layout)
+    return {
+        [layout.state .. "/containerd.toml"] = containerd_config(layout),
+        [layout.state .. "/cni/10-todo-lua.conflist"] = network_config(layout),
+        [layout.state .. "/kubelet.json"] = kubelet_config(layout),
+        [layout.state .. "/Corefile"] = corefile(layout),
+    }
+end
+
+---What CoreDNS may read; created once the API server answers.
+---@return table[]
+function components.objects()
+    local role = "system:coredns"
+    return {
+        { apiVersion = "rbac.authorization.k8s.io/v1", kind = "ClusterRole", metadata = { name = role }, rules = {
+            { apiGroups = { "" }, resources = { "endpoints", "services", "pods", "namespaces" }, verbs = { "list",
+                "watch" } },
+            { apiGroups = { "discovery.k8s.io" }, resources = { "endpointslices" }, verbs = { "list", "watch" } },
+        } },
+        { apiVersion = "rbac.authorization.k8s.io/v1", kind = "ClusterRoleBinding", metadata = { name = role },
+            roleRef = { apiGroup = "rbac.authorization.k8s.io", kind = "ClusterRole", name = role },
+            subjects = { { kind = "User", apiGroup = "rbac.authorization.k8s.io", name = role } } },
+    }
+end
+
+return components

@@ -1,0 +1,139 @@
+-- Images of the cluster's containerd: the sandbox's own, and those that come from the local Docker.
+local fail = require("cluster.failure")
+local fs = require("fs")
+local json = require("json")
+local proc = require("proc")
+local progress_of = require("cluster.progress")
+local secret = require("secret")
+
+local images = {}
+
+images.PAUSE = "docker.io/todo-lua/pause:1"
+
+local KEPT_TAGS = 3 -- of one repository: what runs, and what a rollback may want
+
+local function ctr(layout, argv, options)
+    local command = { layout.bin .. "/ctr", "--address", layout.run .. "/containerd.sock", "--namespace", "k8s.io" }
+    table.move(argv, 1, #argv, #command + 1, command)
+    return proc.run(command, options)
+end
+
+local function present(layout)
+    local names = {}
+    for name in ctr(layout, { "images", "list", "-q" }).stdout:gmatch("[^\n]+") do names[name] = true end
+    return names
+end
+
+-- containerd knows an image of Docker's by its full name.
+local function full_name(name)
+    local first = name:match("^([^/]+)/")
+    if not first then return "docker.io/library/" .. name end
+    if first:find("[%.:]") or first == "localhost" then return name end
+    return "docker.io/" .. name
+end
+
+-- A docker archive of one file, written by hand: no Docker needs to run for the cluster to start.
+local function pause_archive(layout, folder)
+    proc.run({ "tar", "-C", layout.bin, "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf",
+        folder .. "/layer.tar", "pause" })
+    local config = json.encode({
+        architecture = proc.platform().arch,
+        os = "linux",
+        config = { Entrypoint = { "/pause" } },
+        rootfs = { type = "layers", diff_ids = { "sha256:" .. fs.sha256(folder .. "/layer.tar") } },
+    }, { sort = true })
+    local name = secret.sha256(config) .. ".json"
+    fs.write(fs.join(folder, name), config)
+    fs.write(folder .. "/manifest.json",
+        json.encode({ { Config = name, RepoTags = { images.PAUSE }, Layers = { "layer.tar" } } }))
+    proc.run({ "tar", "-C", folder, "-cf", folder .. "/image.tar", "manifest.json", name, "layer.tar" })
+    return folder .. "/image.tar"
+end
+
+---Gives containerd the image that holds a pod's namespaces.
+---@async
+---@param layout todo.StandaloneLayout
+function images.load_pause(layout)
+    local note = layout.state .. "/pause"
+    local hash = fs.sha256(layout.bin .. "/pause")
+    if fs.read(note) == hash and present(layout)[images.PAUSE] then return end
+    local folder <close> = setmetatable({ dir = fs.tempdir() }, { __close = function(f) f.dir:close() end })
+    ctr(layout, { "images", "import", pause_archive(layout, folder.dir.path) })
+    fs.write(note, hash)
+end
+
+local function read_notes(layout)
+    local text = fs.read(layout.state .. "/images.json")
+    return text and json.decode(text) or {}
+end
+
+local function write_notes(layout, notes)
+    fs.write(layout.state .. "/images.json", json.encode(notes, { indent = "  ", sort = true }) .. "\n")
+end
+
+local function send(layout, ctx, name, size, progress)
+    local child = proc.spawn({ layout.bin .. "/ctr", "--address", layout.run .. "/containerd.sock", "--namespace",
+        "k8s.io",
+        "images", "import", "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
+    local guard <close> = setmetatable({}, { __close = function() child:close() end }) -- luacheck: ignore guard
+    local sent = 0
+    ctx.docker:save(name, function(bytes)
+        child:write(bytes)
+        sent = sent + #bytes
+        progress("load " .. name, "into the cluster", math.min(sent, size), size)
+    end)
+    child:close_stdin()
+    local words = {}
+    for chunk in function() return child:read_err() end do words[#words + 1] = chunk end
+    local status = child:wait()
+    if status ~= 0 then
+        fail({ kind = "exit", status = status, message = ("the cluster could not take the image %s: %s"):format(name,
+            table.concat(words):sub(-500)) })
+    end
+    progress("load " .. name, "loaded", size, size)
+end
+
+-- The kubelet is told to collect no image, so older tags of the same repository go here.
+local function prune(layout, notes, name)
+    local repository = name:match("^(.*):[^:/]*$") or name
+    local tags = {}
+    for noted, note in pairs(notes) do
+        if (noted:match("^(.*):[^:/]*$") or noted) == repository and not noted:find(":latest$") then
+            tags[#tags + 1] = { name = noted, time = note.time }
+        end
+    end
+    table.sort(tags, function(a, b) return a.time > b.time end)
+    for i = KEPT_TAGS + 1, #tags do
+        ctr(layout, { "images", "remove", full_name(tags[i].name) }, { check = false })
+        notes[tags[i].name] = nil
+    end
+end
+
+---Sends images that containerd lacks or has under another id.
+---@async
+---@param layout todo.StandaloneLayout
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@return string[] sent
+function images.load(layout, ctx, names)
+    local notes, there, sent = read_notes(layout), present(layout), {}
+    local progress = progress_of(ctx)
+    for _, name in ipairs(names) do
+        local image = ctx.docker:image(name)
+        if not image then
+            fail({ kind = "not_found", message = ("Docker has no image %s to give to the cluster"):format(name),
+                hint = "build it first" })
+        end
+        local note = notes[name]
+        if not (note and note.id == image.Id and there[full_name(name)]) then
+            send(layout, ctx, name, image.Size or 0, progress)
+            notes[name] = { id = image.Id, time = proc.time() }
+            sent[#sent + 1] = name
+            prune(layout, notes, name)
+            write_notes(layout, notes)
+        end
+    end
+    return sent
+end
+
+return images

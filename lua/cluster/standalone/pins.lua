@@ -1,0 +1,87 @@
+-- What the standalone cluster is built from: versions, flags and programs. The go.mod and go.sum files in the folders
+-- beside this file pin every byte of the sources; a change of any of this gives the binaries a new folder in the cache.
+local pins = {}
+
+pins.kubernetes = "1.36.3"
+pins.containerd = "2.1.4"
+
+local function version_flags(variable_prefixes)
+    local major, minor = pins.kubernetes:match("^(%d+)%.(%d+)")
+    local flags = {}
+    for _, prefix in ipairs(variable_prefixes) do
+        flags[#flags + 1] = ("-X %s.gitVersion=v%s -X %s.gitMajor=%s -X %s.gitMinor=%s"):format(prefix, pins.kubernetes,
+            prefix,
+            major, prefix, minor)
+    end
+    return table.concat(flags, " ")
+end
+
+local KUBERNETES_FLAGS = version_flags({ "k8s.io/component-base/version", "k8s.io/client-go/pkg/version" })
+
+---@class todo.GoSet programs that are built from one go.mod
+---@field name string
+---@field folder string resource folder that holds go.mod and go.sum
+---@field ldflags string? beyond "-s -w"
+---@field programs table<string, string> file name to Go package
+
+---@type todo.GoSet[]
+pins.sets = {
+    {
+        name = "kubernetes",
+        folder = "lua/cluster/standalone/kubernetes",
+        ldflags = KUBERNETES_FLAGS,
+        programs = {
+            ["kube-apiserver"] = "k8s.io/kubernetes/cmd/kube-apiserver",
+            ["kube-controller-manager"] = "k8s.io/kubernetes/cmd/kube-controller-manager",
+            ["kube-proxy"] = "k8s.io/kubernetes/cmd/kube-proxy",
+            ["kube-scheduler"] = "k8s.io/kubernetes/cmd/kube-scheduler",
+            ["kubelet"] = "k8s.io/kubernetes/cmd/kubelet",
+        },
+    },
+    {
+        name = "containerd",
+        folder = "lua/cluster/standalone/containerd",
+        ldflags = "-X github.com/containerd/containerd/v2/version.Version=v" .. pins.containerd,
+        programs = {
+            ["containerd"] = "github.com/containerd/containerd/v2/cmd/containerd",
+            ["containerd-shim-runc-v2"] = "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            ["ctr"] = "github.com/containerd/containerd/v2/cmd/ctr",
+        },
+    },
+    {
+        name = "coredns",
+        folder = "lua/cluster/standalone/coredns",
+        programs = { coredns = "github.com/coredns/coredns" },
+    },
+    {
+        name = "etcd",
+        folder = "lua/cluster/standalone/etcd",
+        programs = { etcd = "go.etcd.io/etcd/server/v3" },
+    },
+}
+
+---@type { name: string, source: string }
+pins.pause = { name = "pause", source = "lua/cluster/standalone/pause.c" }
+
+-- The judges of the tests: the real tools whose output decides what is right. helm's release flags name the Kubernetes
+-- version of the client library that it was built with.
+---@type todo.GoSet[]
+pins.judges = {
+    {
+        name = "helm",
+        folder = "tests/judges/helm",
+        ldflags = ("-X helm.sh/helm/v3/internal/version.version=v3.22.0"
+            .. " -X PKG/chartutil.k8sVersionMajor=1 -X PKG/chartutil.k8sVersionMinor=37"
+            .. " -X PKG/lint/rules.k8sVersionMajor=1 -X PKG/lint/rules.k8sVersionMinor=37"):gsub("PKG",
+            "helm.sh/helm/v3/pkg") .. "",
+        programs = { helm = "helm.sh/helm/v3/cmd/helm" },
+    },
+    {
+        name = "kubernetes",
+        folder = "lua/cluster/standalone/kubernetes",
+        ldflags = KUBERNETES_FLAGS,
+        programs = { kubectl = "k8s.io/kubernetes/cmd/kubectl" },
+    },
+}
+
+return pins
