@@ -58,8 +58,8 @@ end
 
 local function not_ours(what)
     return function(ctx)
-        fail({ kind = "unsupported", message = ("todo-lua does not %s the cluster of context %s: it did not make it"):format(
-            what, must_find(ctx).name), hint = "use the tool that made it" })
+        fail({ kind = "unsupported", hint = "use the tool that made it",
+            message = ("the cluster of context %s is not todo-lua's to %s"):format(must_find(ctx).name, what) })
     end
 end
 

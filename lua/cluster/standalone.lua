@@ -27,7 +27,7 @@ local INTERFACE = "todo0"
 local POD_NETWORKS = { "10.244.0.0/16", "10.234.0.0/16", "10.224.0.0/16", "172.30.0.0/16" }
 local SERVICE_NETWORKS = { "10.96.0.0/16", "10.106.0.0/16", "10.86.0.0/16", "172.29.0.0/16" }
 local LONGEST_STATE_PATH = 60 -- the kubelet makes unix sockets below it, whose paths the kernel cuts at 108
-local API_SECONDS, NODE_SECONDS, POD_GRACE = 90, 90, 5
+local RESUME_SECONDS, API_SECONDS, NODE_SECONDS, POD_GRACE = 20, 90, 90, 5
 
 local function state_folder(ctx)
     return fs.join(ctx.state_dir, "standalone")
@@ -117,7 +117,7 @@ local function check_owner(layout)
     end
 end
 
-local function check_machine(layout)
+local function check_machine(state)
     local unfit = machine.unfit()
     if unfit then
         fail({ kind = "unsupported", message = "a standalone cluster cannot run here: " .. unfit,
@@ -128,10 +128,9 @@ local function check_machine(layout)
         fail({ kind = "not_found", message = "the standalone cluster needs " .. table.concat(programs, ", "),
             hint = "apt-get install " .. table.concat(packages, " ") })
     end
-    if #layout.state > LONGEST_STATE_PATH then
-        fail({ kind = "usage", message = ("the state folder's path is too long for unix sockets below it: %s"):format(
-            layout.state),
-            hint = "set XDG_STATE_HOME to a shorter path" })
+    if #state > LONGEST_STATE_PATH then
+        fail({ kind = "usage", hint = "set XDG_STATE_HOME to a shorter path",
+            message = "the state folder's path is too long for unix sockets below it: " .. state })
     end
 end
 
@@ -170,7 +169,8 @@ local function explain(layout, waited_for, seconds)
     end
     table.sort(lines)
     if #lines == 0 then lines[1] = "the kubelet's last words:\n" .. last_lines(layout, "kubelet") end
-    fail({ kind = "timeout", message = ("%s after %d s\n%s"):format(waited_for, seconds, table.concat(lines, "\n")),
+    fail({ kind = "timeout", message = ("%s (waited up to %d s)\n%s"):format(waited_for, seconds,
+        table.concat(lines, "\n")),
         hint = "the logs are in " .. layout.state .. "/log; destroy and deploy again gives a fresh cluster" })
 end
 
@@ -251,20 +251,31 @@ local function name_server_port(layout)
     end
 end
 
-local function launch(layout, plan, files, progress)
-    progress("cluster", "starting the control plane", 1, 3)
+local function await_api(layout, seconds)
+    local ready = wait_for(seconds, function()
+        return api_answers(layout) or not processes.noted(layout, "supervisor")
+    end)
+    return ready and processes.noted(layout, "supervisor") ~= nil
+end
+
+-- Where nothing changed, what still runs is left alone: a supervisor brings back what does not.
+local function resume(layout, plan)
+    if not same_plan(layout, plan) then return false end
+    if not processes.noted(layout, "supervisor") then processes.supervise(layout, plan) end
+    return await_api(layout, RESUME_SECONDS)
+end
+
+local function launch(layout, plan, files)
     halt(layout, false)
     name_server_port(layout)
     for path, text in pairs(files) do
         fs.mkdir(fs.dirname(path))
-        fs.write(path, text, 0x180)
+        fs.write(path, text, 384)
     end
-    fs.mkdir(layout.run, 0x1c0)
+    fs.mkdir(layout.run, 448)
     fs.write(layout.run .. "/owner", layout.state)
     processes.supervise(layout, plan)
-    if not wait_for(API_SECONDS, function() return api_answers(layout) end) then
-        explain(layout, "the API server is not ready", API_SECONDS)
-    end
+    if not await_api(layout, API_SECONDS) then explain(layout, "the API server is not ready", API_SECONDS) end
 end
 
 local function settle(layout, since, progress)
@@ -310,7 +321,7 @@ end
 ---@return boolean changed
 function standalone.start(ctx)
     local progress = progress_of(ctx)
-    check_machine(layout_of(ctx, { pods = POD_NETWORKS[1], services = SERVICE_NETWORKS[1], ports = {} }, ""))
+    check_machine(state_folder(ctx))
     local bin, built = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress)
     if built then ctx.log.debug("built the cluster's programs in " .. bin) end
     local layout = layout_of(ctx, choose(ctx), bin)
@@ -323,7 +334,8 @@ function standalone.start(ctx)
     if all and same_plan(layout, plan) and api_answers(layout) then return false end
     forget_earlier_boot(layout)
     local since = now_text()
-    launch(layout, plan, files, progress)
+    progress("cluster", "starting the control plane", 1, 3)
+    if not resume(layout, plan) then launch(layout, plan, files) end
     settle(layout, since, progress)
     progress("cluster", "ready", 3, 3)
     return true
