@@ -65,7 +65,7 @@ static size_t skip_breaks(const char *text, size_t i, size_t length)
     return i;
 }
 
-/* What follows the first "=" of a group that has `have` digits: the second one where it is due, then only line breaks. */
+/* What follows the first "=" of a group of `have` digits: the second one where it is due, then only line breaks. */
 static int check_padding(const char *text, size_t length, size_t i, int have, tl_error *err)
 {
     if (have < 2) return fail(err, i);

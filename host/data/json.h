@@ -19,7 +19,7 @@ typedef struct tl_json_options {
     tl_json_numbers numbers;
     int max_depth;    /* 0: TL_JSON_DEPTH */
     size_t max_bytes; /* of text; 0: no limit */
-    int borrow;       /* tl_json_parse only: strings without escapes point into the text, which must outlive the values */
+    int borrow;       /* tl_json_parse only: strings without escapes point into the text, which must outlive them */
     int go_messages;  /* errors carry Go's text only ("invalid character 'x' looking for …"), without the place */
     const char *name; /* put before the place in messages, or NULL */
 } tl_json_options;

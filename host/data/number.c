@@ -167,7 +167,7 @@ static void trim_zeros(decimal *d)
     while (d->count > 1 && d->digits[d->count - 1] == '0') d->count--;
 }
 
-/* Fifteen digits (six of a float32) tell all normal numbers apart, so where they read back, no other choice is shorter. */
+/* Fifteen digits (six of a float32) tell all normal numbers apart: where they read back, no other choice is shorter. */
 static int shortest_fast(double number, int bits, decimal *out)
 {
     int precision = bits == 32 ? 6 : 15;

@@ -38,8 +38,8 @@ typedef struct tl_tar_limits {
     int64_t file_bytes, total_bytes;
 } tl_tar_limits;
 
-/* Called for each entry of an archive. `bytes` is the whole content of a file (entry->size of it), valid during the call.
- * A negative result stops the reading. */
+/* Called for each entry of an archive. `bytes` is the whole content of a file (entry->size of it), valid during the
+ * call. A negative result stops the reading. */
 typedef int (*tl_tar_visit)(void *context, const tl_tar_entry *entry, const void *bytes, tl_error *err);
 
 /* Reads a tar archive in memory, compressed with gzip or not. Paths are cleaned ("./a//b" is "a/b"); one that is

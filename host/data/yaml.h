@@ -8,10 +8,10 @@
 #include "data/value.h"
 
 typedef enum tl_yaml_flavour {
-    TL_YAML_HELM, /* as sigs.k8s.io/yaml reads: YAML 1.1 scalars (yes, on, 010, 0b1, 1_000), keys become strings, a merge
-                     key overrides what stands before it, the last of equal keys wins */
-    TL_YAML_CORE  /* YAML 1.2 core schema: only true/false are booleans, 0o17 and 0x1F; explicit keys win over merged ones,
-                     equal keys are an error */
+    TL_YAML_HELM, /* as sigs.k8s.io/yaml reads: YAML 1.1 scalars (yes, on, 010, 0b1, 1_000), keys become strings, a
+                     merge key overrides what stands before it, the last of equal keys wins */
+    TL_YAML_CORE  /* YAML 1.2 core schema: only true/false are booleans, 0o17 and 0x1F; explicit keys win over merged
+                     ones, equal keys are an error */
 } tl_yaml_flavour;
 
 /* Source lines of mapping values, filled while parsing; lives in the arena it was made with. */
@@ -24,8 +24,8 @@ typedef struct tl_yaml_options {
     tl_yaml_flavour flavour;
     int floats;           /* every number becomes TL_FLOAT (values files); default: integers are TL_INT */
     int strict;           /* equal keys are an error in the helm flavour too (UnmarshalStrict) */
-    const char *name;     /* messages start with "NAME:LINE:COLUMN: "; NULL: exactly go-yaml's text ("yaml: line 4: did not
-                             find expected key") */
+    const char *name;     /* messages start with "NAME:LINE:COLUMN: "; NULL: exactly go-yaml's text ("yaml: line 4: did
+                             not find expected key") */
     size_t max_nodes;     /* scalars, lists and maps after alias expansion; 0: 10 million */
     tl_yaml_lines *lines; /* or NULL */
 } tl_yaml_options;

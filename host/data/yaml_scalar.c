@@ -134,7 +134,8 @@ static int is_timestamp(const char *text, size_t length)
     if (!take_char(&s, end, '-') || !take_number(&s, end, &month) || month < 1 || month > 12) return 0;
     if (!take_char(&s, end, '-') || !take_number(&s, end, &day) || day < 1 || day > days_in(month, year)) return 0;
     if (s == end) return 1;
-    if (take_char(&s, end, 'T') || take_char(&s, end, 't')) return take_clock(&s, end) && take_zone(&s, end) && s == end;
+    if (take_char(&s, end, 'T') || take_char(&s, end, 't'))
+        return take_clock(&s, end) && take_zone(&s, end) && s == end;
     if (!take_char(&s, end, ' ')) return 0;
     while (take_char(&s, end, ' '))
         ;
