@@ -1,0 +1,107 @@
+/* The client object: whom it speaks to, as whom, and what it may do. */
+#include "k8s/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "k8s/client_internal.h"
+
+/* Go's clients never use the environment's proxy for a loopback address; libcurl would. */
+static int is_loopback(const char *server)
+{
+    const char *host = strstr(server, "://");
+    host = host ? host + 3 : server;
+    if (strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0) return 1;
+    return strncmp(host, "localhost", 9) == 0 && (host[9] == 0 || host[9] == ':' || host[9] == '/');
+}
+
+static int check_target(const tl_kube_target *target, tl_error *err)
+{
+    if (strncmp(target->server, "https://", 8) == 0 || strncmp(target->server, "http://", 7) == 0) return 0;
+    return tl_error_set(err, "usage", "the server \"%s\" of cluster \"%s\" is no http or https URL", target->server,
+                        target->cluster);
+}
+
+tl_k8s *tl_k8s_new(const tl_k8s_options *options, tl_error *err)
+{
+    tl_k8s *client = tl_calloc(1, sizeof *client);
+    const tl_kubeconfig_options where = {.path = options->kubeconfig};
+    client->loop = options->loop;
+    client->net = options->net;
+    client->timeout_ms = options->timeout_ms ? options->timeout_ms : 30000;
+    client->random = (unsigned)tl_loop_now(options->loop) * 2654435761u ^ (unsigned)getpid();
+    client->config = tl_kubeconfig_load(&where, err);
+    if (!client->config || tl_kubeconfig_target(client->config, options->context, &client->target, err)) goto fail;
+    if (check_target(&client->target, err)) goto fail;
+    client->namespace = tl_strdup(options->namespace ? options->namespace : client->target.namespace);
+    client->user_agent = tl_strdup(options->user_agent ? options->user_agent : "todo-lua");
+    client->no_proxy = is_loopback(client->target.server);
+    client->credentials = tl_credentials_new(options->loop, &client->target);
+    return client;
+fail:
+    tl_k8s_free(client);
+    return NULL;
+}
+
+void tl_k8s_free(tl_k8s *client)
+{
+    if (!client) return;
+    while (client->calls) tl_k8s_call_detach(client->calls);
+    tl_discovery_free(client->discovery);
+    tl_credentials_free(client->credentials);
+    tl_kubeconfig_free(client->config);
+    free(client->namespace);
+    free(client->user_agent);
+    free(client->read_only);
+    free(client->pin);
+    free(client->last_warning);
+    free(client);
+}
+
+void tl_k8s_close(tl_k8s *client)
+{
+    client->closed = 1;
+    while (client->calls) tl_k8s_call_abort(client->calls);
+}
+
+int tl_k8s_closed(const tl_k8s *client)
+{
+    return client->closed;
+}
+
+const tl_kube_target *tl_k8s_target(const tl_k8s *client)
+{
+    return &client->target;
+}
+
+const char *tl_k8s_namespace(const tl_k8s *client)
+{
+    return client->namespace;
+}
+
+tl_loop *tl_k8s_loop(const tl_k8s *client)
+{
+    return client->loop;
+}
+
+int tl_k8s_pin(tl_k8s *client, const char *uid, tl_error *err)
+{
+    if (!*uid) return tl_error_set(err, "usage", "a cluster cannot be pinned to an empty UID");
+    if (client->pin && strcmp(client->pin, uid) != 0)
+        return tl_error_set(err, "usage", "this client is pinned to the cluster %s already", client->pin);
+    if (!client->pin) client->pin = tl_strdup(uid);
+    return 0;
+}
+
+void tl_k8s_read_only(tl_k8s *client, const char *why)
+{
+    if (!client->read_only) client->read_only = tl_strdup(why);
+}
+
+double tl_k8s_random(tl_k8s *client)
+{
+    client->random = client->random * 1664525u + 1013904223u;
+    return (client->random >> 8) / 16777216.0;
+}

@@ -1,0 +1,37 @@
+#ifndef TL_K8S_CLIENT_INTERNAL_H
+#define TL_K8S_CLIENT_INTERNAL_H
+
+#include "k8s/client.h"
+#include "k8s/credentials.h"
+
+/* What client.c, call.c and discovery.c share; nobody else includes it. */
+struct tl_discovery;
+
+struct tl_k8s {
+    tl_loop *loop;
+    tl_net *net;
+    tl_kubeconfig *config;
+    tl_kube_target target;
+    tl_credentials *credentials;
+    char *namespace, *user_agent;
+    int64_t timeout_ms;
+    int closed;
+    char *read_only;     /* why, or NULL */
+    char *pin;           /* the UID, or NULL */
+    int proven;          /* the live UID was the pinned one at proven_at (ms of the loop's clock) */
+    int64_t proven_at;
+    int no_proxy;        /* a loopback server is never reached through the environment's proxy, as in Go */
+    char *last_warning;  /* of the server, so that each is logged once in a row */
+    unsigned random;
+    tl_k8s_call *calls;  /* those that run */
+    struct tl_discovery *discovery; /* made on first use by discovery.c */
+};
+
+/* Ends a running call: without calling back (its client goes), or with kind "closed". */
+void tl_k8s_call_detach(tl_k8s_call *call);
+void tl_k8s_call_abort(tl_k8s_call *call);
+/* A number in [0, 1). */
+double tl_k8s_random(tl_k8s *client);
+void tl_discovery_free(struct tl_discovery *discovery);
+
+#endif

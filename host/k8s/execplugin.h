@@ -1,0 +1,22 @@
+#ifndef TL_K8S_EXECPLUGIN_H
+#define TL_K8S_EXECPLUGIN_H
+
+#include "k8s/credentials.h"
+
+/* A credential plugin (client.authentication.k8s.io v1 and v1beta1): a program that prints an ExecCredential. It runs
+ * once for all requests that wait, and again when its answer has expired or was refused. It gets standard input only
+ * where it wants it and there is a terminal; otherwise it must answer within a minute. */
+typedef struct tl_exec_plugin tl_exec_plugin;
+
+tl_exec_plugin *tl_exec_plugin_new(tl_loop *loop, const tl_kube_target *target);
+void tl_exec_plugin_free(tl_exec_plugin *plugin);
+/* As tl_credentials_get. */
+int tl_exec_plugin_get(tl_exec_plugin *plugin, tl_credential *out, tl_credential_wait *wait, tl_error *err);
+void tl_exec_plugin_forget(tl_credential_wait *wait);
+/* Drops the answer; 1 where there was one. */
+int tl_exec_plugin_refused(tl_exec_plugin *plugin);
+
+/* Seconds since 1970 of an RFC 3339 time ("2026-01-02T03:04:05Z", fractions and offsets allowed); -1 where it is none. */
+int64_t tl_exec_time(const char *text);
+
+#endif
