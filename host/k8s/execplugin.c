@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +11,7 @@
 #include "base/mem.h"
 #include "data/base64.h"
 #include "data/json.h"
+#include "k8s/rfc3339.h"
 #include "loop/child.h"
 
 #define ANSWER_LIMIT ((size_t)1 << 20)
@@ -53,8 +53,7 @@ static void stop_run(tl_exec_plugin *plugin)
     tl_watch_stop(&plugin->output);
     if (plugin->child.pipes[1] >= 0) close(plugin->child.pipes[1]);
     plugin->child.pipes[1] = -1;
-    if (plugin->child.running) tl_child_kill(&plugin->child, 9);
-    tl_child_stop(&plugin->child);
+    tl_child_stop(&plugin->child, 1000);
 }
 
 static void forget_answer(tl_exec_plugin *plugin)
@@ -74,24 +73,6 @@ void tl_exec_plugin_free(tl_exec_plugin *plugin)
     forget_answer(plugin);
     tl_error_dispose(&plugin->failure);
     free(plugin);
-}
-
-int64_t tl_exec_time(const char *text)
-{
-    struct tm tm = {0};
-    int length = 0, hours = 0, minutes = 0;
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
-               &length) != 6)
-        return -1;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    text += length;
-    if (*text == '.') text += 1 + strspn(text + 1, "0123456789");
-    int64_t seconds = timegm(&tm);
-    if (*text == 'Z' || *text == 'z') return seconds;
-    if ((*text != '+' && *text != '-') || sscanf(text + 1, "%2d:%2d", &hours, &minutes) != 2) return -1;
-    int64_t offset = hours * 3600 + minutes * 60;
-    return *text == '+' ? seconds - offset : seconds + offset;
 }
 
 /* ---- the answer ---- */
@@ -115,8 +96,9 @@ static int read_answer(tl_exec_plugin *plugin, const char *version, tl_error *er
     if (!answer->cert_pem != !answer->key_pem)
         return tl_error_set(err, "denied", "the credential plugin gave a certificate or a key without the other");
     const char *expires = tl_value_text(arena, tl_value_path(status, "expirationTimestamp", NULL), NULL);
-    plugin->expires = expires ? tl_exec_time(expires) : 0;
-    if (plugin->expires < 0) return tl_error_set(err, "denied", "the credential plugin's expirationTimestamp \"%s\" is no time", expires);
+    int64_t at = expires ? tl_rfc3339(expires, NULL) : 0;
+    plugin->expires = at / 1000000000;
+    if (at < 0) return tl_error_set(err, "denied", "the credential plugin's expirationTimestamp \"%s\" is no time", expires);
     plugin->answered = 1;
     return 0;
 }

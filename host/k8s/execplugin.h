@@ -16,7 +16,4 @@ void tl_exec_plugin_forget(tl_credential_wait *wait);
 /* Drops the answer; 1 where there was one. */
 int tl_exec_plugin_refused(tl_exec_plugin *plugin);
 
-/* Seconds since 1970 of an RFC 3339 time ("2026-01-02T03:04:05Z", fractions and offsets allowed); -1 where it is none. */
-int64_t tl_exec_time(const char *text);
-
 #endif
