@@ -15,8 +15,6 @@ int luaopen_fs(lua_State *L);
 int luaopen_fs(lua_State *L) { (void)L; return 0; }
 int luaopen_json(lua_State *L);
 int luaopen_json(lua_State *L) { (void)L; return 0; }
-int luaopen_k8s(lua_State *L);
-int luaopen_k8s(lua_State *L) { (void)L; return 0; }
 int luaopen_secret(lua_State *L);
 int luaopen_secret(lua_State *L) { (void)L; return 0; }
 int luaopen_term(lua_State *L);
