@@ -136,7 +136,10 @@ static int k_resource(lua_State *L, int status, lua_KContext index)
     tl_k8s_operation *op = lua_touserdata(L, (int)index);
     if (op->lookup.failed) return tl_raise(L, &op->lookup.error);
     const tl_k8s_resource *found = op->lookup.found;
-    if (!found) return 0;
+    if (!found) {
+        lua_pushnil(L);
+        return 1;
+    }
     const struct {
         const char *name, *value;
     } fields[] = {{"group", found->group}, {"version", found->version}, {"kind", found->kind}, {"plural", found->plural},

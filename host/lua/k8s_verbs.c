@@ -61,7 +61,8 @@ static int k_get(lua_State *L, int status, lua_KContext index)
     tl_k8s_operation *op = lua_touserdata(L, (int)index);
     if (!op->verb.failed || op->verb.error.status != 404) return k_object(L, status, index);
     tl_lua_k8s_stop(op);
-    return 0;
+    lua_pushnil(L);
+    return 1;
 }
 
 static int l_get(lua_State *L)
