@@ -333,7 +333,7 @@ function standalone.start(ctx)
     ground.lay(layout)
     if all and same_plan(layout, plan) and api_answers(layout) then return false end
     forget_earlier_boot(layout)
-    local since = now_text()
+    local since = processes.noted(layout, "kubelet") and "" or now_text()
     progress("cluster", "starting the control plane", 1, 3)
     if not resume(layout, plan) then launch(layout, plan, files) end
     settle(layout, since, progress)
@@ -363,6 +363,15 @@ function standalone.delete(ctx)
             hint = "umount it and run this again" })
     end
     fs.remove(layout.state)
+end
+
+---Where everything of the cluster is, for tests and for other scripts of this provider.
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.StandaloneLayout
+function standalone.layout(ctx)
+    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress_of(ctx))
+    return layout_of(ctx, choose(ctx), bin)
 end
 
 ---What is left on the machine of a cluster that was stopped: empty where all is clean.
@@ -428,8 +437,7 @@ end
 ---@param names string[]
 ---@return string[]
 function standalone.load_image(ctx, names)
-    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress_of(ctx))
-    return images.load(layout_of(ctx, choose(ctx), bin), ctx, names)
+    return images.load(standalone.layout(ctx), ctx, names)
 end
 
 ---@param _ todo.ClusterContext

@@ -6,7 +6,6 @@
 ---@class todo.ClusterContext
 ---@field config table the merged configuration (`lua/config.lua` and the overrides); a provider reads `config.cluster`
 ---@field log { info: fun(text: string), warn: fun(text: string), debug: fun(text: string) } full sentences for the user
----@field board table? of lib/board; nil: progress is not shown
 ---@field progress fun(name: string, text: string, done: number?, total: number?)? one live line called `name`
 ---@field docker todo.Docker? connected; needed by load_image
 ---@field state_dir string "~/.local/state/todo-lua" ($XDG_STATE_HOME): a provider uses the folder of its own name below it

@@ -32,22 +32,29 @@ local function full_name(name)
     return "docker.io/" .. name
 end
 
--- A docker archive of one file, written by hand: no Docker needs to run for the cluster to start.
-local function pause_archive(layout, folder)
-    proc.run({ "tar", "-C", layout.bin, "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf",
-        folder .. "/layer.tar", "pause" })
+---Makes an image of a folder and gives it to containerd: a docker archive written by hand, so no Docker needs to run.
+---@async
+---@param layout todo.StandaloneLayout
+---@param root string folder with the image's files
+---@param name string full name with tag
+---@param settings table the image's config: Entrypoint, Cmd, Env …
+function images.import_folder(layout, root, name, settings)
+    local temporary <close> = setmetatable({ dir = fs.tempdir() }, { __close = function(t) t.dir:close() end })
+    local folder = temporary.dir.path
+    proc.run({ "tar", "-C", root, "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf",
+        folder .. "/layer.tar", "." })
     local config = json.encode({
         architecture = proc.platform().arch,
         os = "linux",
-        config = { Entrypoint = { "/pause" } },
+        config = settings,
         rootfs = { type = "layers", diff_ids = { "sha256:" .. fs.sha256(folder .. "/layer.tar") } },
     }, { sort = true })
-    local name = secret.sha256(config) .. ".json"
-    fs.write(fs.join(folder, name), config)
+    local config_name = secret.sha256(config) .. ".json"
+    fs.write(fs.join(folder, config_name), config)
     fs.write(folder .. "/manifest.json",
-        json.encode({ { Config = name, RepoTags = { images.PAUSE }, Layers = { "layer.tar" } } }))
-    proc.run({ "tar", "-C", folder, "-cf", folder .. "/image.tar", "manifest.json", name, "layer.tar" })
-    return folder .. "/image.tar"
+        json.encode({ { Config = config_name, RepoTags = { name }, Layers = { "layer.tar" } } }))
+    proc.run({ "tar", "-C", folder, "-cf", folder .. "/image.tar", "manifest.json", config_name, "layer.tar" })
+    ctr(layout, { "images", "import", folder .. "/image.tar" })
 end
 
 ---Gives containerd the image that holds a pod's namespaces.
@@ -57,8 +64,9 @@ function images.load_pause(layout)
     local note = layout.state .. "/pause"
     local hash = fs.sha256(layout.bin .. "/pause")
     if fs.read(note) == hash and present(layout)[images.PAUSE] then return end
-    local folder <close> = setmetatable({ dir = fs.tempdir() }, { __close = function(f) f.dir:close() end })
-    ctr(layout, { "images", "import", pause_archive(layout, folder.dir.path) })
+    local temporary <close> = setmetatable({ dir = fs.tempdir() }, { __close = function(t) t.dir:close() end })
+    proc.run({ "cp", layout.bin .. "/pause", temporary.dir.path .. "/pause" })
+    images.import_folder(layout, temporary.dir.path, images.PAUSE, { Entrypoint = { "/pause" } })
     fs.write(note, hash)
 end
 

@@ -1,0 +1,175 @@
+-- The standalone provider for real: start, a pod that answers, kill -9 of everything, stop, nothing left. In an own
+-- state folder; a cluster of the user's own that runs on this machine is stopped first and started again at the end.
+local fs = require "fs"
+local http = require "http"
+local images = require "cluster.standalone.images"
+local k8s = require "k8s"
+local lu = require "luaunit"
+local proc = require "proc"
+local processes = require "cluster.standalone.processes"
+local standalone = require "cluster.standalone"
+local task = require "task"
+
+local tests = {}
+
+local NODE_PORT = 30197
+local RUN = "/run/todo-lua/standalone"
+
+local function folder(variable, default)
+    return fs.join(proc.env(variable) or fs.join(proc.platform().home, default), "todo-lua")
+end
+
+local function context(state_dir)
+    return { config = { cluster = {} }, log = { debug = print, info = print, warn = print }, state_dir = state_dir,
+        cache_dir = folder("XDG_CACHE_HOME", ".cache") }
+end
+
+local user = context(folder("XDG_STATE_HOME", ".local/state"))
+local ctx = context("/var/tmp/todo-lua-test-standalone")
+local user_ran = false
+
+function tests.setup_all()
+    user_ran = standalone.status(user).state ~= "absent" and standalone.detect(user).running
+    if user_ran then standalone.stop(user) end
+    standalone.delete(ctx)
+    fs.mkdir(ctx.state_dir, 448)
+end
+
+function tests.teardown_all()
+    standalone.delete(ctx)
+    fs.remove(ctx.state_dir)
+    if user_ran then standalone.start(user) end
+end
+
+local function client()
+    return k8s.connect({ kubeconfig = standalone.kubeconfig(ctx).kubeconfig, namespace = "default" })
+end
+
+-- A pod needs an image and this machine may reach no registry: Debian's static busybox is one by itself.
+local function busybox_layout()
+    local path = proc.which("busybox")
+    assert(path, "the test's pod is made of busybox: apt-get install busybox-static")
+    return path
+end
+
+local function import_busybox()
+    local dir <close> = setmetatable({ temp = fs.tempdir() }, { __close = function(d) d.temp:close() end })
+    local root = dir.temp.path .. "/root"
+    fs.mkdir(root .. "/bin")
+    proc.run({ "cp", "-L", busybox_layout(), root .. "/bin/busybox" })
+    for _, name in ipairs({ "sh", "httpd", "mkdir", "nslookup", "sleep", "nc" }) do
+        fs.symlink("busybox", root .. "/bin/" .. name)
+    end
+    images.import_folder(standalone.layout(ctx), root, "docker.io/library/todo-lua-test:1", { Cmd = { "/bin/sh" } })
+end
+
+local function deployment()
+    local command = "mkdir -p /w; echo served > /w/index.html; trap 'exit 0' TERM; httpd -f -p 8080 -h /w & wait"
+    return { apiVersion = "apps/v1", kind = "Deployment", metadata = { name = "web" }, spec = {
+        replicas = 2, selector = { matchLabels = { app = "web" } },
+        template = { metadata = { labels = { app = "web" } }, spec = {
+            terminationGracePeriodSeconds = 1,
+            containers = { { name = "web", image = "todo-lua-test:1", imagePullPolicy = "Never",
+                command = { "/bin/sh", "-c", command },
+                readinessProbe = { httpGet = { port = 8080, path = "/" }, periodSeconds = 1 } } },
+        } },
+    } }
+end
+
+local function service()
+    return { apiVersion = "v1", kind = "Service", metadata = { name = "web" }, spec = { type = "NodePort",
+        selector = { app = "web" }, ports = { { port = 80, targetPort = 8080, nodePort = NODE_PORT } } } }
+end
+
+local function eventually(seconds, what, condition)
+    local deadline = task.now() + seconds
+    while true do
+        local ok, value = pcall(condition)
+        if ok and value then return value end
+        if task.now() > deadline then error(("%s: not within %d s (%s)"):format(what, seconds, tostring(value)), 0) end
+        task.sleep(0.2)
+    end
+end
+
+local function served()
+    local answer = http.get(standalone.url(ctx, { name = "web", namespace = "default", node_port = NODE_PORT }),
+        { timeout = 2, proxy = "" })
+    return answer.status == 200 and answer.body == "served\n"
+end
+
+local function start_with_pods()
+    standalone.start(ctx)
+    import_busybox()
+    local api = client()
+    api:apply(deployment(), { field_manager = "test" })
+    api:apply(service(), { field_manager = "test" })
+    eventually(60, "the NodePort answers", served)
+    api:close()
+end
+
+function tests.a_start_serves_pods_at_the_node_port()
+    start_with_pods()
+    lu.assertEquals(standalone.status(ctx).state, "running")
+    lu.assertFalse(standalone.start(ctx))
+end
+
+function tests.b_pods_find_names_and_this_machine()
+    start_with_pods()
+    local api = client()
+    local pod = api:list("v1/Pod", { labels = "app=web" })[1]
+    lu.assertEquals(pod.status.hostIP, standalone.host_address(ctx))
+    api:close()
+    local heard
+    local listener = http.listen(standalone.host_address(ctx), 0, function(conn)
+        heard = true
+        conn:write("HTTP/1.0 200 OK\r\n\r\n")
+        conn:close()
+    end)
+    local ctr = { standalone.layout(ctx).bin .. "/ctr", "-a", RUN .. "/containerd.sock", "-n", "k8s.io", "task", "exec",
+        "--exec-id", "probe", (pod.status.containerStatuses[1].containerID:match("//(%x+)")), "/bin/sh", "-c",
+        ("nslookup web.default.svc.cluster.local && nc -w 5 %s %d </dev/null"):format(standalone.host_address(ctx),
+            listener.port) }
+    local result = proc.run(ctr, { check = false, timeout = 30 })
+    listener:close()
+    lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+    lu.assertStrContains(result.stdout, "10.")
+    lu.assertTrue(heard)
+end
+
+function tests.c_component_that_dies_comes_back()
+    start_with_pods()
+    local before = processes.noted({ run = RUN }, "kube-scheduler")
+    proc.signal(before.pid, "KILL", before.start)
+    eventually(20, "the scheduler is back", function()
+        local now = processes.noted({ run = RUN }, "kube-scheduler")
+        return now and now.pid ~= before.pid
+    end)
+end
+
+function tests.d_everything_killed_resumes_with_its_pods()
+    start_with_pods()
+    local layout = standalone.layout(ctx)
+    local all = processes.find(layout)
+    local in_pods = processes.in_pods(layout)
+    lu.assertTrue(#in_pods >= 4, "two pods are two containers and two sandboxes")
+    table.move(in_pods, 1, #in_pods, #all + 1, all)
+    for _, process in ipairs(all) do proc.signal(process.pid, "KILL", process.start) end
+    eventually(10, "everything is dead", function() return #processes.find(layout) == 0 end)
+    lu.assertTrue(standalone.start(ctx))
+    eventually(60, "the pods are back", served)
+end
+
+function tests.e_stop_leaves_nothing_and_start_brings_all_back()
+    start_with_pods()
+    standalone.stop(ctx)
+    lu.assertEquals(standalone.remains(ctx), {})
+    lu.assertEquals(standalone.status(ctx).state, "stopped")
+    lu.assertTrue(standalone.start(ctx))
+    eventually(60, "the pods are back", served)
+    standalone.delete(ctx)
+    lu.assertEquals(standalone.remains(ctx), {})
+    lu.assertFalse(fs.exists(ctx.state_dir .. "/standalone"))
+    lu.assertEquals(standalone.status(ctx).state, "absent")
+end
+
+return tests

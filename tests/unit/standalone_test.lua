@@ -1,0 +1,180 @@
+-- The parts of the standalone provider that can be judged without a cluster.
+local components = require "cluster.standalone.components"
+local fs = require "fs"
+local gobuild = require "cluster.standalone.gobuild"
+local ground = require "cluster.standalone.ground"
+local http = require "http"
+local json = require "json"
+local lu = require "luaunit"
+local machine = require "cluster.standalone.machine"
+local pins = require "cluster.standalone.pins"
+local pki = require "cluster.standalone.pki"
+local ports = require "cluster.standalone.ports"
+local proc = require "proc"
+local processes = require "cluster.standalone.processes"
+
+local tests = {}
+
+local function layout(state)
+    return {
+        bin = "/cache/bin", programs = "/cache/", state = state, run = state .. "/run", pki = state .. "/pki",
+        kubeconfig = state .. "/kubeconfig", server = "https://10.244.0.1:6443", node = "todo-lua", interface = "todo0",
+        ip = "10.244.0.1", pods = "10.244.0.0/16", node_pods = "10.244.0.0/24", services = "10.96.0.0/16",
+        api_service_ip = "10.96.0.1", cni_folder = "/usr/lib/cni", cgroup = "/todo-lua", sys_resource = false,
+        ports = { api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249 },
+        snapshotter = "overlayfs", resolv_conf = "/etc/resolv.conf", has_servers = true, pause = "todo-lua/pause:1",
+    }
+end
+
+function tests.networks_that_share_an_address_overlap()
+    lu.assertTrue(machine.overlap("10.244.0.0/16", "10.244.7.0/24"))
+    lu.assertTrue(machine.overlap("10.0.0.0/8", "10.244.0.0/16"))
+    lu.assertTrue(machine.overlap("10.244.0.0/16", "10.244.3.4"))
+    lu.assertFalse(machine.overlap("10.244.0.0/16", "10.245.0.0/16"))
+    lu.assertFalse(machine.overlap("172.16.0.0/12", "10.96.0.0/16"))
+end
+
+function tests.free_network_skips_those_in_use()
+    local candidates = { "10.244.0.0/16", "10.234.0.0/16" }
+    lu.assertEquals(machine.free_network(candidates, { "192.168.1.0/24" }), "10.244.0.0/16")
+    lu.assertEquals(machine.free_network(candidates, { "10.244.0.0/24" }), "10.234.0.0/16")
+end
+
+function tests.mounts_contain_the_root()
+    local found = false
+    for _, mount in ipairs(machine.mounts()) do found = found or mount.path == "/" end
+    lu.assertTrue(found)
+end
+
+function tests.start_time_knows_this_process_and_no_other()
+    lu.assertNotNil(processes.start_time(proc.pid()))
+    lu.assertEquals(processes.start_time(proc.pid()), proc.alive(proc.pid()))
+    lu.assertNil(processes.start_time(4194305))
+end
+
+function tests.noted_process_is_forgotten_when_its_start_differs()
+    local dir = fs.tempdir()
+    local where = { run = dir.path }
+    processes.note(where, "self", proc.pid())
+    lu.assertEquals(processes.noted(where, "self").pid, proc.pid())
+    local note = json.decode(fs.read(dir.path .. "/pid/self"))
+    note.start = note.start + 1
+    fs.write(dir.path .. "/pid/self", json.encode(note))
+    lu.assertNil(processes.noted(where, "self"))
+    fs.write(dir.path .. "/pid/self", "torn")
+    lu.assertNil(processes.noted(where, "self"))
+    lu.assertNil(processes.noted(where, "never"))
+    dir:close()
+end
+
+function tests.taken_port_gives_way_to_another()
+    local holder = http.listen("0.0.0.0", 0, function(conn) conn:close() end)
+    lu.assertTrue(ports.wildcard_holder(holder.port, "tcp"))
+    holder:close()
+    lu.assertFalse(ports.wildcard_holder(holder.port, "tcp"))
+    lu.assertEquals(ports.free({ api = 1 }), { api = 1 })
+end
+
+local SAVED = [[
+# Generated
+*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:DOCKER - [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-X - [0:0]
+:TODO-LUA-POSTROUTING - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A POSTROUTING -j TODO-LUA-POSTROUTING
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -j KUBE-SVC-X
+-A TODO-LUA-POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE
+COMMIT
+]]
+
+function tests.removal_takes_out_our_chains_and_the_jumps_to_them_only()
+    lu.assertEquals(ground.removal(SAVED, "nat", false), [[
+*nat
+-D PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-D POSTROUTING -j TODO-LUA-POSTROUTING
+-F KUBE-SERVICES
+-F KUBE-SVC-X
+-F TODO-LUA-POSTROUTING
+-X KUBE-SERVICES
+-X KUBE-SVC-X
+-X TODO-LUA-POSTROUTING
+COMMIT
+]])
+end
+
+function tests.removal_leaves_the_common_chains_to_another_node()
+    lu.assertEquals(ground.removal(SAVED, "nat", true),
+        "*nat\n-D POSTROUTING -j TODO-LUA-POSTROUTING\n-F TODO-LUA-POSTROUTING\n-X TODO-LUA-POSTROUTING\nCOMMIT\n")
+    lu.assertNil(ground.removal("*nat\n:DOCKER - [0:0]\n-A PREROUTING -j DOCKER\nCOMMIT\n", "nat", false))
+end
+
+function tests.every_component_is_built_or_pinned()
+    local programs = {}
+    for _, set in ipairs(pins.sets) do
+        for name in pairs(set.programs) do programs[name] = true end
+    end
+    for _, component in ipairs(components.list(layout("/s"))) do
+        lu.assertEquals(fs.dirname(component.argv[1]), "/cache/bin")
+        lu.assertTrue(programs[fs.basename(component.argv[1])], component.name)
+    end
+end
+
+function tests.no_key_or_password_is_on_a_command_line()
+    for _, component in ipairs(components.list(layout("/s"))) do
+        for i = 2, #component.argv do
+            lu.assertNil(component.argv[i]:lower():find("password", 1, true))
+            if component.argv[i]:find("key", 1, true) then lu.assertStrContains(component.argv[i], "/s/pki/") end
+        end
+    end
+end
+
+function tests.kubelet_never_collects_images_and_lives_in_its_own_group()
+    local config = json.decode(components.files(layout("/s"))["/s/kubelet.json"])
+    lu.assertEquals(config.imageGCHighThresholdPercent, 100)
+    lu.assertEquals(config.cgroupRoot, "/todo-lua")
+    lu.assertEquals(config.address, "10.244.0.1")
+end
+
+function tests.name_server_without_upstream_forwards_nothing()
+    local where = layout("/s")
+    lu.assertStrContains(components.files(where)["/s/Corefile"], "forward . /etc/resolv.conf")
+    where.has_servers = false
+    lu.assertNil(components.files(where)["/s/Corefile"]:find("forward", 1, true))
+end
+
+function tests.hash_changes_with_any_flag()
+    local before = gobuild.hash(pins.sets, pins.pause)
+    lu.assertEquals(gobuild.hash(pins.sets, pins.pause), before)
+    local kept = pins.sets[1].ldflags
+    pins.sets[1].ldflags = kept .. " -X a.b=c"
+    lu.assertNotEquals(gobuild.hash(pins.sets, pins.pause), before)
+    pins.sets[1].ldflags = kept
+end
+
+function tests.certificates_are_private_stable_and_verify()
+    local dir = fs.tempdir()
+    local where = layout(dir.path)
+    local stamp = pki.ensure(where)
+    local first = fs.read(where.pki .. "/apiserver.crt")
+    lu.assertEquals(pki.ensure(where), stamp)
+    lu.assertEquals(fs.read(where.pki .. "/apiserver.crt"), first)
+    for _, name in ipairs(fs.list(where.pki)) do
+        if name:find("%.key$") then lu.assertEquals(fs.stat(fs.join(where.pki, name)).mode & 63, 0, name) end
+    end
+    lu.assertEquals(fs.stat(where.kubeconfig).mode & 63, 0)
+    local verified = proc.run({ "openssl", "verify", "-CAfile", where.pki .. "/ca.crt", "-purpose", "sslserver",
+        "-verify_ip", "10.244.0.1", where.pki .. "/apiserver.crt" }, { check = false })
+    lu.assertEquals(verified.status, 0, verified.stderr)
+    where.ip = "10.234.0.1"
+    lu.assertNotEquals(pki.ensure(where), stamp)
+    lu.assertNotEquals(fs.read(where.pki .. "/apiserver.crt"), first)
+    dir:close()
+end
+
+return tests
