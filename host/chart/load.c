@@ -1,0 +1,248 @@
+/* A chart built from its files (helm.sh/helm/v3/pkg/chart/loader). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "chart/chart.h"
+#include "chart/decode.h"
+#include "chart/text.h"
+#include "chart/values.h"
+#include "data/gzip.h"
+#include "template/template.h"
+
+static int build(tl_chart **out, tl_arena *arena, const tl_chart_files *files, int depth, tl_error *err);
+
+static int wrap(tl_error *err, const char *what)
+{
+    return tl_error_wrap(err, "%s: %s", what, err && err->message ? err->message : "");
+}
+
+static int read_lock(tl_chart *chart, tl_arena *arena, const tl_chart_file *file, tl_error *err)
+{
+    if (tl_decode_yaml(arena, file->data, file->size, 0, &chart->lock, err)) goto failed;
+    if (chart->lock.type == TL_NULL || chart->lock.type == TL_MAP) return 0;
+    tl_decode_mismatch(err, chart->lock, NULL, "chart.Lock");
+failed:
+    return wrap(err, file->name[0] == 'C' ? "cannot load Chart.lock" : "cannot load requirements.lock");
+}
+
+/* The Helm 2 names of Chart.lock and of the dependencies in Chart.yaml. */
+static int read_requirements(tl_chart *chart, tl_arena *arena, const tl_chart_file *file, tl_error *err)
+{
+    tl_value *version = tl_map_gets(chart->metadata, "apiVersion");
+    int is_v1 = version && tl_value_is(*version, "v1");
+    if (!is_v1)
+        tl_log(TL_LOG_WARN, "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating "
+                            "dependencies to Chart.yaml.");
+    if (!strcmp(file->name, "requirements.yaml") ? tl_chart_read_metadata(chart, arena, file, err)
+                                                 : read_lock(chart, arena, file, err))
+        return -1;
+    if (is_v1) tl_chart_files_add(arena, &chart->files, file->name, file->data, file->size);
+    return 0;
+}
+
+static int starts(const char *text, const char *prefix)
+{
+    return !strncmp(text, prefix, strlen(prefix));
+}
+
+static int sort_file(tl_chart *chart, tl_arena *arena, const tl_chart_file *file, tl_chart_files *below, tl_error *err)
+{
+    const char *name = file->name;
+    if (!strcmp(name, "Chart.yaml")) return 0;
+    if (!strcmp(name, "Chart.lock")) return read_lock(chart, arena, file, err);
+    if (!strcmp(name, "requirements.yaml") || !strcmp(name, "requirements.lock"))
+        return read_requirements(chart, arena, file, err);
+    if (!strcmp(name, "values.yaml"))
+        return tl_values_decode(&chart->values, arena, file->data, file->size, err) ? wrap(err, "cannot load values.yaml")
+                                                                                     : 0;
+    if (!strcmp(name, "values.schema.json")) {
+        chart->schema = file->data;
+        chart->schema_size = file->size;
+    } else if (starts(name, "templates/")) {
+        tl_chart_files_add(arena, &chart->templates, name, file->data, file->size);
+    } else if (starts(name, "charts/") && !tl_text_has_suffix(name, ".prov")) {
+        tl_chart_files_add(arena, below, name + 7, file->data, file->size);
+    } else {
+        tl_chart_files_add(arena, &chart->files, name, file->data, file->size);
+    }
+    return 0;
+}
+
+/* The subchart whose files start at `first` of `below` (those of one folder or archive may lie apart). */
+static int load_subchart(tl_chart *chart, tl_arena *arena, const tl_chart_files *below, size_t first, int depth,
+                         tl_error *err)
+{
+    const char *name = below->items[first].name, *slash = strchr(name, '/');
+    size_t length = slash ? (size_t)(slash - name) : strlen(name);
+    const char *folder = tl_arena_strndup(arena, name, length);
+    tl_chart_files files = {0};
+    tl_chart *sub = NULL;
+    if (*folder == '_' || *folder == '.') return 0;
+    if (tl_text_has_suffix(folder, ".tgz")) {
+        if (slash)
+            return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name, folder,
+                                name);
+        if (tl_chart_unpack(&files, arena, below->items[first].data, below->items[first].size, err)) goto failed;
+    } else {
+        for (size_t i = first; i < below->len; i++) {
+            const tl_chart_file *file = &below->items[i];
+            if (strncmp(file->name, folder, length) || file->name[length] != '/') continue;
+            tl_chart_files_add(arena, &files, file->name + length + 1, file->data, file->size);
+        }
+    }
+    if (build(&sub, arena, &files, depth + 1, err)) goto failed;
+    sub->parent = chart;
+    chart->charts[chart->chart_count++] = sub;
+    return 0;
+failed:
+    return tl_error_wrap(err, "error unpacking subchart %s in %s: %s", folder, chart->name,
+                         err && err->message ? err->message : "");
+}
+
+static int is_first_of_folder(const tl_chart_files *below, size_t at)
+{
+    const char *name = below->items[at].name;
+    size_t length = strcspn(name, "/");
+    for (size_t i = 0; i < at; i++)
+        if (strcspn(below->items[i].name, "/") == length && !strncmp(below->items[i].name, name, length)) return 0;
+    return 1;
+}
+
+static int load_subcharts(tl_chart *chart, tl_arena *arena, const tl_chart_files *below, int depth, tl_error *err)
+{
+    chart->charts = tl_arena_zalloc(arena, (below->len + 1) * sizeof *chart->charts);
+    for (size_t i = 0; i < below->len; i++)
+        if (is_first_of_folder(below, i) && load_subchart(chart, arena, below, i, depth, err)) return -1;
+    return 0;
+}
+
+static int build(tl_chart **out, tl_arena *arena, const tl_chart_files *files, int depth, tl_error *err)
+{
+    tl_chart *chart = tl_arena_zalloc(arena, sizeof *chart);
+    tl_chart_files below = {0};
+    if (depth > TL_CHART_MAX_DEPTH)
+        return tl_error_set(err, "chart", "charts are nested more than %d deep", TL_CHART_MAX_DEPTH);
+    chart->lock = tl_null();
+    chart->name = "";
+    chart->raw = *files;
+    const tl_chart_file *metadata = tl_chart_files_get(files, "Chart.yaml");
+    if (metadata) {
+        if (tl_chart_read_metadata(chart, arena, metadata, err)) return -1;
+        if (!tl_map_gets(chart->metadata, "apiVersion"))
+            tl_map_sets(chart->metadata, "apiVersion", tl_cstring_ref("v1")); /* Helm 2 did not ask for one */
+    }
+    for (size_t i = 0; i < files->len; i++)
+        if (sort_file(chart, arena, &files->items[i], &below, err)) return -1;
+    if (!metadata) return tl_error_set(err, "chart", "Chart.yaml file is missing");
+    if (tl_chart_validate(chart, arena, err)) return -1;
+    if (load_subcharts(chart, arena, &below, depth, err)) return -1;
+    *out = chart;
+    return 0;
+}
+
+int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *files, tl_error *err)
+{
+    return build(out, arena, files, 0, err);
+}
+
+static int load_archive(tl_chart_files *files, tl_arena *arena, const char *path, tl_error *err)
+{
+    const char *data;
+    size_t size;
+    if (tl_decode_read_file(arena, path, &data, &size, err)) return -1;
+    if (!tl_gzip_is(data, size)) {
+        if (tl_text_has_suffix(path, ".yml") || tl_text_has_suffix(path, ".yaml"))
+            return tl_error_set(err, "chart", "file '%s' seems to be a YAML file, but expected a gzipped archive", path);
+        return tl_error_set(err, "chart", "file '%s' does not appear to be a gzipped archive", path);
+    }
+    return tl_chart_unpack(files, arena, data, size, err);
+}
+
+int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, tl_error *err)
+{
+    struct stat st;
+    tl_chart_files files = {0};
+    if (stat(path, &st)) {
+        if (errno == ENOENT) {
+            tl_error_set(err, "not_found", "path %s not found", tl_text_quote(arena, path, strlen(path)));
+            tl_error_hint(err, "a chart is a folder with a Chart.yaml, or a .tgz made of one");
+            return -1;
+        }
+        return tl_error_errno(err, errno, "stat %s", path);
+    }
+    if (S_ISDIR(st.st_mode) ? tl_chart_read_folder(&files, arena, path, err) : load_archive(&files, arena, path, err))
+        return -1;
+    if (build(out, arena, &files, 0, err)) return -1;
+    (*out)->dir = tl_arena_strdup(arena, path);
+    return 0;
+}
+
+tl_chart *tl_chart_clone(const tl_chart *chart, tl_arena *arena)
+{
+    tl_chart *copy = tl_arena_alloc(arena, sizeof *copy);
+    *copy = *chart;
+    copy->charts = tl_arena_zalloc(arena, (chart->chart_count + 1) * sizeof *copy->charts);
+    for (size_t i = 0; i < chart->chart_count; i++) {
+        copy->charts[i] = tl_chart_clone(chart->charts[i], arena);
+        copy->charts[i]->parent = copy;
+    }
+    copy->deps = tl_arena_zalloc(arena, (chart->dep_count + 1) * sizeof *copy->deps);
+    if (chart->dep_count) memcpy(copy->deps, chart->deps, chart->dep_count * sizeof *copy->deps);
+    return copy;
+}
+
+int tl_chart_compatible(const char *constraint, const char *version)
+{
+    tl_error ignored = {0};
+    int result = tl_semver_check(constraint, version, &ignored);
+    tl_error_dispose(&ignored);
+    return result == 1;
+}
+
+const char *tl_chart_full_path(const tl_chart *chart, tl_arena *arena)
+{
+    if (!chart->parent) return chart->name;
+    return tl_arena_printf(arena, "%s/charts/%s", tl_chart_full_path(chart->parent, arena), chart->name);
+}
+
+static int has_subchart(const tl_chart *chart, const char *name)
+{
+    for (size_t i = 0; i < chart->chart_count; i++)
+        if (!strcmp(chart->charts[i]->name, name)) return 1;
+    return 0;
+}
+
+int tl_chart_check_installable(const tl_chart *chart, tl_arena *arena, tl_error *err)
+{
+    const char *missing = NULL;
+    if (!strcmp(chart->type, "library"))
+        return tl_error_set(err, "chart", "library charts are not installable");
+    for (size_t i = 0; i < chart->dep_count; i++) {
+        const char *name = chart->deps[i].name;
+        if (!has_subchart(chart, name)) missing = missing ? tl_arena_printf(arena, "%s, %s", missing, name) : name;
+    }
+    if (!missing) return 0;
+    tl_error_set(err, "chart", "An error occurred while checking for chart dependencies. You may need to run `helm "
+                 "dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: %s",
+                 missing);
+    tl_error_hint(err, "put the missing charts into charts/, as folders or .tgz");
+    return -1;
+}
+
+/* [a-z0-9]([-a-z0-9]*[a-z0-9])? parts between dots, 53 characters at most. */
+int tl_chart_check_release_name(const char *name, tl_error *err)
+{
+    static const char alnum[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    int valid = *name && strlen(name) <= 53;
+    for (const char *c = name; valid && *c; c++) {
+        int edge = c == name || c[-1] == '.' || !c[1] || c[1] == '.';
+        if (!strchr(alnum, *c) && (edge || (*c != '-' && *c != '.'))) valid = 0;
+    }
+    if (valid) return 0;
+    if (!*name) return tl_error_set(err, "usage", "release name \"\": no name provided");
+    return tl_error_set(err, "usage", "release name \"%s\": invalid release name, must match regex ^[a-z0-9]([-a-z0-9]*"
+                        "[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53", name);
+}

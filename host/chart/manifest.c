@@ -1,0 +1,304 @@
+/* Rendered text as separate objects in install order. */
+#include "chart/manifest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "chart/decode.h"
+#include "chart/path_match.h"
+#include "chart/text.h"
+
+static const char *const install_order[] = {
+    "PriorityClass", "Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "PodSecurityPolicy",
+    "PodDisruptionBudget", "ServiceAccount", "Secret", "SecretList", "ConfigMap", "StorageClass", "PersistentVolume",
+    "PersistentVolumeClaim", "CustomResourceDefinition", "ClusterRole", "ClusterRoleList", "ClusterRoleBinding",
+    "ClusterRoleBindingList", "Role", "RoleList", "RoleBinding", "RoleBindingList", "Service", "DaemonSet", "Pod",
+    "ReplicationController", "ReplicaSet", "Deployment", "HorizontalPodAutoscaler", "StatefulSet", "Job", "CronJob",
+    "IngressClass", "Ingress", "APIService", NULL};
+
+static const char *const uninstall_order[] = {
+    "APIService", "Ingress", "IngressClass", "Service", "CronJob", "Job", "StatefulSet", "HorizontalPodAutoscaler",
+    "Deployment", "ReplicaSet", "ReplicationController", "Pod", "DaemonSet", "RoleBindingList", "RoleBinding", "RoleList",
+    "Role", "ClusterRoleBindingList", "ClusterRoleBinding", "ClusterRoleList", "ClusterRole", "CustomResourceDefinition",
+    "PersistentVolumeClaim", "PersistentVolume", "StorageClass", "ConfigMap", "SecretList", "Secret", "ServiceAccount",
+    "PodDisruptionBudget", "PodSecurityPolicy", "LimitRange", "ResourceQuota", "NetworkPolicy", "Namespace",
+    "PriorityClass", NULL};
+
+static const char *const hook_events[] = {"pre-install",   "post-install", "pre-delete",   "post-delete",
+                                          "pre-upgrade",   "post-upgrade", "pre-rollback", "post-rollback",
+                                          "test",          NULL};
+
+void tl_manifests_add(tl_manifests *list, tl_arena *arena, tl_manifest manifest)
+{
+    if (list->len == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 16;
+        list->items = tl_arena_grow(arena, list->items, list->cap * sizeof *list->items, cap * sizeof *list->items);
+        list->cap = cap;
+    }
+    list->items[list->len++] = manifest;
+}
+
+static int is_space(char c)
+{
+    return c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == ' ';
+}
+
+/* The next separator at or after `from`: (^|\s*\n)---\s*, where ^ is the start of the whole text. Its place goes to *start
+ * and *end; 0 where there is none. */
+static int find_separator(const char *text, size_t size, size_t from, size_t *start, size_t *end)
+{
+    for (size_t i = from; i + 3 <= size; i++) {
+        const char *hit = memchr(text + i, '-', size - i);
+        if (!hit) return 0;
+        i = (size_t)(hit - text);
+        if (i + 3 > size || memcmp(hit, "---", 3)) continue;
+        if (i && (i == from || text[i - 1] != '\n')) continue;
+        size_t s = i, e = i + 3;
+        while (s > from && is_space(text[s - 1])) s--;
+        while (e < size && is_space(text[e])) e++;
+        *start = s;
+        *end = e;
+        return 1;
+    }
+    return 0;
+}
+
+static void add_document(tl_manifests *out, tl_arena *arena, const char *text, size_t size)
+{
+    if (!size) return;
+    tl_text_trim(&text, &size);
+    tl_manifests_add(out, arena, (tl_manifest){.content = tl_arena_strndup(arena, text, size), .path = "", .kind = "",
+                                               .name = "", .api_version = ""});
+}
+
+void tl_manifest_split(tl_manifests *out, tl_arena *arena, const char *text, size_t size)
+{
+    size_t from = 0, start, end;
+    tl_text_trim(&text, &size);
+    while (find_separator(text, size, from, &start, &end)) {
+        add_document(out, arena, text + from, start - from);
+        from = end;
+    }
+    add_document(out, arena, text + from, size - from);
+}
+
+static const char *const *split_list(tl_arena *arena, const char *text, size_t *count)
+{
+    size_t n = 1;
+    for (const char *c = text; *c; c++) n += *c == ',';
+    const char **items = tl_arena_alloc(arena, n * sizeof *items);
+    *count = 0;
+    for (;;) {
+        size_t length = strcspn(text, ","), trimmed = length;
+        const char *item = text;
+        tl_text_trim(&item, &trimmed);
+        char *lower = tl_arena_strndup(arena, item, trimmed);
+        for (char *c = lower; *c; c++)
+            if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + 32);
+        items[(*count)++] = lower;
+        if (!text[length]) return items;
+        text += length + 1;
+    }
+}
+
+static int known_event(const char **event)
+{
+    if (!strcmp(*event, "test-success")) *event = "test"; /* Helm 2's name */
+    for (int i = 0; hook_events[i]; i++)
+        if (!strcmp(hook_events[i], *event)) return 1;
+    return 0;
+}
+
+static const char *annotation(tl_arena *arena, const tl_map *annotations, const char *name)
+{
+    tl_value *value = tl_map_gets(annotations, name);
+    if (!value) return NULL;
+    return value->type == TL_NULL ? "" : tl_decode_scalar(arena, *value);
+}
+
+/* Reads the hook's annotations; *skip where one of its events is unknown. */
+static tl_hook *read_hook(tl_arena *arena, const tl_map *annotations, int *skip)
+{
+    const char *events = annotation(arena, annotations, "helm.sh/hook"), *text;
+    int64_t weight = 0;
+    if (!events) return NULL;
+    tl_hook *hook = tl_arena_zalloc(arena, sizeof *hook);
+    hook->events = split_list(arena, events, &hook->event_count);
+    for (size_t i = 0; i < hook->event_count; i++) {
+        if (known_event((const char **)&hook->events[i])) continue;
+        tl_log(TL_LOG_INFO, "info: skipping unknown hook: %s", tl_text_quote(arena, events, strlen(events)));
+        *skip = 1;
+        return NULL;
+    }
+    text = annotation(arena, annotations, "helm.sh/hook-weight");
+    if (text && tl_decode_int(text, &weight)) hook->weight = (int)weight;
+    if ((text = annotation(arena, annotations, "helm.sh/hook-delete-policy")))
+        hook->delete_policies = split_list(arena, text, &hook->delete_policy_count);
+    if ((text = annotation(arena, annotations, "helm.sh/hook-output-log-policy")))
+        hook->output_log_policies = split_list(arena, text, &hook->output_log_policy_count);
+    return hook;
+}
+
+/* What helm's SimpleHead takes from a document. */
+static int read_head(tl_manifest *m, tl_arena *arena, tl_map **annotations, tl_error *err)
+{
+    static const char type[] = "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string "
+                               "\"json:\\\"annotations\\\"\" }";
+    tl_value *metadata, *found;
+    *annotations = NULL;
+    if (m->object.type == TL_NULL) return 0;
+    if (m->object.type != TL_MAP) return tl_decode_mismatch(err, m->object, NULL, "releaseutil.SimpleHead");
+    tl_map *map = m->object.as.map;
+    if (tl_decode_string(arena, map, "apiVersion", "SimpleHead.apiVersion", &m->api_version, err)) return -1;
+    if (tl_decode_string(arena, map, "kind", "SimpleHead.kind", &m->kind, err)) return -1;
+    metadata = tl_decode_field(map, "metadata");
+    if (!metadata || metadata->type == TL_NULL) return 0;
+    if (metadata->type != TL_MAP) return tl_decode_mismatch(err, *metadata, "SimpleHead.metadata", type);
+    if (tl_decode_string(arena, metadata->as.map, "name", "SimpleHead.metadata.name", &m->name, err)) return -1;
+    found = tl_decode_field(metadata->as.map, "annotations");
+    if (!found || found->type == TL_NULL) return 0;
+    if (found->type != TL_MAP) return tl_decode_mismatch(err, *found, "SimpleHead.metadata.annotations", "map[string]string");
+    uint32_t cursor = 0;
+    for (tl_entry *e; (e = tl_map_next(found->as.map, &cursor));)
+        if (e->value.type == TL_MAP || e->value.type == TL_LIST)
+            return tl_decode_mismatch(err, e->value, "SimpleHead.metadata.annotations", "string");
+    *annotations = found->as.map;
+    return 0;
+}
+
+static int sort_document(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, tl_manifest *m, tl_error *err)
+{
+    tl_map *annotations;
+    int skip = 0;
+    if (tl_decode_yaml(arena, m->content, strlen(m->content), 0, &m->object, err) ||
+        read_head(m, arena, &annotations, err))
+        return tl_error_wrap(err, "YAML parse error on %s: %s", m->path, err && err->message ? err->message : "");
+    if (annotations && annotations->count) m->hook = read_hook(arena, annotations, &skip);
+    if (!skip) tl_manifests_add(m->hook ? hooks : manifests, arena, *m);
+    return 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp((*(const tl_rendered_file *const *)a)->path, (*(const tl_rendered_file *const *)b)->path);
+}
+
+static int place(const char *const *order, const char *kind)
+{
+    for (int i = 0; order[i]; i++)
+        if (!strcmp(order[i], kind)) return i;
+    return -1;
+}
+
+/* helm's lessByKind: known kinds in order, then unknown ones by name. */
+static int kind_before(const char *a, const char *b, const char *const *order)
+{
+    int first = place(order, a), second = place(order, b);
+    if (first < 0 && second < 0) return strcmp(a, b) < 0;
+    if (first < 0 || second < 0) return second < 0;
+    return first < second;
+}
+
+/* A stable merge sort of references, so that big objects do not move. */
+static void sort_kinds(tl_manifest *items, size_t count, const char *const *order, tl_manifest *scratch)
+{
+    if (count < 2) return;
+    size_t half = count / 2, left = 0, right = half, n = 0;
+    sort_kinds(items, half, order, scratch);
+    sort_kinds(items + half, count - half, order, scratch);
+    while (left < half && right < count)
+        scratch[n++] = kind_before(items[right].kind, items[left].kind, order) ? items[right++] : items[left++];
+    while (left < half) scratch[n++] = items[left++];
+    while (right < count) scratch[n++] = items[right++];
+    memcpy(items, scratch, count * sizeof *items);
+}
+
+static void sort_list(tl_manifests *list, const char *const *order)
+{
+    tl_manifest *scratch = tl_malloc((list->len + 1) * sizeof *scratch);
+    sort_kinds(list->items, list->len, order, scratch);
+    free(scratch);
+}
+
+void tl_manifest_sort_uninstall(tl_manifests *manifests)
+{
+    sort_list(manifests, uninstall_order);
+}
+
+int tl_manifest_sort(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, const tl_rendered_file *files,
+                     size_t count, tl_error *err)
+{
+    const tl_rendered_file **sorted = tl_arena_alloc(arena, (count + 1) * sizeof *sorted);
+    for (size_t i = 0; i < count; i++) sorted[i] = &files[i];
+    qsort(sorted, count, sizeof *sorted, by_path);
+    for (size_t i = 0; i < count; i++) {
+        const char *slash = strrchr(sorted[i]->path, '/'), *base = slash ? slash + 1 : sorted[i]->path;
+        tl_manifests documents = {0};
+        if (*base == '_') continue;
+        tl_manifest_split(&documents, arena, sorted[i]->text, sorted[i]->size);
+        for (size_t d = 0; d < documents.len; d++) {
+            documents.items[d].path = sorted[i]->path;
+            if (sort_document(manifests, hooks, arena, &documents.items[d], err)) return -1;
+        }
+    }
+    sort_list(hooks, install_order);
+    sort_list(manifests, install_order);
+    return 0;
+}
+
+static int is_test(const tl_hook *hook)
+{
+    for (size_t i = 0; i < hook->event_count; i++)
+        if (!strcmp(hook->events[i], "test")) return 1;
+    return 0;
+}
+
+/* The path in "# Source: CHART/PATH" of a document, without the chart's name; NULL where it has none. */
+static const char *source_path(tl_arena *arena, const char *document)
+{
+    const char *at = document;
+    while ((at = strstr(at, "# Source: "))) {
+        at += 10;
+        size_t line = strcspn(at, "\n"), chart = strcspn(at, "/\n");
+        if (chart && at[chart] == '/' && chart + 1 < line) return tl_arena_strndup(arena, at + chart + 1, line - chart - 1);
+    }
+    return NULL;
+}
+
+static int show_only(tl_buf *out, const tl_template_output *options, tl_arena *arena, const tl_buf *all, tl_error *err)
+{
+    tl_manifests documents = {0};
+    tl_manifest_split(&documents, arena, all->data, all->len);
+    for (size_t i = 0; i < options->show_count; i++) {
+        int found = 0;
+        for (size_t d = 0; d < documents.len; d++) {
+            const char *path = source_path(arena, documents.items[d].content);
+            if (!path || tl_path_match(options->show_only[i], path) != 1) continue;
+            tl_buf_addf(out, "---\n%s\n", documents.items[d].content);
+            found = 1;
+        }
+        if (!found) return tl_error_set(err, "chart", "could not find template %s in chart", options->show_only[i]);
+    }
+    return 0;
+}
+
+int tl_manifest_template_output(tl_buf *out, const char *manifest, const tl_manifests *hooks,
+                                const tl_template_output *options, tl_arena *arena, tl_error *err)
+{
+    size_t size = strlen(manifest);
+    tl_buf all = TL_BUF_INIT(SIZE_MAX);
+    int result = 0;
+    tl_text_trim(&manifest, &size);
+    tl_buf_add(&all, manifest, size);
+    tl_buf_addc(&all, '\n');
+    for (size_t i = 0; i < hooks->len && !options->no_hooks; i++)
+        if (!options->skip_tests || !is_test(hooks->items[i].hook))
+            tl_buf_addf(&all, "---\n# Source: %s\n%s\n", hooks->items[i].path, hooks->items[i].content);
+    if (options->show_count)
+        result = show_only(out, options, arena, &all, err);
+    else
+        tl_buf_add(out, all.data, all.len);
+    tl_buf_dispose(&all);
+    return result;
+}

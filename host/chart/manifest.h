@@ -1,0 +1,63 @@
+#ifndef TL_CHART_MANIFEST_H
+#define TL_CHART_MANIFEST_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "data/value.h"
+
+/* Rendered text as separate objects in the order of their installation (helm.sh/helm/v3/pkg/releaseutil). */
+
+typedef struct tl_hook {
+    const char *const *events; /* "pre-install" … */
+    size_t event_count;
+    int weight;
+    const char *const *delete_policies;
+    size_t delete_policy_count;
+    const char *const *output_log_policies;
+    size_t output_log_policy_count;
+} tl_hook;
+
+typedef struct tl_manifest {
+    const char *path;    /* of the template: "todo-app/templates/secret.yaml" */
+    const char *content; /* YAML text, trimmed */
+    const char *kind, *name, *api_version; /* "" where absent */
+    tl_value object; /* decoded, integers kept; null for a document of comments */
+    tl_hook *hook;   /* NULL for what is no hook */
+} tl_manifest;
+
+typedef struct tl_manifests {
+    tl_manifest *items;
+    size_t len, cap;
+} tl_manifests;
+
+typedef struct tl_rendered_file {
+    const char *path;
+    const char *text;
+    size_t size;
+} tl_rendered_file;
+
+/* Splits rendered files (any order) into objects, hooks apart, both in install order. Errors carry helm's text, "YAML
+ * parse error on PATH: …". */
+int tl_manifest_sort(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, const tl_rendered_file *files,
+                     size_t count, tl_error *err);
+/* The documents of a YAML text as helm splits them (text only, trimmed, empty ones left out). Appends to `out` with only
+ * `content` set. */
+void tl_manifest_split(tl_manifests *out, tl_arena *arena, const char *text, size_t size);
+/* Orders by kind for uninstalling; stable. */
+void tl_manifest_sort_uninstall(tl_manifests *manifests);
+void tl_manifests_add(tl_manifests *list, tl_arena *arena, tl_manifest manifest);
+
+/* What `helm template` prints beside the recorded manifest: hooks unless told, only some templates. */
+typedef struct tl_template_output {
+    int no_hooks, skip_tests;
+    const char *const *show_only; /* patterns of template paths without the chart's name */
+    size_t show_count;
+} tl_template_output;
+
+/* Appends the output of `helm template` for a recorded manifest and its hooks. */
+int tl_manifest_template_output(tl_buf *out, const char *manifest, const tl_manifests *hooks,
+                                const tl_template_output *options, tl_arena *arena, tl_error *err);
+
+#endif

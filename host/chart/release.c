@@ -1,0 +1,162 @@
+/* Release records as helm 3 keeps them. */
+#include "chart/release.h"
+
+#include <string.h>
+
+#include "data/base64.h"
+#include "data/gzip.h"
+#include "data/json.h"
+
+/* Kubernetes holds a Secret under 1 MiB; what it decompresses to stays bounded too. */
+#define MAX_RECORD (256u * 1024 * 1024)
+
+static tl_value text_or(const char *text, const char *fallback)
+{
+    return tl_cstring_ref(text ? text : fallback);
+}
+
+static tl_value file_list(tl_arena *arena, const tl_chart_files *files)
+{
+    tl_list *list = tl_list_new(arena, files->len);
+    tl_buf data = TL_BUF_INIT(MAX_RECORD);
+    for (size_t i = 0; i < files->len; i++) {
+        tl_map *file = tl_map_new(arena, 2);
+        tl_buf_clear(&data);
+        tl_base64_encode(&data, files->items[i].data, files->items[i].size, TL_BASE64_STD);
+        tl_map_sets(file, "name", tl_cstring_ref(files->items[i].name));
+        tl_map_sets(file, "data", tl_string(arena, data.data, data.len));
+        tl_list_push(arena, list, tl_map_value(file));
+    }
+    tl_buf_dispose(&data);
+    return files->len ? tl_list_value(list) : tl_null();
+}
+
+/* Chart.lock as helm's struct gives it: generated, digest, dependencies of three fields. */
+static tl_value lock_json(tl_arena *arena, const tl_chart *chart)
+{
+    if (chart->lock.type != TL_MAP) return tl_null();
+    tl_map *lock = tl_map_new(arena, 3), *from = chart->lock.as.map;
+    tl_list *deps = tl_list_new(arena, 4);
+    tl_value *generated = tl_map_gets(from, "generated"), *listed = tl_map_gets(from, "dependencies");
+    for (size_t i = 0; listed && listed->type == TL_LIST && i < listed->as.list->len; i++) {
+        tl_value item = listed->as.list->items[i];
+        tl_map *dep = tl_map_new(arena, 3);
+        if (item.type != TL_MAP) continue;
+        tl_map_sets(dep, "name", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "name"), "")));
+        tl_map_sets(dep, "version", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "version"), "")));
+        tl_map_sets(dep, "repository", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "repository"), "")));
+        tl_list_push(arena, deps, tl_map_value(dep));
+    }
+    tl_map_sets(lock, "generated", tl_cstring_ref(tl_value_text(arena, generated, "0001-01-01T00:00:00Z")));
+    tl_map_sets(lock, "digest", tl_cstring_ref(tl_value_text(arena, tl_map_gets(from, "digest"), "")));
+    tl_map_sets(lock, "dependencies", listed ? tl_list_value(deps) : tl_null());
+    return tl_map_value(lock);
+}
+
+static tl_value chart_json(tl_arena *arena, const tl_chart *chart)
+{
+    tl_map *map = tl_map_new(arena, 6);
+    tl_value schema = tl_null();
+    if (chart->schema) {
+        tl_buf data = TL_BUF_INIT(MAX_RECORD);
+        tl_base64_encode(&data, chart->schema, chart->schema_size, TL_BASE64_STD);
+        schema = tl_string(arena, data.data, data.len);
+        tl_buf_dispose(&data);
+    }
+    tl_map_sets(map, "metadata", tl_map_value(tl_chart_metadata_json(chart, arena)));
+    tl_map_sets(map, "lock", lock_json(arena, chart));
+    tl_map_sets(map, "templates", file_list(arena, &chart->templates));
+    tl_map_sets(map, "values", chart->values ? tl_map_value(chart->values) : tl_null());
+    tl_map_sets(map, "schema", schema);
+    tl_map_sets(map, "files", file_list(arena, &chart->files));
+    return tl_map_value(map);
+}
+
+static tl_value text_list(tl_arena *arena, const char *const *items, size_t count)
+{
+    tl_list *list = tl_list_new(arena, count);
+    for (size_t i = 0; i < count; i++) tl_list_push(arena, list, tl_cstring_ref(items[i]));
+    return tl_list_value(list);
+}
+
+static tl_value hook_json(tl_arena *arena, const tl_manifest *m)
+{
+    tl_map *map = tl_map_new(arena, 8), *last_run = tl_map_new(arena, 3);
+    tl_map_sets(last_run, "started_at", tl_cstring_ref(""));
+    tl_map_sets(last_run, "completed_at", tl_cstring_ref(""));
+    tl_map_sets(last_run, "phase", tl_cstring_ref(""));
+    if (*m->name) tl_map_sets(map, "name", tl_cstring_ref(m->name));
+    if (*m->kind) tl_map_sets(map, "kind", tl_cstring_ref(m->kind));
+    tl_map_sets(map, "path", tl_cstring_ref(m->path));
+    tl_map_sets(map, "manifest", tl_cstring_ref(m->content));
+    tl_map_sets(map, "events", text_list(arena, m->hook->events, m->hook->event_count));
+    tl_map_sets(map, "last_run", tl_map_value(last_run));
+    if (m->hook->weight) tl_map_sets(map, "weight", tl_int(m->hook->weight));
+    if (m->hook->delete_policy_count)
+        tl_map_sets(map, "delete_policies", text_list(arena, m->hook->delete_policies, m->hook->delete_policy_count));
+    if (m->hook->output_log_policy_count)
+        tl_map_sets(map, "output_log_policies",
+                    text_list(arena, m->hook->output_log_policies, m->hook->output_log_policy_count));
+    return tl_map_value(map);
+}
+
+tl_map *tl_release_record(tl_arena *arena, const tl_rendered *rendered, const tl_release_info *info)
+{
+    tl_map *record = tl_map_new(arena, 8), *state = tl_map_new(arena, 6);
+    tl_map_sets(state, "first_deployed", text_or(info->first_deployed, ""));
+    tl_map_sets(state, "last_deployed", text_or(info->last_deployed, ""));
+    tl_map_sets(state, "deleted", tl_cstring_ref(""));
+    if (info->description && *info->description) tl_map_sets(state, "description", tl_cstring_ref(info->description));
+    if (info->status && *info->status) tl_map_sets(state, "status", tl_cstring_ref(info->status));
+    if (rendered->notes && *rendered->notes) tl_map_sets(state, "notes", tl_cstring_ref(rendered->notes));
+
+    tl_map_sets(record, "name", text_or(info->name, ""));
+    tl_map_sets(record, "info", tl_map_value(state));
+    tl_map_sets(record, "chart", chart_json(arena, rendered->chart));
+    if (rendered->config && rendered->config->count) tl_map_sets(record, "config", tl_map_value((tl_map *)rendered->config));
+    if (*rendered->manifest) tl_map_sets(record, "manifest", tl_cstring_ref(rendered->manifest));
+    if (rendered->hooks.len) {
+        tl_list *hooks = tl_list_new(arena, rendered->hooks.len);
+        for (size_t i = 0; i < rendered->hooks.len; i++)
+            tl_list_push(arena, hooks, hook_json(arena, &rendered->hooks.items[i]));
+        tl_map_sets(record, "hooks", tl_list_value(hooks));
+    }
+    tl_map_sets(record, "version", tl_int(info->revision));
+    tl_map_sets(record, "namespace", text_or(info->namespace_, ""));
+    return record;
+}
+
+int tl_release_encode(tl_buf *out, tl_value record, tl_error *err)
+{
+    tl_json_write_options options = {.html = 1};
+    tl_buf json = TL_BUF_INIT(MAX_RECORD), packed = TL_BUF_INIT(MAX_RECORD);
+    int result = -1;
+    if (tl_json_write(&json, record, &options, err)) goto out;
+    if (tl_gzip_compress(&packed, json.data, json.len, 9, err)) goto out;
+    tl_base64_encode(out, packed.data, packed.len, TL_BASE64_STD);
+    result = 0;
+out:
+    if (json.len) tl_cleanse(json.data, json.len); /* it holds the user's values */
+    tl_buf_dispose(&json);
+    tl_buf_dispose(&packed);
+    return result;
+}
+
+int tl_release_decode(tl_value *out, tl_arena *arena, const char *text, size_t size, tl_error *err)
+{
+    tl_json_options options = {.numbers = TL_JSON_EXACT, .name = "release"};
+    tl_buf packed = TL_BUF_INIT(MAX_RECORD), json = TL_BUF_INIT(MAX_RECORD);
+    int result = -1;
+    if (tl_base64_decode(&packed, text, size, TL_BASE64_STD, err)) goto out;
+    if (tl_gzip_is(packed.data, packed.len)) {
+        if (tl_gzip_decompress(&json, packed.data, packed.len, err)) goto out;
+    } else {
+        tl_buf_add(&json, packed.data, packed.len);
+    }
+    result = tl_json_parse(arena, json.data, json.len, &options, out, err);
+out:
+    if (result) tl_error_wrap(err, "the release record cannot be read: %s", err && err->message ? err->message : "");
+    tl_buf_dispose(&packed);
+    tl_buf_dispose(&json);
+    return result;
+}

@@ -1,0 +1,255 @@
+/* A chart rendered with values. */
+#include "chart/render.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chart/objects.h"
+#include "chart/schema.h"
+#include "chart/text.h"
+#include "chart/values.h"
+
+#define MAX_MANIFEST (256u * 1024 * 1024)
+
+/* A template of the tree of charts, with what it is executed on. */
+typedef struct page {
+    const char *path, *base; /* "todo-app/templates/a.yaml", "todo-app/templates" */
+    const tl_chart_file *file;
+    tl_map *root; /* shared by the templates of one chart */
+} page;
+
+typedef struct pages {
+    tl_arena *arena;
+    page *items;
+    size_t len, cap;
+    tl_value release, capabilities;
+} pages;
+
+static void add_page(pages *p, page added)
+{
+    if (p->len == p->cap) {
+        size_t cap = p->cap ? p->cap * 2 : 32;
+        p->items = tl_arena_grow(p->arena, p->items, p->cap * sizeof *p->items, cap * sizeof *p->items);
+        p->cap = cap;
+    }
+    p->items[p->len++] = added;
+}
+
+/* The values of a subchart inside those of its parent, as helm looks them up: by a dotted path. */
+static tl_value subchart_values(tl_arena *arena, const tl_map *parent_root, const char *name)
+{
+    tl_value *found = tl_map_gets(parent_root, "Values");
+    while (found && found->type == TL_MAP && name) {
+        const char *dot = strchr(name, '.');
+        found = tl_map_get(found->as.map, name, dot ? (size_t)(dot - name) : strlen(name));
+        name = dot ? dot + 1 : NULL;
+    }
+    tl_value values = found && found->type == TL_MAP ? *found : tl_map_value(tl_map_new(arena, 0));
+    return tl_as_go(values, TL_GO_NAMED_MAP);
+}
+
+/* Collects the templates of a chart and its subcharts; returns the root value of this chart's templates. */
+static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
+{
+    tl_map *root = tl_map_new(p->arena, 8), *subcharts = tl_map_new(p->arena, chart->chart_count);
+    tl_map_sets(root, "Chart", tl_chart_object(p->arena, chart));
+    tl_map_sets(root, "Files", tl_files_object(p->arena, &chart->files));
+    tl_map_sets(root, "Release", p->release);
+    tl_map_sets(root, "Capabilities", p->capabilities);
+    tl_map_sets(root, "Values", values);
+    tl_map_sets(root, "Subcharts", tl_map_value(subcharts));
+    for (size_t i = 0; i < chart->chart_count; i++) {
+        const tl_chart *sub = chart->charts[i];
+        tl_map_sets(subcharts, sub->name,
+                    tl_map_value(collect(p, sub, subchart_values(p->arena, root, sub->name))));
+    }
+    const char *path = tl_chart_full_path(chart, p->arena), *base = tl_arena_printf(p->arena, "%s/templates", path);
+    int is_library = tl_text_same(chart->type, strlen(chart->type), "library");
+    for (size_t i = 0; i < chart->templates.len; i++) {
+        const tl_chart_file *file = &chart->templates.items[i];
+        if (is_library && strrchr(file->name, '/')[1] != '_') continue;
+        add_page(p, (page){tl_arena_printf(p->arena, "%s/%s", path, file->name), base, file, root});
+    }
+    return root;
+}
+
+static size_t depth_of(const char *path)
+{
+    size_t depth = 0;
+    for (; *path; path++) depth += *path == '/';
+    return depth;
+}
+
+/* helm's order of parsing and of rendering: deeper first, of equal depth the last name first. */
+static int by_depth(const void *a, const void *b)
+{
+    const page *x = a, *y = b;
+    size_t dx = depth_of(x->path), dy = depth_of(y->path);
+    return dx != dy ? (dx < dy) - (dx > dy) : strcmp(y->path, x->path);
+}
+
+static int is_partial(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return (slash ? slash[1] : *path) == '_';
+}
+
+static int execute_page(tl_template_render *render, tl_arena *arena, page *p, tl_buf *out, tl_error *err)
+{
+    tl_map *template = tl_map_new(arena, 2);
+    tl_map_sets(template, "Name", tl_cstring_ref(p->path));
+    tl_map_sets(template, "BasePath", tl_cstring_ref(p->base));
+    tl_map_sets(p->root, "Template", tl_as_go(tl_map_value(template), TL_GO_NAMED_MAP));
+    tl_buf_clear(out);
+    return tl_template_execute(render, p->path, tl_as_go(tl_map_value(p->root), TL_GO_NAMED_MAP), out, err);
+}
+
+static int execute_pages(tl_rendered *out, tl_arena *arena, pages *p, const tl_render_options *options, tl_error *err)
+{
+    tl_template_options how = {.outside = options->outside, .lint = options->lint};
+    tl_template_set *set = tl_template_set_new();
+    tl_template_render *render = NULL;
+    tl_buf text = TL_BUF_INIT(MAX_MANIFEST);
+    int result = -1;
+    for (size_t i = 0; i < p->len; i++)
+        if (tl_template_parse(set, p->items[i].path, p->items[i].file->data, p->items[i].file->size, err)) goto out;
+    render = tl_template_render_new(set, arena, &how);
+    out->files = tl_arena_alloc(arena, (p->len + 1) * sizeof *out->files);
+    for (size_t i = 0; i < p->len; i++) {
+        if (is_partial(p->items[i].path)) continue;
+        if (execute_page(render, arena, &p->items[i], &text, err)) goto out;
+        out->files[out->file_count++] =
+            (tl_rendered_file){p->items[i].path, tl_arena_strndup(arena, text.data, text.len), text.len};
+    }
+    result = 0;
+out:
+    tl_buf_dispose(&text);
+    tl_template_render_free(render);
+    tl_template_set_free(set);
+    return result;
+}
+
+/* Takes the notes out of the rendered files. */
+static void take_notes(tl_rendered *out, tl_arena *arena, const tl_render_options *options)
+{
+    tl_buf notes = TL_BUF_INIT(MAX_MANIFEST);
+    const char *own = tl_arena_printf(arena, "%s/templates/NOTES.txt", out->chart->name);
+    size_t kept = 0;
+    for (size_t i = 0; i < out->file_count; i++) {
+        const tl_rendered_file *file = &out->files[i];
+        if (!tl_text_has_suffix(file->path, "NOTES.txt")) {
+            out->files[kept++] = *file;
+            continue;
+        }
+        if (!options->sub_notes && strcmp(file->path, own)) continue;
+        if (notes.len) tl_buf_addc(&notes, '\n');
+        tl_buf_add(&notes, file->text, file->size);
+    }
+    out->file_count = kept;
+    out->notes = tl_arena_strndup(arena, notes.data, notes.len);
+    tl_buf_dispose(&notes);
+}
+
+static void collect_crds(tl_rendered *out, tl_arena *arena, const tl_chart *chart)
+{
+    for (size_t i = 0; i < chart->files.len; i++) {
+        const tl_chart_file *file = &chart->files.items[i];
+        const char *dot = strrchr(file->name, '.');
+        if (strncmp(file->name, "crds/", 5) || !dot || strchr(dot, '/')) continue;
+        size_t length = strlen(dot);
+        if (!tl_text_same(dot, length, ".yaml") && !tl_text_same(dot, length, ".yml") && !tl_text_same(dot, length, ".json"))
+            continue;
+        tl_chart_files_add(arena, &out->crds,
+                           tl_arena_printf(arena, "%s/%s", tl_chart_full_path(chart, arena), file->name), file->data,
+                           file->size);
+    }
+    for (size_t i = 0; i < chart->chart_count; i++) collect_crds(out, arena, chart->charts[i]);
+}
+
+static int join_manifest(tl_rendered *out, tl_arena *arena, int with_crds, tl_error *err)
+{
+    tl_buf text = TL_BUF_INIT(MAX_MANIFEST);
+    for (size_t i = 0; with_crds && i < out->crds.len; i++) {
+        tl_buf_addf(&text, "---\n# Source: %s\n", out->crds.items[i].name);
+        tl_buf_add(&text, out->crds.items[i].data, out->crds.items[i].size);
+        tl_buf_addc(&text, '\n');
+    }
+    for (size_t i = 0; i < out->manifests.len; i++) {
+        tl_buf_addf(&text, "---\n# Source: %s\n", out->manifests.items[i].path);
+        tl_buf_adds(&text, out->manifests.items[i].content);
+        tl_buf_addc(&text, '\n');
+    }
+    int over = text.over;
+    out->manifest = tl_arena_strndup(arena, text.data, text.len);
+    tl_buf_dispose(&text);
+    return over ? tl_error_set(err, "limit", "the rendered manifest is larger than %u bytes", MAX_MANIFEST) : 0;
+}
+
+static int read_capabilities(tl_chart_capabilities *caps, tl_arena *arena, const tl_render_options *options, tl_error *err)
+{
+    if (tl_chart_kube_version(caps, arena, options->kube_version, err)) return -1;
+    if (options->live) {
+        caps->version = options->kube_version ? options->kube_version : caps->version;
+        caps->api_versions = options->api_versions;
+        caps->api_count = options->api_count;
+    } else {
+        caps->extra = options->api_versions;
+        caps->extra_count = options->api_count;
+    }
+    return 0;
+}
+
+static tl_value release_object(tl_arena *arena, const tl_render_options *options)
+{
+    tl_map *release = tl_map_new(arena, 6);
+    int install = !options->is_upgrade && !options->lint;
+    tl_map_sets(release, "Name", tl_cstring_ref(options->release ? options->release : "release-name"));
+    tl_map_sets(release, "Namespace", tl_cstring_ref(options->namespace_ ? options->namespace_ : "default"));
+    tl_map_sets(release, "IsUpgrade", tl_bool(options->is_upgrade));
+    tl_map_sets(release, "IsInstall", tl_bool(install));
+    int revision = options->revision ? options->revision : !options->lint;
+    tl_map_sets(release, "Revision", tl_as_go(tl_int(revision), TL_GO_INT));
+    tl_map_sets(release, "Service", tl_cstring_ref("Helm"));
+    return tl_map_value(release);
+}
+
+/* Everything up to the templates: dependencies, values, schema, the version of Kubernetes. */
+static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_map *user, const tl_render_options *options,
+                   tl_error *err)
+{
+    tl_chart_capabilities caps = {0};
+    tl_arena *arena = p->arena;
+    out->chart = tl_chart_clone(chart, arena);
+    out->config = user;
+    if (tl_values_process_dependencies(arena, out->chart, user, err)) return -1;
+    if (read_capabilities(&caps, arena, options, err)) return -1;
+    tl_map *values = tl_values_coalesce(arena, out->chart, user, err);
+    if (!values) return -1;
+    if (!options->skip_schema && tl_schema_check_chart(arena, out->chart, values, err)) return -1;
+    if (!options->lint && *chart->kube_version && !tl_chart_compatible(chart->kube_version, caps.version))
+        return tl_error_set(err, "chart", "chart requires kubeVersion: %s which is incompatible with Kubernetes %s",
+                            chart->kube_version, caps.version);
+    out->values = tl_value_copy(arena, tl_map_value(values)).as.map; /* templates may change the others */
+    p->release = release_object(arena, options);
+    p->capabilities = tl_capabilities_object(arena, &caps);
+    collect(p, out->chart, tl_as_go(tl_map_value(values), TL_GO_NAMED_MAP));
+    if (p->len) qsort(p->items, p->len, sizeof *p->items, by_depth);
+    return 0;
+}
+
+int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,
+                    const tl_render_options *options, tl_error *err)
+{
+    pages p = {.arena = arena};
+    *out = (tl_rendered){0};
+    if (prepare(out, &p, chart, user, options, err)) return -1;
+    if (execute_pages(out, arena, &p, options, err)) return -1;
+    collect_crds(out, arena, out->chart);
+    if (options->lint) return 0;
+    take_notes(out, arena, options);
+    if (tl_manifest_sort(&out->manifests, &out->hooks, arena, out->files, out->file_count, err)) {
+        tl_error_hint(err, "todo-lua helm template --debug prints what was rendered");
+        return -1;
+    }
+    return join_manifest(out, arena, options->include_crds, err);
+}

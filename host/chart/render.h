@@ -1,0 +1,41 @@
+#ifndef TL_CHART_RENDER_H
+#define TL_CHART_RENDER_H
+
+#include "chart/chart.h"
+#include "chart/manifest.h"
+#include "template/template.h"
+
+/* A chart rendered with values (helm.sh/helm/v3/pkg/engine, pkg/action renderResources). */
+
+typedef struct tl_render_options {
+    const char *release;   /* NULL: "release-name" */
+    const char *namespace_; /* NULL: "default" */
+    int revision;          /* 0: 1 */
+    int is_upgrade;
+    const char *kube_version; /* NULL: helm's default, 1.37.0 */
+    const char *const *api_versions;
+    size_t api_count;
+    int live; /* kube_version and api_versions are a cluster's own: taken as they are, in place of helm's */
+    int include_crds, sub_notes, lint;
+    int skip_schema;
+    tl_template_outside outside;
+} tl_render_options;
+
+typedef struct tl_rendered {
+    tl_chart *chart;        /* with its dependencies processed: what the release records */
+    const tl_map *config;   /* the user's values */
+    tl_map *values;         /* all values, as the templates found them */
+    tl_rendered_file *files; /* what every template gave, partials and notes left out */
+    size_t file_count;
+    tl_manifests manifests, hooks; /* in install order */
+    tl_chart_files crds;    /* named by their full path */
+    const char *notes;
+    const char *manifest; /* the text that helm records */
+} tl_rendered;
+
+/* Renders into `arena`; `user` and `chart` are not changed. Errors carry helm's text; kind "lookup" where outside.lookup did
+ * not know an answer. Where the rendered text is no YAML, *out holds the files and the error is of kind "parse". */
+int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,
+                    const tl_render_options *options, tl_error *err);
+
+#endif
