@@ -213,16 +213,18 @@ end
 ---@field value_layers (table|function)[]
 ---@field step_layers table<string, (function|false)[]>
 
+-- Live lines that providers fill: one for each name; the running step's own line where the name is the step's.
 local function make_progress(ctx)
     local lines = {}
     function ctx.progress(name, text, done, total)
-        local line = lines[name]
+        local own = ctx.line and not ctx.line.ended and ctx.line.name == name and ctx.line
+        local line = own or lines[name]
         if not line or line.ended then
             line = ctx.board:line(name, text)
             lines[name] = line
         end
         local fraction = done and total and total > 0 and done / total or nil
-        line:set(text, fraction)
+        if fraction and fraction >= 1 and not own then line:done(text) else line:set(text, fraction) end
     end
     function ctx.end_progress()
         for name, line in pairs(lines) do

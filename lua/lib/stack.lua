@@ -135,8 +135,10 @@ function stack.release_values(ctx, images)
         global = { namespace = ctx.config.namespace },
         secrets = deploy_secrets(ctx, merged),
     }
+    local registry = ctx.provider.name == "context" and ctx.config.cluster.registry
     for _, image in ipairs(images) do
-        own[image.component] = { image = { repository = image.name, tag = image.tag } }
+        local repository = registry and registry .. "/" .. image.name or image.name
+        own[image.component] = { image = { repository = repository, tag = image.tag } }
     end
     local front = ctx.config.url.component
     own[front] = own[front] or {}

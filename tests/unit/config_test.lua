@@ -35,14 +35,16 @@ function tests.shipped_config_has_the_names_and_numbers_of_the_plan()
         { 4, 8192, "20g", "docker" })
     lu.assertEquals(base.images.frontend.name, "todo-frontend")
     lu.assertEquals(base.images.frontend.args.NEXT_PUBLIC_API_URL, "http://localhost:30080")
-    lu.assertEquals({ base.images.frontend.max_mb, base.images.backend.max_mb, base.images.mcp.max_mb }, { 300, 400, 400 })
+    lu.assertEquals({ base.images.frontend.max_mb, base.images.backend.max_mb, base.images.mcp.max_mb },
+        { 300, 400, 400 })
     lu.assertEquals(base.images.mcp.context, base.images.backend.context)
     lu.assertEquals(base.ports, { frontend = 3000, backend = 8000, mcp = 8001, node = 30080 })
     lu.assertEquals(base.timeout, 120)
 end
 
 function tests.merge_later_layer_wins_and_maps_merge_deeply()
-    local config = merge({ cluster = { cpus = 2 }, release = "mine" }, { cluster = { memory = 4096 }, release = "other" })
+    local config = merge({ cluster = { cpus = 2 }, release = "mine" },
+        { cluster = { memory = 4096 }, release = "other" })
     lu.assertEquals(config.cluster.cpus, 2)
     lu.assertEquals(config.cluster.memory, 4096)
     lu.assertEquals(config.cluster.disk, "20g")
@@ -109,7 +111,8 @@ function tests.wrap_outermost_is_the_nearest_layer()
         end
     end
     local ctx = { step_layers = { build = { layer "base", layer "user", layer "local" } } }
-    local changed, text = project.wrap(ctx, "build", function() trace[#trace + 1] = "step" return true, "built" end)(ctx)
+    local changed, text = project.wrap(ctx, "build", function() trace[#trace + 1] = "step" return true,
+        "built" end)(ctx)
     lu.assertEquals(trace, { "local", "user", "base", "step" })
     lu.assertTrue(changed)
     lu.assertEquals(text, "built")
@@ -135,7 +138,8 @@ local function in_project(files, argv)
     local command = { program.executable }
     table.move(argv, 1, #argv, 2, command)
     return proc.run(command, { cwd = dir.path, check = false, timeout = 30, env = {
-        XDG_CONFIG_HOME = dir.path .. "/config", XDG_STATE_HOME = dir.path .. "/state", XDG_CACHE_HOME = dir.path .. "/cache",
+        XDG_CONFIG_HOME = dir.path .. "/config", XDG_STATE_HOME = dir.path .. "/state", XDG_CACHE_HOME = dir.path
+            .. "/cache",
     } })
 end
 
@@ -156,7 +160,8 @@ function tests.open_reads_user_then_project_then_flags()
 end
 
 function tests.open_broken_override_names_its_line_and_exits_1()
-    local result = in_project({ ["show.lua"] = show, ["todo.local.lua"] = "return {\n  release = \n}\n" }, { "show.lua" })
+    local result = in_project({ ["show.lua"] = show, ["todo.local.lua"] = "return {\n  release = \n}\n" },
+        { "show.lua" })
     lu.assertEquals(result.status, 1)
     lu.assertStrContains(result.stderr, "todo.local.lua:3:")
     lu.assertNotStrContains(result.stderr, "traceback")
