@@ -190,6 +190,20 @@ function tests.scripts_answer_help_and_refuse_wrong_usage_with_2()
     end
 end
 
+function tests.examples_are_valid_overrides()
+    local folder = fs.join(program.project, "examples/overrides")
+    local count = 0
+    for _, file in ipairs(fs.list(folder)) do
+        if file:find("%.lua$") then
+            count = count + 1
+            local layer = dofile(fs.join(folder, file))
+            local _, values, wrappers = project.merge(base, { { name = file, value = layer } })
+            lu.assertTrue(#values > 1 or next(wrappers) ~= nil or layer.namespace ~= nil, file)
+        end
+    end
+    lu.assertEquals(count, 4)
+end
+
 function tests.deploy_stays_readable()
     local _, lines = program.resource("lua/deploy.lua"):gsub("\n", "")
     lu.assertTrue(lines < 120, "lua/deploy.lua has " .. lines .. " lines")
