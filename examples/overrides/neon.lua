@@ -1,4 +1,5 @@
--- A Neon database for one developer. The URL is in a file of its own with mode 0600, so that it is neither in the project
+-- A Neon database for one developer. The URL is in a file of its own with mode 0600, so that it is neither in the
+-- project
 -- nor in the shell's history; both forms that the services need are derived from it, and its TLS settings are kept.
 local home = os.getenv("HOME")
 
