@@ -1,20 +1,22 @@
 -- The nearest spelling of a wrong word.
 local suggest = {}
 
+-- Edits between two words: a letter more, less, other, or two neighbours swapped.
 local function distance(a, b)
-    local row = {}
-    for j = 0, #b do row[j] = j end
+    local before, above = {}, {}
+    for j = 0, #b do above[j] = j end
     for i = 1, #a do
-        local corner = row[0]
-        row[0] = i
+        local row = { [0] = i }
         for j = 1, #b do
-            local above = row[j]
-            local cost = a:byte(i) == b:byte(j) and 0 or 1
-            row[j] = math.min(above + 1, row[j - 1] + 1, corner + cost)
-            corner = above
+            local same = a:byte(i) == b:byte(j)
+            row[j] = math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (same and 0 or 1))
+            if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+                row[j] = math.min(row[j], before[j - 2] + 1)
+            end
         end
+        before, above = above, row
     end
-    return row[#b]
+    return above[#b]
 end
 
 ---@param word string

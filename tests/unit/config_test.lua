@@ -130,7 +130,7 @@ end
 local function in_project(files, argv)
     local dir <close> = fs.tempdir()
     fs.mkdir(dir.path .. "/lua")
-    fs.write(dir.path .. "/lua/config.lua", program.resource("lua/config.lua"))
+    fs.write(dir.path .. "/lua/config.lua", (program.resource("lua/config.lua")))
     for name, text in pairs(files) do
         fs.mkdir(fs.dirname(dir.path .. "/" .. name))
         fs.write(dir.path .. "/" .. name, text)
