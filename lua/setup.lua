@@ -32,7 +32,7 @@ local function look(list)
     end
 end
 look(prerequisites.list(ctx))
-look(prerequisites.built_in())
+look(prerequisites.optional())
 if not detection.available then missing = missing + 1 end
 
 local function mark(item)

@@ -3,6 +3,7 @@ local fail = require "fail"
 local format = require "format"
 local fs = require "fs"
 local log = require "log"
+local prerequisites = require "prerequisites"
 local proc = require "proc"
 local program = require "program"
 local project = require "project"
@@ -58,6 +59,7 @@ end
 local function make(ctx, client, ref, entry, line)
     local folder = fs.join(ctx.cache_dir, "base")
     fs.mkdir(folder)
+    prerequisites.ensure_stand_ins(ctx)
     local scripts = project.unpacked(ctx, "docker/base")
     local archive = fs.join(folder, ref:gsub("[^%w.-]", "_") .. ".tar")
     local tail = ""

@@ -215,14 +215,20 @@ local function container_log(ctx, config)
     return ok and lines or ""
 end
 
+-- The server answers inside its container; pods come in from outside.
+local function prove_address(wanted)
+    local ok, connection = pcall(http.connect, wanted.ip, wanted.port, 5)
+    if ok then return connection:close() end
+    fail.raise("not_ready", ("PostgreSQL runs, but %s:%d leads not to it: %s"):format(wanted.ip, wanted.port,
+        fail.message(connection)), "a firewall between containers and this machine? Else give a DATABASE_URL",
+        { cause = connection })
+end
+
 local function prove(ctx, config, password, wanted)
     local deadline, corrected, last = task.now() + READY_SECONDS, false, ""
     while task.now() < deadline do
         local ok, answer = pcall(query, ctx, config, password)
-        if ok and answer.status == 0 then
-            http.connect(wanted.ip, wanted.port, 5):close()
-            return
-        end
+        if ok and answer.status == 0 then return prove_address(wanted) end
         last = ok and (answer.stderr or "") or fail.message(answer)
         if not corrected and last:find("password authentication failed", 1, true) then
             set_password(ctx, config, password)

@@ -45,12 +45,12 @@ local built_in = {
     { name = "kubectl", programs = { "kubectl" }, minimum = "1.29", version = { "kubectl", "version", "--client" },
       optional = true, why = "not needed: built in" },
 }
--- Stand-ins for base images are made with these where no registry can be reached.
-local base_images = {
+-- Stand-ins for base images are made with these where no registry can be reached; nothing else needs them.
+local stand_ins = {
     { name = "debootstrap", programs = { "debootstrap" }, why = "base images where no registry answers",
-      packages = { apt = "debootstrap" }, linux_root = true },
+      packages = { apt = "debootstrap" }, optional = true },
     { name = "npm", programs = { "npm" }, why = "base images where no registry answers", packages = { apt = "npm" },
-      linux_root = true },
+      optional = true },
 }
 
 local managers = {
@@ -107,17 +107,16 @@ function prerequisites.list(ctx)
     local list = {}
     if not os.getenv("DOCKER_HOST") then list[#list + 1] = docker end
     for _, item in ipairs(by_provider[ctx.provider and ctx.provider.name] or {}) do list[#list + 1] = item end
-    local platform = proc.platform()
-    for _, item in ipairs(base_images) do
-        if platform.os == "linux" and platform.uid == 0 and prerequisites.manager() == "apt" then
-            list[#list + 1] = item
-        end
-    end
     return list
 end
 
+---What todo-lua has built in, or needs on some machines only.
 ---@return todo.Prerequisite[]
-function prerequisites.built_in() return built_in end
+function prerequisites.optional()
+    local list = { table.unpack(built_in) }
+    if prerequisites.manager() == "apt" then table.move(stand_ins, 1, #stand_ins, #list + 1, list) end
+    return list
+end
 
 local function found_program(item)
     for _, name in ipairs(item.programs) do
@@ -186,7 +185,10 @@ local function may_run(ctx, commands)
         fail.raise("denied", "these commands need root, and there is no terminal to ask for it",
             "run them yourself, then run this again")
     end
-    return project.confirm(ctx, "Run " .. (#commands == 1 and "this" or "these") .. " now?")
+    if ctx.may_install == nil then
+        ctx.may_install = project.confirm(ctx, "Run " .. (#commands == 1 and "this" or "these") .. " now?")
+    end
+    return ctx.may_install
 end
 
 ---Prints the commands, asks once, runs them.
@@ -218,6 +220,15 @@ function prerequisites.run(ctx, commands, why)
             end
         end
     end
+end
+
+---Makes sure that the tools are there which make stand-ins for base images.
+---@async
+---@param ctx todo.Context
+function prerequisites.ensure_stand_ins(ctx)
+    local missing = tables.filter(stand_ins, function(item) return not prerequisites.check(item).ok end)
+    if #missing == 0 then return end
+    prerequisites.run(ctx, prerequisites.commands(missing), "Making base images needs these:")
 end
 
 ---Makes sure that everything required is there.
