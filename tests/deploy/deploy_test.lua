@@ -1,0 +1,298 @@
+-- The main job on the real thing: Docker, the standalone cluster, PostgreSQL, Chromium. The tests build on each other and
+-- run in the order of their names; state and settings are the tests' own (tests/needs.lua), the project is a copy.
+local fs = require "fs"
+local http = require "http"
+local json = require "json"
+local k8s = require "k8s"
+local lu = require "luaunit"
+local needs = require "tests.needs"
+local proc = require "proc"
+local program = require "program"
+local task = require "task"
+local yaml = require "yaml"
+
+local root = program.project
+local copy = root .. "/build/test/project"
+local ours = root .. "/build/bin/todo-lua"
+local namespace = "todo-app"
+local openai_key = "sk-canary-0123456789abcdef"
+
+local tests = {}
+
+needs.judges()
+local helm = needs.judge("helm")
+
+-- Everything that the program printed in all the tests, for the search for secrets at the end.
+local said = {}
+
+local function environment(more)
+    local env = needs.environment()
+    env.OPENAI_API_KEY = openai_key
+    env.DATABASE_URL = false
+    for name, value in pairs(more or {}) do env[name] = value end
+    return env
+end
+
+local function run(arguments, options)
+    options = options or {}
+    local argv = { ours, "-C", copy }
+    table.move(arguments, 1, #arguments, #argv + 1, argv)
+    local result = proc.run(argv, { check = false, env = environment(options.env), timeout = options.timeout or 1800 })
+    said[#said + 1] = result.stdout .. result.stderr
+    if options.status ~= false and result.status ~= (options.status or 0) then
+        error(("%s ended with status %d, not %d:\n%s\n%s"):format(table.concat(arguments, " "), result.status,
+            options.status or 0, result.stdout:sub(-3000), result.stderr:sub(-3000)), 0)
+    end
+    return result
+end
+
+local function run_json(arguments, options)
+    local with = { table.unpack(arguments) }
+    table.move({ "-o", "json" }, 1, 2, #with + 1, with)
+    return json.decode(run(with, options).stdout)
+end
+
+-- Where the tests' model server listens: an address of this machine that pods reach.
+local function host_address()
+    local ctx = needs.context()
+    return require("cluster.standalone").host_address(ctx)
+end
+
+local MODEL_PORT = 18089
+local function model_url() return ("http://%s:%d/v1"):format(host_address(), MODEL_PORT) end
+
+local function deploy_arguments(...)
+    return { "deploy.lua", "--yes", "--cluster", "standalone", "--set", "config.openaiBaseUrl=" .. model_url(), ... }
+end
+
+local function connection()
+    return require("cluster.standalone").kubeconfig(needs.context())
+end
+
+local function client()
+    local found = connection()
+    return k8s.connect { kubeconfig = found.kubeconfig, context = found.context, namespace = namespace }
+end
+
+local function step(report, name)
+    for _, result in ipairs(report.steps) do
+        if result.name == name then return result end
+    end
+    error("no step " .. name)
+end
+
+function tests.setup_all()
+    proc.run { "rm", "-rf", copy }
+    fs.mkdir(copy)
+    for _, name in ipairs { "lua", "chart", "docker" } do proc.run { "cp", "-a", root .. "/" .. name, copy .. "/" } end
+    fs.mkdir(copy .. "/examples")
+    proc.run { "cp", "-a", root .. "/examples/todo-app", copy .. "/examples/" }
+    fs.write(copy .. "/todo.local.lua", [[
+return { database = { container = "todo-lua-test-postgres", volume = "todo-lua-test-postgres", port = 55439 } }
+]])
+    run({ "destroy.lua", "--yes", "--keep-cluster", "--data", "--cluster", "standalone" }, { status = false })
+end
+
+function tests.t01_deploy_ends_with_a_url_that_answers()
+    local report = run_json(deploy_arguments())
+    lu.assertTrue(report.changed)
+    local seconds = tonumber(step(report, "wait").text:match("Ready after (%d+) s"))
+    lu.assertTrue(seconds and seconds <= 120, step(report, "wait").text)
+    local page = http.get(report.url .. "/api/health", { proxy = "" })
+    lu.assertEquals(page.status, 200)
+    lu.assertEquals(json.decode(page.body).status, "ok")
+    for _, result in ipairs(report.steps) do print(("# %s: %.1f s, %s"):format(result.name, result.seconds, result.text)) end
+end
+
+function tests.t02_deploy_with_nothing_changed_does_nothing()
+    local started = proc.time()
+    local result = run(deploy_arguments())
+    local seconds = proc.time() - started
+    lu.assertStrContains(result.stdout .. result.stderr, "Nothing to do")
+    lu.assertTrue(seconds <= 2, ("took %.1f s"):format(seconds))
+    print(("# unchanged deploy: %.2f s"):format(seconds))
+end
+
+function tests.t03_helm_sees_the_release()
+    local found = connection()
+    local list = json.decode(proc.run({ helm, "list", "-n", namespace, "-o", "json" },
+        { env = { KUBECONFIG = found.kubeconfig } }).stdout)
+    lu.assertEquals(#list, 1)
+    lu.assertEquals(list[1].name, "todo-app")
+    lu.assertEquals(list[1].status, "deployed")
+    lu.assertEquals(list[1].chart, "todo-app-0.1.0")
+    local manifest = proc.run({ helm, "get", "manifest", "todo-app", "-n", namespace },
+        { env = { KUBECONFIG = found.kubeconfig } }).stdout
+    lu.assertEquals(#yaml.decode_all(manifest), 8)
+end
+
+function tests.t04_images_stay_under_their_limits()
+    local ctx = needs.context()
+    for name, limit in pairs { ["todo-frontend"] = 300, ["todo-backend"] = 400, ["todo-mcp"] = 400 } do
+        local image = ctx.docker:image(name .. ":latest")
+        lu.assertNotNil(image, name)
+        lu.assertTrue(image.Size < limit * 1e6, ("%s has %.0f MB"):format(name, image.Size / 1e6))
+        lu.assertEquals(image.Config.User, "1001:1001")
+        print(("# %s: %.0f MB of %d"):format(name, image.Size / 1e6, limit))
+    end
+end
+
+function tests.t05_person_in_a_browser_signs_up_and_chats()
+    local url = run_json({ "status.lua", "--cluster", "standalone" }).url
+    local server <close> = proc.spawn({ "node", root .. "/tests/browser/openai-server.mjs",
+        host_address() .. ":" .. MODEL_PORT })
+    lu.assertStrContains(server:read_line(), "listening")
+    local result = proc.run({ "node", root .. "/tests/browser/todo-app.mjs", url, "--screenshot",
+        root .. "/build/test/todo-app.png" }, { check = false, timeout = 120 })
+    print((result.stdout:gsub("[^\n]+", "# %0")))
+    lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+    lu.assertTrue(fs.stat(root .. "/build/test/todo-app.png").size > 10000)
+end
+
+function tests.t06_changed_source_rolls_only_its_own_deployment()
+    local c = client()
+    local function images()
+        local list = {}
+        for _, deployment in ipairs((c:list("deployments"))) do
+            list[deployment.metadata.name] = deployment.spec.template.spec.containers[1].image
+        end
+        return list
+    end
+    local before = images()
+    local path = copy .. "/examples/todo-app/backend/mcp_server/__init__.py"
+    fs.write(path, (fs.read(path) or "") .. "\n# changed by the tests\n")
+    local report = run_json(deploy_arguments())
+    lu.assertTrue(step(report, "images").changed)
+    local after = images()
+    lu.assertEquals(after["todo-app-frontend"], before["todo-app-frontend"])
+    lu.assertNotEquals(after["todo-app-mcp"], before["todo-app-mcp"])
+end
+
+function tests.t07_config_change_rolls_the_pods()
+    local function backend_uid()
+        return client():list("pods", { labels = "app.kubernetes.io/component=backend" })[1].metadata.uid
+    end
+    local before = backend_uid()
+    local arguments = deploy_arguments("--set", "config.logLevel=debug")
+    run(arguments)
+    lu.assertNotEquals(backend_uid(), before)
+    run(deploy_arguments())
+end
+
+local function findings(status)
+    local report = run_json({ "doctor.lua", "--cluster", "standalone" }, { status = status })
+    lu.assertEquals(report.broken, {})
+    return report.findings
+end
+
+-- Waits until the doctor says what is wanted: a kubelet takes its time to notice.
+local function wait_for_finding(recipe, seconds)
+    local deadline, list = task.now() + seconds, nil
+    repeat
+        list = run_json({ "doctor.lua", "--cluster", "standalone" }, { status = false }).findings
+        for _, finding in ipairs(list) do
+            if finding.recipe == recipe then return finding end
+        end
+        task.sleep(2)
+    until task.now() > deadline
+    error(("the doctor does not find %s: %s"):format(recipe, json.encode(list)), 0)
+end
+
+function tests.t08_doctor_finds_nothing_on_a_healthy_stack()
+    lu.assertEquals(findings(0), {})
+end
+
+function tests.t09_doctor_names_an_image_that_is_not_there()
+    client():patch("deployments", "todo-app-mcp", { spec = { template = { spec = { containers = {
+        { name = "mcp", image = "todo-mcp:no-such-tag" } } } } } }, { type = "strategic" })
+    local finding = wait_for_finding("image_pull", 60)
+    lu.assertStrContains(json.encode(finding), "todo-mcp:no-such-tag")
+    run(deploy_arguments())
+    lu.assertEquals(findings(0), {})
+end
+
+function tests.t10_doctor_names_a_wrong_backend_url()
+    run(deploy_arguments("--set", "config.backendUrl=http://todo-app-wrong:8000"))
+    local finding = wait_for_finding("backend_url", 60)
+    lu.assertStrContains(json.encode(finding), "todo-app-wrong")
+    run(deploy_arguments())
+    lu.assertEquals(findings(0), {})
+end
+
+function tests.t11_doctor_names_a_refused_database()
+    local failed = run(deploy_arguments("--timeout", "40"),
+        { env = { DATABASE_URL = ("postgresql://nobody:wrong-password-canary@%s:55439/todo"):format(host_address()) },
+            status = 1 })
+    lu.assertStrContains(failed.stderr, "todo-app-")
+    wait_for_finding("database", 60)
+    run(deploy_arguments())
+    lu.assertEquals(findings(0), {})
+end
+
+function tests.t12_interrupted_deploy_completes_on_the_next_run()
+    local path = copy .. "/examples/todo-app/backend/app/__init__.py"
+    fs.write(path, (fs.read(path) or "") .. "\n# changed again\n")
+    for _, moment in ipairs { { 0.5, "INT" }, { 2, "INT" }, { 4, "KILL" } } do
+        local argv = { ours, "-C", copy }
+        local arguments = deploy_arguments()
+        table.move(arguments, 1, #arguments, #argv + 1, argv)
+        local process <close> = proc.spawn(argv, { env = environment(), stdout = "null", stderr = "null" })
+        task.sleep(moment[1])
+        process:kill(moment[2])
+        local status = process:wait()
+        if moment[2] == "INT" then lu.assertTrue(status == 130 or status == 0, "status " .. status) end
+    end
+    run(deploy_arguments())
+    lu.assertEquals(findings(0), {})
+end
+
+function tests.t13_bad_input_gets_one_clear_message()
+    local cases = {
+        { { "deploy.lua", "--no-such-option" }, 2, "unknown option" },
+        { { "deploy.lua", "--yes", "-f", "/nonexistent.yaml" }, 2, "/nonexistent.yaml" },
+        { { "deploy.lua", "--yes", "--set", "frontend.service.nodePort" }, false, "nodePort" },
+        { { "deploy.lua", "--yes", "--context", "no-such-context" }, 1, "no-such-context" },
+        { { "deploy.lua", "--yes", "--cluster", "no-such-provider" }, false, "no-such-provider" },
+        { { "status.lua", "-o", "xml" }, 2, "json" },
+    }
+    for _, case in ipairs(cases) do
+        local result = run(case[1], { status = case[2] })
+        lu.assertNotEquals(result.status, 0)
+        lu.assertStrContains(result.stderr, case[3])
+        lu.assertFalse(result.stderr:find("stack traceback", 1, true) ~= nil, result.stderr)
+    end
+    local no_docker = run(deploy_arguments(), { env = { DOCKER_HOST = "unix:///nonexistent/docker.sock" }, status = 1 })
+    lu.assertStrContains(no_docker.stderr, "/nonexistent/docker.sock")
+    local values = copy .. "/chart/values.yaml"
+    local text = fs.read(values)
+    fs.write(values, text .. "\nbroken: [\n")
+    local broken = run(deploy_arguments(), { status = 1 })
+    fs.write(values, text)
+    lu.assertStrContains(broken.stderr, "values.yaml")
+end
+
+function tests.t14_secrets_stay_out_of_sight()
+    local store_path = needs.environment().XDG_STATE_HOME .. "/todo-lua/secrets"
+    lu.assertEquals(fs.stat(store_path).mode & 0x3f, 0)
+    local canaries = { openai_key, "wrong-password-canary" }
+    for _, value in pairs(json.decode(fs.read(store_path))) do canaries[#canaries + 1] = value end
+    local everything = table.concat(said, "\n")
+    for _, config in ipairs((client():list("configmaps"))) do everything = everything .. json.encode(config) end
+    for _, canary in ipairs(canaries) do
+        lu.assertFalse(everything:find(canary, 1, true) ~= nil, "a secret was printed")
+    end
+    lu.assertTrue(#canaries >= 4)
+end
+
+function tests.t15_destroy_leaves_nothing_behind()
+    run { "destroy.lua", "--yes", "--data", "--cluster", "standalone" }
+    local ctx = needs.context()
+    lu.assertNil(ctx.docker:container("todo-lua-test-postgres"))
+    lu.assertEquals(require("cluster.standalone").status(ctx).state, "absent")
+    lu.assertFalse(proc.run({ "ip", "link" }).stdout:find("todo0", 1, true) ~= nil)
+    lu.assertFalse(proc.run({ "iptables-save" }).stdout:find("KUBE-", 1, true) ~= nil)
+    lu.assertFalse((fs.read("/proc/mounts") or ""):find("todo-lua", 1, true) ~= nil)
+    run({ "status.lua", "--cluster", "standalone" }, { status = 1 })
+end
+
+return tests

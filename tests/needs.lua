@@ -1,0 +1,135 @@
+-- What test suites need on this machine, installed or built where it is missing. Everything here does nothing the second
+-- time.
+local fs = require "fs"
+local gobuild = require "cluster.standalone.gobuild"
+local pins = require "cluster.standalone.pins"
+local proc = require "proc"
+local project = require "lib.project"
+local task = require "task"
+local term = require "term"
+
+local needs = {}
+
+local TRIES = 3
+
+local function say(text) term.write("-- " .. text .. "\n") end
+
+-- Networks fail now and then; what they bring is tried again.
+local function retried(what, fn)
+    for try = 1, TRIES do
+        local ok, err = pcall(fn)
+        if ok then return end
+        if try == TRIES then error(err, 0) end
+        say(("%s: try %d failed, again in %d s"):format(what, try, 5 * try))
+        task.sleep(5 * try)
+    end
+end
+
+---Installs Debian packages that are missing.
+---@async
+---@param names string[]
+function needs.packages(names)
+    local missing = {}
+    for _, name in ipairs(names) do
+        local result = proc.run({ "dpkg-query", "-W", "-f", "${Status}", name }, { check = false })
+        if not result.stdout:find("install ok installed", 1, true) then missing[#missing + 1] = name end
+    end
+    if #missing == 0 then return end
+    local install = { "apt-get", "install", "-y", "-q", "--no-install-recommends" }
+    table.move(missing, 1, #missing, #install + 1, install)
+    say(table.concat(install, " "))
+    retried("apt-get", function()
+        proc.run { "apt-get", "update", "-q" }
+        proc.run(install, { env = { DEBIAN_FRONTEND = "noninteractive" } })
+    end)
+end
+
+local function show_progress()
+    local shown = {}
+    return function(name, text)
+        local step = name .. ": " .. (text:match("^%S+") or "")
+        if not shown[step] then say(name .. ": " .. text) end
+        shown[step] = true
+    end
+end
+
+local context
+---The tests' own context: state and settings apart from the user's.
+---@return todo.Context
+function needs.context()
+    if context then return context end
+    for name, path in pairs(needs.environment()) do proc.env(name, path) end
+    context = project.open { yes = true }
+    context.progress = show_progress()
+    return context
+end
+
+---Environment of every program that the tests start.
+---@return table<string, string>
+function needs.environment()
+    local home = proc.platform().home
+    return {
+        XDG_STATE_HOME = home .. "/.local/state/todo-lua-test",
+        XDG_CONFIG_HOME = home .. "/.config/todo-lua-test",
+    }
+end
+
+---The sanitized program and the C tests.
+---@async
+---@param root string
+function needs.build(root)
+    needs.packages { "lua-unit", "libcmocka-dev", "perl", "lua-check" }
+    say("building with the sanitizers")
+    proc.run({ root .. "/host/build.sh", root }, { env = { TODO_LUA_CONFIG = "asan", TODO_LUA_TARGET = "all" } })
+end
+
+local judges
+
+---helm and kubectl, from their modules.
+---@async
+function needs.judges()
+    if judges then return end
+    local ctx = needs.context()
+    judges = gobuild.ensure(fs.join(ctx.cache_dir, "judges"), pins.judges, nil, ctx.progress)
+    proc.env("PATH", judges .. ":" .. proc.env("PATH"))
+end
+
+---@param name "helm"|"kubectl"
+---@return string path
+function needs.judge(name)
+    return fs.join(judges, name)
+end
+
+---A Docker engine that answers.
+---@async
+function needs.docker()
+    needs.packages { "docker.io", "debootstrap", "iptables" }
+    local ctx = needs.context()
+    if ctx.docker then return end
+    local _, text = require("lib.engine").up(ctx, { set = function(_, line) say(line) end })
+    say(text)
+end
+
+---The standalone cluster, Ready.
+---@async
+function needs.cluster()
+    needs.packages { "containernetworking-plugins", "iptables", "conntrack", "socat", "iproute2", "runc", "openssl" }
+    local ctx = needs.context()
+    require("cluster.standalone").start(ctx)
+end
+
+---Chromium and what drives it.
+---@async
+---@param root string
+function needs.browser(root)
+    needs.packages { "chromium" }
+    local folder = root .. "/tests/browser"
+    local lock = fs.sha256(folder .. "/package-lock.json")
+    local stamp = folder .. "/node_modules/.todo-lua"
+    if fs.read(stamp) == lock then return end
+    say("npm ci in tests/browser")
+    retried("npm", function() proc.run({ "npm", "ci", "--no-audit", "--no-fund" }, { cwd = folder }) end)
+    fs.write(stamp, lock)
+end
+
+return needs
