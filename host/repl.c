@@ -229,7 +229,7 @@ static void print_results(lua_State *L, int count)
 {
     int first = lua_gettop(L) - count + 1;
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "lib.inspect");
+    lua_pushliteral(L, "inspect");
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) return;
     lua_insert(L, first);
     if (lua_pcall(L, count, 1, 0) != LUA_OK) luaL_tolstring(L, -1, NULL);

@@ -4,7 +4,7 @@ local fs = require "fs"
 local gobuild = require "cluster.standalone.gobuild"
 local pins = require "cluster.standalone.pins"
 local proc = require "proc"
-local project = require "lib.project"
+local project = require "project"
 local task = require "task"
 local term = require "term"
 
@@ -106,7 +106,7 @@ function needs.docker()
     needs.packages { "docker.io", "debootstrap", "iptables" }
     local ctx = needs.context()
     if ctx.docker then return end
-    local _, text = require("lib.engine").up(ctx, { set = function(_, line) say(line) end })
+    local _, text = require("engine").up(ctx, { set = function(_, line) say(line) end })
     say(text)
 end
 
