@@ -145,34 +145,47 @@ static tl_value element_order(differ *d, const tl_list *target, const char *key)
     return tl_list_value(order);
 }
 
+/* Whether the target dropped something of the original: then even what the cluster does not have yet is ordered. */
+static int drops_parts(differ *d, trio maps, tl_patch_place place)
+{
+    tl_map *changes = diff_maps(d, (trio){maps.original, maps.target, maps.target}, place, 0);
+    return changes && changes->count > 0;
+}
+
+static int diff_element(differ *d, tl_list *out, trio element, tl_patch_field field, const tl_value *identity)
+{
+    if (!element.original && !element.live) {
+        tl_list_push(d->arena, out, *element.target);
+        return 0;
+    }
+    tl_map *changes = diff_maps(d, element, field.next, field.retain_keys);
+    if (!changes) return -1;
+    if (!changes->count) return 0;
+    tl_map_sets(changes, field.key, *identity);
+    tl_list_push(d->arena, out, tl_map_value(changes));
+    return 0;
+}
+
 /* A list of maps that is merged by the identity of its elements. */
 static int diff_elements(differ *d, tl_map *patch, const tl_entry *e, trio lists, tl_patch_field field)
 {
     const tl_list *target = list_of(lists.target), *live = list_of(lists.live), *original = list_of(lists.original);
     tl_list *out = tl_list_new(d->arena, target->len);
-    int added_only = 1;
+    int live_known = live && live->len, dropped = 0;
     for (size_t i = 0; i < target->len; i++) {
         const tl_value *identity = identity_of(d, target->items[i], field.key);
         if (!identity) return -1;
         trio element = {find_element(original, field.key, identity), &target->items[i],
                         find_element(live, field.key, identity)};
-        if (element.original || element.live) {
-            tl_map *changes = diff_maps(d, element, field.next, field.retain_keys && element.live);
-            if (!changes) return -1;
-            if (!changes->count) continue;
-            tl_map_sets(changes, field.key, *identity);
-            tl_list_push(d->arena, out, tl_map_value(changes));
-            added_only = 0;
-        } else {
-            tl_list_push(d->arena, out, target->items[i]);
-        }
+        if (diff_element(d, out, element, field, identity)) return -1;
+        if (!live_known && !dropped && element.original) dropped = drops_parts(d, element, field.next);
     }
+    size_t changed = out->len;
     if (add_deletions(d, out, lists, field.key)) return -1;
-    int live_known = live && live->len;
+    dropped = dropped || out->len > changed;
     if (out->len) set_field(d, patch, "", e, tl_list_value(out));
     if (!target->len) return 0;
-    if ((live_known && (out->len || !same_order(live, target, field.key))) ||
-        (!live_known && out->len && (!added_only || out->len > target->len)))
+    if (live_known ? out->len || !same_order(live, target, field.key) : dropped)
         set_field(d, patch, "$setElementOrder/", e, element_order(d, target, field.key));
     return 0;
 }
@@ -192,13 +205,16 @@ static int diff_field(differ *d, tl_map *patch, const tl_entry *e, trio values, 
     tl_patch_field field = tl_patch_lookup(place, d->kind, e->key);
     int is_new = !values.live || values.live->type != values.target->type;
     if (values.target->type == TL_MAP && !field.replace && (has_type(values.original, TL_MAP) || !is_new)) {
-        tl_map *changes = diff_maps(d, values, field.next, field.retain_keys && !is_new);
+        tl_map *changes = diff_maps(d, values, field.next, field.retain_keys);
         if (!changes) return -1;
         if (changes->count || is_new) set_field(d, patch, "", e, tl_map_value(changes));
         return 0;
     }
-    if (values.target->type == TL_LIST && (has_type(values.original, TL_LIST) || !is_new))
-        return diff_list(d, patch, e, (trio){values.original, values.target, is_new ? NULL : values.live}, field);
+    if (values.target->type == TL_LIST && (has_type(values.original, TL_LIST) || !is_new)) {
+        if (diff_list(d, patch, e, (trio){values.original, values.target, is_new ? NULL : values.live}, field)) return -1;
+        if (is_new && !tl_map_get(patch, e->key, e->key_len)) set_field(d, patch, "", e, *values.target);
+        return 0;
+    }
     if (is_new || !tl_value_equal(*values.live, *values.target)) set_field(d, patch, "", e, *values.target);
     return 0;
 }
@@ -213,11 +229,13 @@ static int has_more(const tl_value *value, const tl_map *target)
 }
 
 /* $retainKeys: the keys of a union that stay, so that the server clears the others. */
-static void add_retained(differ *d, tl_map *patch, trio maps)
+static void add_retained(differ *d, tl_map *patch, trio maps, tl_patch_place place)
 {
     tl_list *keys = tl_list_new(d->arena, maps.target->as.map->count);
     tl_entry **sorted = tl_map_sorted(maps.target->as.map, d->arena);
-    if (!patch->count && !has_more(maps.live, maps.target->as.map) && !has_more(maps.original, maps.target->as.map)) return;
+    if (has_type(maps.live, TL_MAP) ? !patch->count && !has_more(maps.live, maps.target->as.map)
+                                    : !drops_parts(d, maps, place))
+        return;
     for (; *sorted; sorted++)
         if ((*sorted)->value.type != TL_NULL)
             tl_list_push(d->arena, keys, tl_string_ref((*sorted)->key, (*sorted)->key_len));
@@ -240,7 +258,7 @@ static tl_map *diff_maps(differ *d, trio maps, tl_patch_place place, int retain)
     if (has_type(maps.original, TL_MAP))
         for (tl_entry *e; (e = tl_map_next(maps.original->as.map, &cursor));)
             if (!tl_map_get(target, e->key, e->key_len)) tl_map_set(patch, e->key, e->key_len, tl_null());
-    if (retain) add_retained(d, patch, maps);
+    if (retain) add_retained(d, patch, maps, place);
     d->depth--;
     return patch;
 }
