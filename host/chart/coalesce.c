@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "chart/decode.h"
 #include "chart/values.h"
 
 static int is_table(const tl_value *value)
@@ -126,14 +127,28 @@ static void coalesce_globals(tl_arena *arena, tl_map *dest, const tl_map *src)
     tl_map_sets(dest, "global", tl_map_value(globals));
 }
 
+/* helm prints the value with a verb that does not fit, so Go adds the type. */
+static int mismatch(tl_arena *arena, const char *name, tl_value value, tl_error *err)
+{
+    const char *text = tl_decode_scalar(arena, value), *type = value.type == TL_STRING ? "string" : "float64";
+    if (value.type == TL_INT) type = "int64";
+    if (value.type == TL_BOOL)
+        tl_error_set(err, "chart", "type mismatch on %s: %s", name, text);
+    else if (text)
+        tl_error_set(err, "chart", "type mismatch on %s: %%!t(%s=%s)", name, type, text);
+    else
+        tl_error_set(err, "chart", "type mismatch on %s: %s", name, value.type == TL_NULL ? "%!t(<nil>)" : "a list");
+    tl_error_hint(err, "%s is a subchart: its values are a map", name);
+    return -1;
+}
+
 static int coalesce(tl_arena *arena, const tl_chart *chart, tl_map *dest, int merge, tl_error *err)
 {
     coalesce_values(arena, chart, dest, merge);
     for (size_t i = 0; i < chart->chart_count; i++) {
         const tl_chart *sub = chart->charts[i];
         tl_value *slot = tl_map_gets(dest, sub->name);
-        if (slot && !is_table(slot))
-            return tl_error_set(err, "chart", "type mismatch on %s: the values of a subchart must be a map", sub->name);
+        if (slot && !is_table(slot)) return mismatch(arena, sub->name, *slot, err);
         tl_map *inner = slot ? slot->as.map : tl_map_new(arena, 4);
         if (!slot) tl_map_sets(dest, sub->name, tl_map_value(inner));
         coalesce_globals(arena, inner, dest);

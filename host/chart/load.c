@@ -154,6 +154,9 @@ static int load_archive(tl_chart_files *files, tl_arena *arena, const char *path
     size_t size;
     if (tl_decode_read_file(arena, path, &data, &size, err)) return -1;
     if (!tl_gzip_is(data, size)) {
+        char *full = realpath(path, NULL); /* as helm names it */
+        if (full) path = tl_arena_strdup(arena, full);
+        free(full);
         if (tl_text_has_suffix(path, ".yml") || tl_text_has_suffix(path, ".yaml"))
             return tl_error_set(err, "chart", "file '%s' seems to be a YAML file, but expected a gzipped archive", path);
         return tl_error_set(err, "chart", "file '%s' does not appear to be a gzipped archive", path);

@@ -60,6 +60,17 @@ static const char *quoted(parser *p, piece text)
     return tl_text_quote(p->arena, text.text, text.length);
 }
 
+/* %q of a []rune: ['a' 'b']. */
+static const char *quoted_runes(parser *p, piece text)
+{
+    const char *out = "[";
+    for (size_t i = 0, width; i < text.length; i += width) {
+        tl_utf8_decode(text.text + i, text.length - i, &width);
+        out = tl_arena_printf(p->arena, "%s%s'%.*s'", out, i ? " " : "", (int)width, text.text + i);
+    }
+    return tl_arena_printf(p->arena, "%s]", out);
+}
+
 static tl_value typed_value(parser *p, piece text)
 {
     if (p->mode != TL_SET_TYPED) return tl_string_ref(text.text, text.length);
@@ -230,7 +241,7 @@ static int list_item(parser *p, tl_list *list, long index, int level)
     piece text = read_until(p, "[.=");
     tl_value value = tl_null(), *existing = (size_t)index < list->len ? &list->items[index] : NULL;
     int result;
-    if (text.length) return fail(p, "unexpected data at end of array index: %s", quoted(p, text));
+    if (text.length) return fail(p, "unexpected data at end of array index: %s", quoted_runes(p, text));
     if (!text.stop) return AT_END;
     if (text.stop == '=') {
         result = assigned_value(p, &value);

@@ -1,0 +1,1 @@
+{{- define "tree.name" -}}tree:{{ .Release.Name }}{{- end -}}
