@@ -69,6 +69,7 @@ int tl_decode_read_file(tl_arena *arena, const char *path, const char **data, si
     int is_stdin = !strcmp(path, "-"), result = -1;
     FILE *file = is_stdin ? stdin : fopen(path, "rb");
     tl_buf all = TL_BUF_INIT(MAX_INPUT);
+    if (!file && errno == ENOENT) return tl_error_set(err, "not_found", "open %s: no such file or directory", path);
     if (!file) return tl_error_errno(err, errno, "open %s", path);
     for (;;) {
         char chunk[16384];
