@@ -12,8 +12,7 @@ local function load_provider(ctx, name)
     local order = ctx.config.cluster.order
     local ok, provider = pcall(require, "cluster." .. name)
     if ok then return provider end
-    local message = fail.message(provider)
-    if message:find("not found", 1, true) then
+    if fail.kind(provider) == "not_found" then
         fail.raise("usage", ("there is no cluster provider %q%s"):format(name, suggest.phrase(name, order)),
             "choose one of " .. table.concat(order, ", ") .. ", or name a kubeconfig context with --context",
                 { status = 2 })

@@ -58,7 +58,8 @@ local function look_at_database(ctx, data, seen)
     secret.new(text)
     local ok, parts = pcall(database.parse, text)
     if not ok then return { problem = fail.message(parts), is_local = false } end
-    local found = { address = database.describe(text), is_local = parts.host == seen.host_address }
+    local found = { address = database.describe(text),
+        is_local = parts.host == seen.host_address and parts.port == ctx.config.database.port }
     if found.is_local then
         local connected, container = pcall(function()
             return docker.connect():container(ctx.config.database.container)
