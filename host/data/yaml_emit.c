@@ -202,8 +202,9 @@ static void put_escape(tl_yaml_emitter *e, uint32_t rune)
     static const struct {
         uint32_t rune;
         char letter;
-    } named[] = {{0, '0'},   {7, 'a'},    {8, 'b'},     {9, 't'},    {10, 'n'},   {11, 'v'},     {12, 'f'},    {13, 'r'},
-                 {27, 'e'},  {'"', '"'},  {'\\', '\\'}, {0x85, 'N'}, {0xA0, '_'}, {0x2028, 'L'}, {0x2029, 'P'}};
+    } named[] = {{0, '0'},   {7, 'a'},   {8, 'b'},     {9, 't'},    {10, 'n'},
+                 {11, 'v'},  {12, 'f'},  {13, 'r'},    {27, 'e'},   {'"', '"'},
+                 {'\\', '\\'}, {0x85, 'N'}, {0xA0, '_'}, {0x2028, 'L'}, {0x2029, 'P'}};
     put(e, '\\');
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
         if (named[i].rune == rune) {

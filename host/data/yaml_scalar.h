@@ -6,7 +6,7 @@
 #include "data/value.h"
 #include "data/yaml.h"
 
-/* What a plain scalar means; shared by the parser and the writer, which quotes strings that would mean more than text. */
+/* What a plain scalar means; shared by the parser and the writer, which quotes what would not be a string. */
 typedef enum tl_yaml_tag {
     TL_YAML_STR,
     TL_YAML_NULL,

@@ -21,9 +21,10 @@ int tl_sha256_end(tl_sha256 *digest, unsigned char out[TL_SHA256_SIZE], tl_error
 void tl_sha256_free(tl_sha256 *digest);
 
 /* Hexadecimal digest (64 characters and a NUL) of bytes, or of a file's content. Both are safe on the worker thread
- * once the library is loaded (tl_crypto_load). */
+ * once the library is loaded (tl_crypto_load). `stop` (or NULL) is looked at between pieces: once it is not 0, reading
+ * ends with kind "cancelled". */
 int tl_sha256_hex(const void *bytes, size_t length, char out[TL_SHA256_SIZE * 2 + 1], tl_error *err);
-int tl_sha256_file(const char *path, char out[TL_SHA256_SIZE * 2 + 1], tl_error *err);
+int tl_sha256_file(const char *path, const volatile int *stop, char out[TL_SHA256_SIZE * 2 + 1], tl_error *err);
 void tl_hex(const unsigned char *bytes, size_t length, char *out);
 /* Loads the library now: call it on the main thread before a job on the worker thread needs a digest. */
 int tl_crypto_load(tl_error *err);

@@ -1,0 +1,20 @@
+#ifndef TL_BASE_TTY_H
+#define TL_BASE_TTY_H
+
+#include <stddef.h>
+
+/* The controlling terminal: its size, and the two things that must be put right again when the program ends, also by a
+ * signal: the cursor and the echo of what is typed. */
+
+/* Columns and rows: of the first standard stream that is a terminal, else COLUMNS and LINES, else 80 and 24. */
+void tl_tty_size(int *columns, int *rows);
+/* Hides or shows the cursor on a descriptor that is a terminal. */
+void tl_tty_cursor(int fd, int visible);
+/* Turns echo off or back on. -1 where the descriptor is no terminal. */
+int tl_tty_echo(int fd, int on);
+/* Puts cursor and echo right; safe in a signal handler. Called at exit by itself. */
+void tl_tty_restore(void);
+/* Writes all of the bytes, waiting where the descriptor is not ready. -1 where it is closed. */
+int tl_tty_write(int fd, const char *bytes, size_t length);
+
+#endif
