@@ -91,17 +91,17 @@ function machine.mounts()
     return list
 end
 
----Mount points of the control groups: one for version 2, one for each hierarchy of version 1.
+---Mount points of the control groups: one for version 2, one for each hierarchy of version 1. What is mounted at
+---/sys/fs/cgroup decides, as it does for the kubelet.
 ---@return string[] roots
 ---@return integer version
 function machine.cgroup_roots()
-    local first, second = {}, nil
+    local first = {}
     for _, mount in ipairs(machine.mounts()) do
+        if mount.type == "cgroup2" and mount.path == "/sys/fs/cgroup" then return { mount.path }, 2 end
         if mount.type == "cgroup" then first[#first + 1] = mount.path end
-        if mount.type == "cgroup2" and not second then second = mount.path end
     end
-    if #first > 0 then return first, 1 end
-    return { second or "/sys/fs/cgroup" }, 2
+    return first, 1
 end
 
 ---The resolver's file with servers that pods can reach too: a stub on 127.0.0.53 is nobody in a pod.

@@ -62,7 +62,7 @@ local function run_once(component)
 end
 
 local function keep(component)
-    if component.after == "api" then wait_for_api() end
+    while component.after == "api" and not api_ready do task.sleep(0.05) end
     local pause = 0.5
     while true do
         local since = task.now()
@@ -89,7 +89,7 @@ local function trim_logs()
     end
 end
 
-local jobs = { trim_logs }
+local jobs = { trim_logs, watch_api }
 for _, component in ipairs(plan.components) do
     jobs[#jobs + 1] = function() keep(component) end
 end
