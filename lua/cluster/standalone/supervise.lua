@@ -28,7 +28,7 @@ local function log_path(name)
 end
 
 -- /readyz is open to the anonymous, so the supervisor holds no key of the cluster.
-local function wait_for_api()
+local function watch_api()
     while not api_ready do
         local ok, answer = pcall(http.get, plan.server .. "/readyz", { ca_file = plan.ca_file, timeout = 2,
             proxy = "" })
