@@ -15,6 +15,7 @@ local options = cli.parse {
     summary = "Takes down what deploy made: release, cluster, database container.",
     options = {
         { "keep-cluster", help = "only the release, its namespace and the database" },
+        { "delete-cluster", help = "the Minikube cluster, too: it may hold more than this stack" },
         { "stop", help = "stop the cluster instead of deleting it" },
         { "data", help = "the database's data, too" },
         { "images", help = "the images, too" },
@@ -26,11 +27,12 @@ local options = cli.parse {
 local ctx = project.open(options)
 local provider = cluster.choose(ctx)
 local state = provider.status(ctx).state
-local foreign = options.context ~= nil
+-- What a user may have made for other things, too, is not deleted in passing.
+local shared = options.context ~= nil or provider.name == "minikube" and not options.delete_cluster and not options.stop
 
 local function announce()
     local parts = { ("release %s in namespace %s"):format(ctx.config.release, ctx.config.namespace) }
-    if not options.keep_cluster and not foreign and state ~= "absent" then
+    if not options.keep_cluster and not shared and state ~= "absent" then
         parts[#parts + 1] = (options.stop and "stops " or "") .. "the " .. provider.name .. " cluster"
     end
     parts[#parts + 1] = "the local database" .. (options.data and " WITH ITS DATA" or " (its data stay)")
@@ -57,8 +59,8 @@ local function remove_release(line)
 end
 
 local function remove_cluster(line)
-    if foreign or options.keep_cluster then return line:same("kept") end
     if state == "absent" then return line:same("there was none") end
+    if shared or options.keep_cluster then return line:same(provider.name .. " cluster kept") end
     if options.stop then
         provider.stop(ctx)
         line:done(provider.name .. " stopped")
