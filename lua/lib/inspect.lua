@@ -31,8 +31,8 @@ local render
 
 local function items_of(value, depth, seen)
     local items = {}
-    local list = json.is_list(value)
-    local keys = list and {} or sorted_keys(value)
+    local keys = sorted_keys(value)
+    local list = json.is_list(value) and #keys == #value
     local count = list and #value or #keys
     for i = 1, math.min(count, MAX_ITEMS) do
         if list then
