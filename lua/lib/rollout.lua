@@ -13,11 +13,13 @@ local POLL_SECONDS = 0.4
 -- A pod that no node takes: a scheduler may still be starting up, or another pod be leaving.
 local UNSCHEDULABLE_SECONDS = 10
 local RESTARTS_BEFORE_GIVING_UP = 2
+-- A registry may hiccup once; what still fails after this is taken for lasting.
+local SOFT_SECONDS = 5
 local LOG_LINES = 6
 
 -- Waiting reasons that no amount of waiting mends on a local cluster.
 local terminal_waiting = {
-    ErrImageNeverPull = true, InvalidImageName = true, ImagePullBackOff = true, ErrImagePull = false,
+    ErrImageNeverPull = true, InvalidImageName = true, ImagePullBackOff = true, ErrImagePull = "soft",
     CreateContainerConfigError = true, CreateContainerError = true, RunContainerError = true, ImageInspectError = true,
     StartError = true, ContainerCannotRun = true, RegistryUnavailable = true, PreCreateHookError = true,
 }
@@ -58,7 +60,10 @@ local function container_problem(status)
     local waiting = plain(tables.at(status, "state.waiting"))
     local ended = plain(tables.at(status, "lastState.terminated")) or plain(tables.at(status, "state.terminated"))
     if waiting and terminal_waiting[waiting.reason] then
-        return { reason = waiting.reason, message = waiting.message, container = status.name }
+        return {
+            reason = waiting.reason, message = waiting.message, container = status.name,
+            soft = terminal_waiting[waiting.reason] == "soft" or nil,
+        }
     end
     local looping = waiting and waiting.reason == "CrashLoopBackOff"
     if looping and (status.restartCount or 0) >= RESTARTS_BEFORE_GIVING_UP then
@@ -71,7 +76,8 @@ end
 ---Why this pod can never become Ready by itself; nil while there is hope.
 ---@param pod table
 ---@param now number seconds since the epoch
----@return { reason: string, message: string?, container: string?, crashed: boolean? }?
+---@return { reason: string, message: string?, container: string?, crashed: boolean?, soft: boolean? }? problem soft: it
+--- may still pass
 function rollout.pod_problem(pod, now)
     if tables.at(pod, "metadata.deletionTimestamp") then return nil end
     for _, status in ipairs(all_statuses(pod)) do
@@ -292,6 +298,17 @@ local function show(ctx, lines, states)
     end
 end
 
+-- Notes when a problem that may pass was first seen.
+local function is_lasting(state, soft_since, now)
+    if not state.problem then
+        soft_since[state.name] = nil
+        return false
+    end
+    if not state.problem.soft then return true end
+    soft_since[state.name] = soft_since[state.name] or now
+    return now - soft_since[state.name] >= SOFT_SECONDS
+end
+
 local function drop(lines)
     for _, line in pairs(lines) do line:drop() end
 end
@@ -305,7 +322,7 @@ end
 function rollout.wait(ctx, objects)
     local client, namespace = ctx.k8s, ctx.config.namespace
     local targets = rollout.targets(objects)
-    local started, lines, first = task.now(), {}, true
+    local started, lines, first, soft_since = task.now(), {}, true, {}
     if #targets == 0 then return false, 0 end
     while true do
         local states = rollout.judge(look(client, targets, namespace), proc.time())
@@ -317,7 +334,7 @@ function rollout.wait(ctx, objects)
         end
         show(ctx, lines, states)
         for _, state in ipairs(states) do
-            if state.problem then
+            if is_lasting(state, soft_since, task.now()) then
                 drop(lines)
                 give_up(client, namespace, state)
             end

@@ -78,9 +78,11 @@ function tests.judge_image_that_cannot_come_ends_the_wait()
     end
 end
 
-function tests.judge_first_pull_error_is_waited_out()
+function tests.judge_first_pull_error_may_still_pass()
+    lu.assertTrue(judge(deployment("web", under_way), { replica_set("web", 2) },
+        { pod("web", 2, waiting("ErrImagePull", "x")) }).problem.soft)
     lu.assertNil(judge(deployment("web", under_way), { replica_set("web", 2) },
-        { pod("web", 2, waiting("ErrImagePull", "x")) }).problem)
+        { pod("web", 2, waiting("ImagePullBackOff", "x")) }).problem.soft)
 end
 
 function tests.judge_crash_loop_ends_the_wait_after_the_second_restart()
