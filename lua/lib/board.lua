@@ -83,7 +83,7 @@ local function live_text(self, line, columns)
     local head = ("%s %s  "):format(FRAMES[self.frame], pad(line.name, NAME_COLUMNS))
     local room = columns - 1 - term.width(head) - term.width(elapsed)
     if room < 1 then return term.truncate(head .. middle, math.max(1, columns - 1)) end
-    return head .. term.truncate(middle, room) .. term.style("dim", elapsed)
+    return head .. term.truncate(middle, room) .. (elapsed ~= "" and term.style("dim", elapsed) or "")
 end
 
 local function erase(self)
