@@ -51,7 +51,7 @@ typedef struct options {
 } options;
 
 static tl_task *main_task;
-static int interrupted_by, in_prompt;
+static int interrupted_by, in_prompt; /* the signal's number; whether the prompt waits for a line or runs one */
 
 /* What the program says goes through the redactor. */
 static void say(lua_State *L, const char *text)
@@ -59,32 +59,43 @@ static void say(lua_State *L, const char *text)
     tl_term_write(L, STDERR_FILENO, text, strlen(text));
 }
 
-static void report_error(lua_State *L)
+/* 1 the error object; returns the exit status. A script's own error object may fail while it is printed. */
+static int l_report(lua_State *L)
 {
-    tl_error_object(L, -1);
-    lua_getfield(L, -1, "where");
-    const char *where = lua_tostring(L, -1);
-    lua_getfield(L, -2, "message");
-    const char *message = lua_tostring(L, -1);
-    int has_where = where && message && strstr(message, where);
-    const char *text = luaL_tolstring(L, -3, NULL);
-    const char *line = lua_pushfstring(L, "todo-lua: %s%s%s\n", where && !has_where ? where : "",
-                                       where && !has_where ? ": " : "", text);
-    say(L, line);
-    lua_getfield(L, -5, "traceback");
-    if (!strcmp(tl_the_program.verbosity, "verbose") && lua_isstring(L, -1)) {
+    tl_error_object(L, 1);
+    const char *where = NULL, *message = NULL, *kind = NULL;
+    if (lua_istable(L, 1)) {
+        lua_getfield(L, 1, "where");
+        where = lua_tostring(L, -1);
+        lua_getfield(L, 1, "message");
+        message = lua_tostring(L, -1);
+        lua_getfield(L, 1, "kind");
+        kind = lua_tostring(L, -1);
+    }
+    lua_pushinteger(L, kind && !strcmp(kind, "usage") ? WRONG_USAGE : FAILED);
+    if (where && message && strstr(message, where)) where = NULL;
+    const char *text = luaL_tolstring(L, 1, NULL);
+    say(L, lua_pushfstring(L, "todo-lua: %s%s%s\n", where ? where : "", where ? ": " : "", text));
+    lua_pop(L, 2);
+    int verbose = !strcmp(tl_the_program.verbosity, "verbose") && lua_istable(L, 1);
+    if (verbose && lua_getfield(L, 1, "traceback") == LUA_TSTRING) {
         say(L, lua_tostring(L, -1));
         say(L, "\n");
     }
+    if (verbose) lua_pop(L, 1);
+    return 1; /* the status is on top again */
 }
 
-static int status_of_error(lua_State *L)
+/* Pops the error object and says it; returns the exit status. */
+static int report_error(lua_State *L)
 {
-    if (interrupted_by) return SIGNALLED + interrupted_by;
-    if (tl_the_program.exit_status >= 0) return tl_the_program.exit_status;
-    lua_getfield(L, -1, "kind");
-    const char *kind = lua_tostring(L, -1);
-    int status = kind && !strcmp(kind, "usage") ? WRONG_USAGE : FAILED;
+    lua_pushcfunction(L, l_report);
+    lua_insert(L, -2);
+    int status = FAILED;
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        status = (int)lua_tointeger(L, -1);
+    else
+        say(L, "todo-lua: an error object that cannot be printed\n");
     lua_pop(L, 1);
     return status;
 }
@@ -92,7 +103,7 @@ static int status_of_error(lua_State *L)
 int tl_task_main_cancel(lua_State *L)
 {
     if (!main_task) return 0;
-    if (tl_task_current(L) != main_task) tl_task_cancel(L, main_task);
+    tl_task_cancel(L, main_task);
     return 1;
 }
 
@@ -106,26 +117,30 @@ static void on_interrupt(tl_signal *signal)
     }
     if (signal->number == SIGINT) lua_pop(L, 1);
     if (in_prompt && signal->number == SIGINT) return; /* the prompt has a handler of its own */
+    int impatient = interrupted_by != 0;
     interrupted_by = signal->number;
-    if (in_prompt && !main_task) exit(SIGNALLED + interrupted_by);
+    if (in_prompt) tl_repl_end(L);
     if (main_task) tl_task_cancel(L, main_task);
+    if (impatient) tl_scheduler_cancel_all(L, 1); /* the second time cleanup is given up, too */
 }
 
 /* Runs the chunk on top of the stack (popped) with the script's arguments as the main task. */
 static int run_chunk(lua_State *L)
 {
     int results = 0, top = lua_gettop(L) - 1;
+    luaL_checkstack(L, tl_the_program.count + 8, "too many arguments");
     for (int i = 0; i < tl_the_program.count; i++) lua_pushstring(L, tl_the_program.args[i]);
     main_task = tl_task_spawn(L, tl_the_program.count);
     int status = tl_task_run(L, main_task, &results);
     main_task = NULL;
     int code = DONE;
     if (status != LUA_OK) {
-        code = status_of_error(L);
-        if (interrupted_by)
+        if (interrupted_by) {
             say(L, "todo-lua: interrupted\n");
-        else if (tl_the_program.exit_status < 0)
-            report_error(L);
+            code = SIGNALLED + interrupted_by;
+        } else {
+            code = tl_the_program.exit_status >= 0 ? tl_the_program.exit_status : report_error(L);
+        }
     } else if (results > 0 && lua_isinteger(L, top + 2)) {
         code = (int)lua_tointeger(L, top + 2); /* a script may return its exit status */
     }
@@ -174,7 +189,7 @@ static int load_script(lua_State *L)
     for (int i = 0; i < 2; i++) {
         const char *path = i ? with_suffix : script;
         if (!is_file(path)) continue;
-        tl_program_read(L, path);
+        if (!tl_program_read(L, path)) return tl_raisef(L, "denied", "cannot read %s", path);
         lua_pushnil(L);
         load_resource(L, path);
         return 1;
@@ -201,7 +216,8 @@ static int l_unknown_global(lua_State *L)
 static int l_new_global(lua_State *L)
 {
     lua_Debug ar;
-    if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "S", &ar) && !strcmp(ar.source, "=prompt")) {
+    int known = lua_getstack(L, 1, &ar) && lua_getinfo(L, "S", &ar);
+    if (known && (!strcmp(ar.source, "=prompt") || !strcmp(ar.source, "=-e"))) { /* what people type */
         lua_rawset(L, 1);
         return 0;
     }
@@ -240,13 +256,13 @@ static int wrong_usage(const char *what, const char *detail)
     return WRONG_USAGE;
 }
 
-/* A short or long option that takes a value, as "-C DIR", "--color=WHEN" or "--color WHEN". */
+/* The value of an option that takes one, as "-C DIR", "-CDIR", "--color=WHEN" or "--color WHEN"; "" where it is missing. */
 static const char *value_of(const char *name, int argc, char **argv, int *i)
 {
     size_t length = strlen(name);
     if (strncmp(argv[*i], name, length) != 0) return NULL;
     if (argv[*i][length] == '=' && name[1] == '-') return argv[*i] + length + 1;
-    if (argv[*i][length]) return NULL;
+    if (argv[*i][length]) return name[1] == '-' ? NULL : argv[*i] + length;
     return *i + 1 < argc ? argv[++*i] : "";
 }
 
@@ -269,9 +285,11 @@ static int parse_options(int argc, char **argv, options *o, int *status)
             return -1;
         }
         if ((value = value_of("-e", argc, argv, &i))) {
+            if (!*value) return wrong_usage("-e needs a chunk", ""), -1;
             if (o->chunk_count == 32) return wrong_usage("too many -e", ""), -1;
             o->chunks[o->chunk_count++] = value;
         } else if ((value = value_of("-C", argc, argv, &i))) {
+            if (!*value) return wrong_usage("-C needs a folder", ""), -1;
             if (chdir(value) < 0) return fprintf(stderr, "todo-lua: %s: %s\n", value, strerror(errno)), -1;
         } else if ((value = value_of("--color", argc, argv, &i))) {
             if (tl_term_set_color(value) < 0) return wrong_usage("--color takes auto, always or never, not ", value), -1;
@@ -295,9 +313,7 @@ static int load_and_run(lua_State *L, lua_CFunction load, const char *text)
     lua_pushcfunction(L, load);
     lua_pushstring(L, text);
     if (lua_pcall(L, 1, 1, 0) == LUA_OK) return run_chunk(L);
-    report_error(L);
-    lua_settop(L, 0);
-    return load == load_script && !is_file(text) ? WRONG_USAGE : FAILED;
+    return report_error(L);
 }
 
 static int load_text(lua_State *L)
@@ -318,6 +334,7 @@ static int run_all(lua_State *L, const options *o)
         in_prompt = 1;
         status = tl_repl(L);
         in_prompt = 0;
+        if (interrupted_by) status = SIGNALLED + interrupted_by;
     }
     return status;
 }
@@ -348,6 +365,10 @@ int main(int argc, char **argv)
         tl_signal_start(tl_lua_loop(L), &signals[i], numbers[i], NULL);
     }
     status = run_all(L, &o);
+    /* What was left running ends; its deferred functions are waited for. */
+    tl_scheduler_cancel_all(L, 0);
+    while (tl_scheduler_cleaning(L)) tl_scheduler_turn(L);
+    if (interrupted_by) status = SIGNALLED + interrupted_by;
     tl_scheduler_close(L);
     free(executable);
     free((char *)tl_the_program.project);

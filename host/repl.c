@@ -2,8 +2,9 @@
  * terminal. Tasks go on while it waits for a key. */
 #include "repl.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +54,10 @@ static struct {
     char *line;    /* what was entered, NULL at the end of input */
     int entered;
     int interrupted;
+    int ended; /* by a signal, or program.exit */
     int editing;
+    int ready;    /* standard input, where it is no terminal: something can be read */
+    tl_buf input; /* what was read of it beyond the line */
     struct tl_task *task; /* the line that runs */
 } repl;
 
@@ -64,25 +68,78 @@ static int load_editor(tl_error *err)
     return tl_dynlib_load(&lib, (void **)&edit, err);
 }
 
-/* Completion of globals, modules and fields: "a.b:c" is walked from the globals. Nothing is called but __index tables. */
+/* Completion of globals, modules and fields: "a.b:c" is walked from the globals. Nothing of a script is called; the host's
+ * modules are loaded. */
 
-static int push_field(lua_State *L, const char *name, size_t length)
-{
-    lua_pushlstring(L, name, length);
-    int type = lua_istable(L, -2) ? lua_rawget(L, -2) : (lua_pop(L, 1), lua_pushnil(L), LUA_TNIL);
-    lua_remove(L, -2);
-    return type;
-}
+#define MOST_LEVELS 8 /* of metatables whose __index is looked into */
 
-/* Replaces the value on top by the table whose keys it offers: itself, or its metatable's __index. */
-static void to_keys(lua_State *L)
+/* Replaces the value on top by the table that its metatable's __index offers (the table of methods beside a host type's
+ * __index function counts); 0, and the value is popped, where there is none. */
+static int to_index(lua_State *L)
 {
-    if (lua_istable(L, -1)) return;
-    if (luaL_getmetafield(L, -1, "__index") != LUA_TTABLE) {
-        if (!lua_isnil(L, -1)) lua_remove(L, -2);
-        return;
+    int type = luaL_getmetafield(L, -1, "__index");
+    if (type == LUA_TNIL) {
+        lua_pop(L, 1);
+        return 0;
     }
     lua_remove(L, -2);
+    if (type == LUA_TFUNCTION && lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 1)) lua_remove(L, -2);
+    if (lua_istable(L, -1)) return 1;
+    lua_pop(L, 1);
+    return 0;
+}
+
+/* Replaces the value on top by its field, nil where it has none. */
+static void to_field(lua_State *L, const char *name, size_t length)
+{
+    for (int level = 0; level < MOST_LEVELS; level++) {
+        if (lua_istable(L, -1)) {
+            lua_pushlstring(L, name, length);
+            if (lua_rawget(L, -2) != LUA_TNIL) {
+                lua_remove(L, -2);
+                return;
+            }
+            lua_pop(L, 1);
+        }
+        if (!to_index(L)) {
+            lua_pushnil(L);
+            return;
+        }
+    }
+    lua_pop(L, 1);
+    lua_pushnil(L);
+}
+
+/* Replaces nil on top by the host's module of that name. */
+static void to_module(lua_State *L, const char *name, size_t length)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushlstring(L, name, length);
+    int type = lua_rawget(L, -2);
+    lua_pop(L, 2);
+    if (type == LUA_TNIL) return;
+    lua_pop(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushlstring(L, name, length);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+    lua_pop(L, 1);
+    lua_pushnil(L);
+}
+
+/* Appends to the list at index `list` the keys of the table on top that continue `text` behind its prefix. */
+static void add_keys(lua_State *L, int list, const char *text, size_t prefix)
+{
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        lua_pop(L, 1);
+        const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+        int hidden = name[0] == '_' && name[1] == '_';
+        if (!*name || hidden || strncmp(name, text + prefix, strlen(text + prefix)) != 0) continue;
+        lua_pushlstring(L, text, prefix);
+        lua_pushstring(L, name);
+        lua_concat(L, 2);
+        lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+    }
 }
 
 /* Pushes a list of the completions of `text`. */
@@ -91,36 +148,26 @@ static void push_candidates(lua_State *L, const char *text)
     const char *last = strrchr(text, '.'), *colon = strrchr(text, ':');
     if (colon && (!last || colon > last)) last = colon;
     size_t prefix = last ? (size_t)(last - text) + 1 : 0;
+    lua_newtable(L);
+    int list = lua_gettop(L);
     lua_pushglobaltable(L);
     for (const char *at = text; at < text + prefix;) {
         size_t length = strcspn(at, ".:");
-        if (push_field(L, at, length) == LUA_TNIL && at == text) {
-            lua_pop(L, 1);
-            luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-            push_field(L, at, length);
-        }
-        to_keys(L);
+        to_field(L, at, length);
+        if (at == text && lua_isnil(L, -1)) to_module(L, at, length);
         at += length + 1;
     }
-    lua_newtable(L);
-    for (int source = 0; source < (prefix ? 1 : 2); source++) {
-        if (source) luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-        int keys = source ? lua_gettop(L) : lua_gettop(L) - 1, list = source ? keys - 1 : keys + 1;
-        if (lua_istable(L, keys)) {
-            lua_pushnil(L);
-            while (lua_next(L, keys)) {
-                lua_pop(L, 1);
-                const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-                if (!*name || strncmp(name, text + prefix, strlen(text + prefix)) != 0) continue;
-                lua_pushlstring(L, text, prefix);
-                lua_pushstring(L, name);
-                lua_concat(L, 2);
-                lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
-            }
-        }
-        if (source) lua_pop(L, 1);
+    if (!prefix) {
+        luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+        add_keys(L, list, text, prefix);
+        lua_pop(L, 1);
     }
-    lua_remove(L, -2);
+    int more = 1;
+    for (int level = 0; more && level < MOST_LEVELS; level++) {
+        if (lua_istable(L, -1)) add_keys(L, list, text, prefix);
+        more = prefix && to_index(L);
+    }
+    lua_settop(L, list);
 }
 
 static char *next_candidate(const char *text, int state)
@@ -178,27 +225,50 @@ static int edit_line(lua_State *L, const char *prompt)
     repl.entered = repl.interrupted = 0;
     edit.callback_handler_install(prompt, on_line);
     tl_watch_start(tl_lua_loop(L), &watch, STDIN_FILENO, POLLIN);
-    while (!repl.entered && !repl.interrupted) tl_scheduler_turn(L);
+    while (!repl.entered && !repl.interrupted && !repl.ended) tl_scheduler_turn(L);
     tl_watch_stop(&watch);
-    if (repl.interrupted && !repl.entered) {
-        edit.callback_handler_remove();
-        tl_term_write(L, STDOUT_FILENO, "\n", 1);
-        return -1;
-    }
-    return repl.line != NULL;
+    if (repl.entered) return repl.line != NULL;
+    edit.callback_handler_remove();
+    if (repl.ended) return 0;
+    tl_term_write(L, STDOUT_FILENO, "\n", 1);
+    return -1;
 }
 
-static int plain_line(void)
+static void on_input(tl_watch *watch, short revents)
 {
-    size_t size = 0;
-    repl.line = NULL;
-    ssize_t length = getline(&repl.line, &size, stdin);
-    if (length < 0) {
-        free(repl.line);
-        return 0;
-    }
-    if (length && repl.line[length - 1] == '\n') repl.line[length - 1] = 0;
+    (void)watch;
+    (void)revents;
+    repl.ready = 1;
+}
+
+/* More of standard input, while tasks go on. 0 at its end. */
+static int read_input(lua_State *L)
+{
+    char bytes[4096];
+    tl_watch watch = {.on_ready = on_input};
+    repl.ready = 0;
+    tl_watch_start(tl_lua_loop(L), &watch, STDIN_FILENO, POLLIN);
+    while (!repl.ready && !repl.ended) tl_scheduler_turn(L);
+    tl_watch_stop(&watch);
+    if (repl.ended) return 0;
+    ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return 1;
+    if (got <= 0) return 0;
+    tl_buf_add(&repl.input, bytes, (size_t)got);
     return 1;
+}
+
+/* The same results as edit_line's. */
+static int plain_line(lua_State *L)
+{
+    const char *newline;
+    while (!(newline = repl.input.len ? memchr(repl.input.data, '\n', repl.input.len) : NULL))
+        if (!read_input(L)) break;
+    if (!repl.input.len) return 0;
+    size_t length = newline ? (size_t)(newline - repl.input.data) : repl.input.len;
+    repl.line = strndup(repl.input.data, length);
+    tl_buf_consume(&repl.input, newline ? length + 1 : length);
+    return repl.line != NULL;
 }
 
 /* Compiling: as an expression first, then as statements; LUA_OK, an error, or 1: more lines are wanted. */
@@ -225,26 +295,43 @@ static int compile(lua_State *L, const tl_buf *chunk)
 
 /* Running. */
 
+static int l_text(lua_State *L)
+{
+    tl_error_object(L, 1);
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* The error on top; a script's own object may fail while it is printed. */
+static void print_error(lua_State *L)
+{
+    lua_pushcfunction(L, l_text);
+    lua_insert(L, -2);
+    size_t length;
+    const char *text = NULL;
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) text = lua_tolstring(L, -1, &length);
+    if (!text) {
+        text = "an error object that cannot be printed";
+        length = strlen(text);
+    }
+    tl_term_write(L, STDERR_FILENO, text, length);
+    tl_term_write(L, STDERR_FILENO, "\n", 1);
+}
+
 static void print_results(lua_State *L, int count)
 {
     int first = lua_gettop(L) - count + 1;
     lua_getglobal(L, "require");
     lua_pushliteral(L, "inspect");
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK) return;
-    lua_insert(L, first);
-    if (lua_pcall(L, count, 1, 0) != LUA_OK) luaL_tolstring(L, -1, NULL);
+    int status = lua_pcall(L, 1, 1, 0);
+    if (status == LUA_OK) {
+        lua_insert(L, first);
+        status = lua_pcall(L, count, 1, 0);
+    }
     size_t length;
+    if (status != LUA_OK) return print_error(L);
     const char *text = lua_tolstring(L, -1, &length);
     if (text) tl_term_write(L, STDOUT_FILENO, text, length);
-}
-
-static void print_error(lua_State *L)
-{
-    tl_error_object(L, -1);
-    size_t length;
-    const char *text = luaL_tolstring(L, -1, &length);
-    tl_term_write(L, STDERR_FILENO, text, length);
-    tl_term_write(L, STDERR_FILENO, "\n", 1);
 }
 
 static void run(lua_State *L)
@@ -254,7 +341,9 @@ static void run(lua_State *L)
     repl.task = tl_task_spawn(L, 0);
     int status = tl_task_run(L, repl.task, &results);
     repl.task = NULL;
-    if (status != LUA_OK)
+    if (tl_the_program.exit_status >= 0)
+        repl.ended = 1;
+    else if (status != LUA_OK)
         print_error(L);
     else if (results)
         print_results(L, results);
@@ -304,8 +393,8 @@ static char *history_path(void)
 
 static void read_and_run(lua_State *L, tl_buf *chunk)
 {
-    for (;;) {
-        int got = repl.editing ? edit_line(L, chunk->len ? "... " : "> ") : plain_line();
+    while (!repl.ended) {
+        int got = repl.editing ? edit_line(L, chunk->len ? "... " : "> ") : plain_line(L);
         if (got == 0 && !chunk->len) return;
         if (got < 0) {
             tl_buf_clear(chunk);
@@ -330,6 +419,23 @@ static void read_and_run(lua_State *L, tl_buf *chunk)
     }
 }
 
+void tl_repl_end(lua_State *L)
+{
+    repl.ended = 1;
+    if (repl.task) tl_task_cancel(L, repl.task);
+}
+
+/* Nobody else may read what people type. */
+static void save_history(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return;
+    fchmod(fd, 0600);
+    close(fd);
+    edit.write_history(path);
+    chmod(path, 0600);
+}
+
 int tl_repl(lua_State *L)
 {
     tl_buf chunk;
@@ -337,6 +443,7 @@ int tl_repl(lua_State *L)
     char *history = NULL;
     repl.L = L;
     tl_buf_init(&chunk, MAX_CHUNK);
+    tl_buf_init(&repl.input, MAX_CHUNK);
     loosen_globals(L);
     tl_signal_start(tl_lua_loop(L), &interrupt, SIGINT, NULL);
     repl.editing = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && load_editor(NULL) == 0;
@@ -353,10 +460,11 @@ int tl_repl(lua_State *L)
     read_and_run(L, &chunk);
     if (repl.editing) {
         tl_term_write(L, STDOUT_FILENO, "\n", 1);
-        if (history && edit.write_history(history) == 0) chmod(history, 0600);
+        if (history) save_history(history);
     }
     tl_signal_stop(&interrupt);
+    tl_buf_dispose(&repl.input);
     tl_buf_dispose(&chunk);
     free(history);
-    return 0;
+    return tl_the_program.exit_status >= 0 ? tl_the_program.exit_status : 0;
 }

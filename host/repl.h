@@ -5,5 +5,7 @@
 
 /* Reads, runs and prints until the end of input. Every line runs as a task. Returns the exit status. */
 int tl_repl(lua_State *L);
+/* From a signal's callback: the prompt ends at once, with the terminal as it was. */
+void tl_repl_end(lua_State *L);
 
 #endif

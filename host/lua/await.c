@@ -1,7 +1,6 @@
 /* The scheduler: waiting primitives, the ready list, the only place that resumes a coroutine. */
 #include "lua/await.h"
 
-#include <lualib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -9,8 +8,7 @@
 #include "lua/error.h"
 #include "lua/task.h"
 
-/* The yield of a host primitive carries this address, so that a script's own coroutines pass it outward. */
-static const char token;
+const char tl_await_token;
 static const char scheduler_key;
 const char tl_cleanup_key;
 const char tl_interrupt_key;
@@ -19,6 +17,8 @@ typedef struct scheduler {
     tl_loop *loop;
     tl_task *current;
     tl_task *ready, **ready_end;
+    tl_task *live; /* all that have not completed */
+    int cleaning; /* tasks that run deferred functions */
 } scheduler;
 
 static scheduler *get_scheduler(lua_State *L)
@@ -63,6 +63,14 @@ static void take_out_of_ready(tl_task *task)
 
 /* Waiting. */
 
+void tl_task_abandon_wait(tl_task *task)
+{
+    tl_wait *wait = task->waiting;
+    if (!wait) return;
+    tl_wait_stop(wait);
+    if (wait->on_cancel) wait->on_cancel(wait);
+}
+
 static int k_await(lua_State *L, int status, lua_KContext context)
 {
     tl_wait *wait = (tl_wait *)context;
@@ -81,11 +89,13 @@ int tl_await(lua_State *L, tl_wait *wait, lua_KContext context, lua_KFunction k)
         return tl_raisef(L, "usage",
                          "cannot wait here: a function that waits was called inside table.sort, string.gsub, tostring, "
                          "a metamethod of C, or outside a task");
+    if (s->current->ended)
+        return tl_raisef(L, "usage", "cannot wait while a task closes what it held: use task.defer for cleanup that waits");
     wait->task = s->current;
     wait->k = k;
     wait->context = context;
     s->current->waiting = wait;
-    lua_pushlightuserdata(L, (void *)&token);
+    lua_pushlightuserdata(L, (void *)&tl_await_token);
     return lua_yieldk(L, 1, (lua_KContext)wait, k_await);
 }
 
@@ -127,6 +137,7 @@ tl_task *tl_task_spawn(lua_State *L, int nargs)
     task->co = lua_newthread(L);
     lua_setiuservalue(L, -2, 1);
     lua_insert(L, -nargs - 2); /* task, function, arguments */
+    if (!lua_checkstack(task->co, nargs + 1)) tl_raisef(L, "usage", "too many arguments to a task");
     lua_xmove(L, task->co, nargs + 1);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, task); /* anchored until it has completed */
@@ -135,8 +146,20 @@ tl_task *tl_task_spawn(lua_State *L, int nargs)
         task->sibling = s->current->children;
         s->current->children = task;
     }
+    task->live_next = s->live;
+    task->live_link = &s->live;
+    if (s->live) s->live->live_link = &task->live_next;
+    s->live = task;
     make_ready(task);
     return task;
+}
+
+static void leave_live(tl_task *task)
+{
+    if (!task->live_link) return;
+    *task->live_link = task->live_next;
+    if (task->live_next) task->live_next->live_link = task->live_link;
+    task->live_link = NULL;
 }
 
 static void unlink_from_parent(tl_task *task)
@@ -156,6 +179,12 @@ static void release(lua_State *L, tl_task *task)
     lua_rawsetp(L, LUA_REGISTRYINDEX, task);
 }
 
+int tl_task_descends(const tl_task *task, const tl_task *ancestor)
+{
+    while (task && task != ancestor) task = task->parent;
+    return task == ancestor;
+}
+
 void tl_task_detach(tl_task *task)
 {
     unlink_from_parent(task);
@@ -164,25 +193,26 @@ void tl_task_detach(tl_task *task)
 static void complete(lua_State *L, tl_task *task)
 {
     tl_task *cleans = task->cleans;
+    if (cleans) get_scheduler(L)->cleaning--;
+    leave_live(task);
     tl_event_set(&task->completed);
     release(L, task);
     if (cleans) complete(L, cleans);
 }
 
-/* A failed child whose error nobody raised fails its parent: errors do not vanish. */
+/* A failed child whose error nobody raised fails its parent: errors do not vanish. A parent that failed or was cancelled
+ * itself has told the reason. */
 static void adopt_failure(lua_State *L, tl_task *parent, tl_task *child)
 {
-    if (parent->state != TL_TASK_DONE || child->state != TL_TASK_FAILED || child->seen) return;
+    if (child->state != TL_TASK_FAILED || child->seen) return;
+    child->seen = 1;
+    if (parent->state != TL_TASK_DONE) return;
     tl_task_push(L, parent);
     tl_task_push(L, child);
-    if (lua_getiuservalue(L, -1, 2) != LUA_TNIL) {
-        lua_setiuservalue(L, -3, 2);
-        parent->state = TL_TASK_FAILED;
-        lua_pop(L, 2);
-    } else {
-        lua_pop(L, 3);
-    }
-    child->seen = 1;
+    lua_getiuservalue(L, -1, 2);
+    lua_setiuservalue(L, -3, 2);
+    parent->state = TL_TASK_FAILED;
+    lua_pop(L, 2);
 }
 
 static void run_deferred(lua_State *L, tl_task *task, int task_index)
@@ -195,7 +225,16 @@ static void run_deferred(lua_State *L, tl_task *task, int task_index)
     tl_task *cleaner = tl_task_spawn(L, 1);
     s->current = before;
     cleaner->cleans = task;
+    s->cleaning++;
     lua_pop(L, 1);
+}
+
+/* A child that runs right now (it cancelled its parent) ends where it waits next. */
+static tl_task *child_to_cancel(const tl_task *task)
+{
+    tl_task *child = task->children;
+    while (child && (child->ended || child->cancel_self)) child = child->sibling;
+    return child;
 }
 
 /* The function has ended; its results or error are in user value 2 of the task at the top of L, which is popped. */
@@ -203,13 +242,9 @@ static void finish(lua_State *L, tl_task *task)
 {
     int index = lua_gettop(L);
     task->ended = 1;
-    for (tl_task *child = task->children, *next; child; child = next) {
-        next = child->sibling;
-        if (child->ended)
-            adopt_failure(L, task, child);
-        else
-            tl_task_cancel(L, child);
-    }
+    for (tl_task *child = task->children; child; child = child->sibling)
+        if (child->ended) adopt_failure(L, task, child);
+    for (tl_task *child; (child = child_to_cancel(task));) tl_task_cancel(L, child); /* runs __close: the list may change */
     /* Children that still run deferred functions complete on their own. */
     for (tl_task *child; (child = task->children);) {
         unlink_from_parent(child);
@@ -229,20 +264,59 @@ static void finish(lua_State *L, tl_task *task)
     lua_settop(L, index - 1);
 }
 
+/* Runs the __close of what the coroutine holds, as the task's own doing; an error is left on the coroutine's stack. */
+static int close_coroutine(lua_State *L, tl_task *task)
+{
+    scheduler *s = get_scheduler(L);
+    tl_task *before = s->current;
+    task->ended = 1; /* what closes cannot wait, and must not cancel it again */
+    s->current = task;
+    int status = lua_resetthread(task->co);
+    s->current = before;
+    return status;
+}
+
+/* 1 error, 2 traceback */
+static int l_error_with_traceback(lua_State *L)
+{
+    tl_error_object(L, 1);
+    if (lua_istable(L, 1)) {
+        lua_pushliteral(L, "traceback");
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, 1) == LUA_TNIL) {
+            lua_pop(L, 1);
+            lua_pushvalue(L, 2);
+            lua_rawset(L, 1);
+        }
+    }
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int l_warn(lua_State *L)
+{
+    tl_error_object(L, 1);
+    tl_log(TL_LOG_WARN, "while a cancelled task closed what it held: %s", luaL_tolstring(L, 1, NULL));
+    return 0;
+}
+
 void tl_task_cancel(lua_State *L, tl_task *task)
 {
     if (task->ended) return;
-    tl_wait *wait = task->waiting;
-    if (wait) {
-        tl_wait_stop(wait);
-        if (wait->on_cancel) wait->on_cancel(wait);
+    if (task->running) {
+        task->cancel_self = 1;
+        return;
     }
+    tl_task_abandon_wait(task);
     take_out_of_ready(task);
     task->state = TL_TASK_CANCELLED;
-    task->ended = 1; /* a __close below must not cancel it again */
     luaL_checkstack(L, 8, "cancel");
     tl_task_push(L, task);
-    lua_resetthread(task->co);
+    if (close_coroutine(L, task) != LUA_OK) {
+        lua_pushcfunction(L, l_warn);
+        lua_xmove(task->co, L, 1);
+        if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+    }
     lua_settop(task->co, 0);
     finish(L, task);
 }
@@ -250,7 +324,7 @@ void tl_task_cancel(lua_State *L, tl_task *task)
 int tl_task_cancel_self(lua_State *L)
 {
     get_scheduler(L)->current->cancel_self = 1;
-    lua_pushlightuserdata(L, (void *)&token);
+    lua_pushlightuserdata(L, (void *)&tl_await_token);
     return lua_yield(L, 1);
 }
 
@@ -265,19 +339,18 @@ static void keep_results(lua_State *L, tl_task *task, int count)
     lua_setiuservalue(L, -2, 2);
 }
 
-/* The error object lies on top of the coroutine's stack. */
+/* The coroutine has failed: what it holds closes, knowing the error, which may become another one by that. */
 static void keep_error(lua_State *L, tl_task *task)
 {
-    tl_error_object(task->co, -1);
-    if (lua_istable(task->co, -1)) {
-        if (lua_getfield(task->co, -1, "traceback") == LUA_TNIL) {
-            luaL_traceback(task->co, task->co, NULL, 0);
-            lua_setfield(task->co, -3, "traceback");
-        }
-        lua_pop(task->co, 1);
-    }
-    lua_xmove(task->co, L, 1);
-    lua_resetthread(task->co);
+    task->state = TL_TASK_FAILED;
+    lua_pushcfunction(L, l_error_with_traceback);
+    luaL_traceback(L, task->co, NULL, 0);
+    if (close_coroutine(L, task) != LUA_OK)
+        lua_xmove(task->co, L, 1);
+    else
+        lua_pushliteral(L, "attempt to yield from outside a coroutine");
+    lua_insert(L, -2);
+    lua_pcall(L, 2, 1, 0); /* whatever it leaves is the error */
     lua_setiuservalue(L, -2, 2);
 }
 
@@ -287,24 +360,20 @@ static void resume(lua_State *L, scheduler *s, tl_task *task)
     task->started = 1;
     tl_task_push(L, task);
     s->current = task;
+    task->running = 1;
     int status = lua_resume(task->co, L, nargs, &results);
+    task->running = 0;
     s->current = NULL;
-    if (status == LUA_YIELD && results == 1 && lua_touserdata(task->co, -1) == (void *)&token) {
+    if (status == LUA_YIELD && results == 1 && lua_touserdata(task->co, -1) == (void *)&tl_await_token) {
         lua_pop(task->co, 1);
         lua_pop(L, 1);
         if (task->cancel_self) tl_task_cancel(L, task);
         return;
     }
-    if (status == LUA_YIELD) {
-        lua_settop(task->co, 0);
-        lua_pushliteral(task->co, "attempt to yield from outside a coroutine");
-        status = LUA_ERRRUN;
-    }
     if (status == LUA_OK) {
         task->state = TL_TASK_DONE;
         keep_results(L, task, results);
     } else {
-        task->state = TL_TASK_FAILED;
         keep_error(L, task);
     }
     finish(L, task);
@@ -357,111 +426,33 @@ int tl_task_run(lua_State *L, tl_task *task, int *nresults)
     return LUA_OK;
 }
 
-/* coroutine.resume and coroutine.wrap that pass the host's yields outward. */
-
-static int resume_inner(lua_State *L, lua_State *co, int nargs);
-
-static int k_resume(lua_State *L, int status, lua_KContext context)
+int tl_task_owns(lua_State *L, const lua_State *co)
 {
-    (void)status;
-    return resume_inner(L, (lua_State *)context, 0);
+    for (const tl_task *task = get_scheduler(L)->live; task; task = task->live_next)
+        if (task->co == co && !task->running) return 1;
+    return 0;
 }
 
-/* Returns the number of values on top of L: true and the results, or false and the error. */
-static int resume_inner(lua_State *L, lua_State *co, int nargs)
+static int is_cleanup(const tl_task *task)
 {
-    int results = 0;
-    int status = lua_resume(co, L, nargs, &results);
-    if (status == LUA_YIELD && results == 1 && lua_touserdata(co, -1) == (void *)&token) {
-        lua_pop(co, 1);
-        lua_pushlightuserdata(L, (void *)&token);
-        return lua_yieldk(L, 1, (lua_KContext)co, k_resume);
+    while (task && !task->cleans) task = task->parent;
+    return task != NULL;
+}
+
+void tl_scheduler_cancel_all(lua_State *L, int cleanup_too)
+{
+    scheduler *s = get_scheduler(L);
+    for (tl_task *task = s->live, *next; task; task = next) {
+        next = task->live_next;
+        if (task->ended || task->running || (!cleanup_too && is_cleanup(task))) continue;
+        tl_task_cancel(L, task);
+        next = s->live; /* cancelling runs scripts: the list may be another */
     }
-    if (status != LUA_OK && status != LUA_YIELD) {
-        lua_pushboolean(L, 0);
-        lua_xmove(co, L, 1);
-        return 2;
-    }
-    if (!lua_checkstack(L, results + 1)) return tl_raisef(L, "usage", "too many results to resume");
-    lua_pushboolean(L, 1);
-    lua_xmove(co, L, results);
-    return results + 1;
 }
 
-/* Coroutine at index 1, arguments above. */
-static int start_inner(lua_State *L)
+int tl_scheduler_cleaning(lua_State *L)
 {
-    lua_State *co = lua_tothread(L, 1);
-    int nargs = lua_gettop(L) - 1;
-    if (lua_status(co) == LUA_OK && lua_gettop(co) == 0) {
-        lua_pushboolean(L, 0);
-        lua_pushliteral(L, "cannot resume dead coroutine");
-        return 2;
-    }
-    if (!lua_checkstack(co, nargs)) return tl_raisef(L, "usage", "too many arguments to resume");
-    lua_xmove(L, co, nargs);
-    return resume_inner(L, co, nargs);
-}
-
-static int l_resume(lua_State *L)
-{
-    luaL_argexpected(L, lua_isthread(L, 1), 1, "coroutine");
-    return start_inner(L);
-}
-
-static int k_wrapped(lua_State *L, int status, lua_KContext context);
-
-static int finish_wrapped(lua_State *L, int count)
-{
-    if (lua_toboolean(L, -count)) return count - 1;
-    lua_State *co = lua_tothread(L, lua_upvalueindex(1));
-    int status = lua_status(co);
-    if (status != LUA_OK && status != LUA_YIELD) lua_resetthread(co);
-    return lua_error(L);
-}
-
-/* The same as resume, but the results are unpacked or raised; it yields with a continuation of its own. */
-static int resume_wrapped(lua_State *L, lua_State *co, int nargs)
-{
-    int results = 0;
-    int status = lua_resume(co, L, nargs, &results);
-    if (status == LUA_YIELD && results == 1 && lua_touserdata(co, -1) == (void *)&token) {
-        lua_pop(co, 1);
-        lua_pushlightuserdata(L, (void *)&token);
-        return lua_yieldk(L, 1, (lua_KContext)co, k_wrapped);
-    }
-    int failed = status != LUA_OK && status != LUA_YIELD;
-    int count = failed ? 1 : results;
-    if (!lua_checkstack(L, count + 1)) return tl_raisef(L, "usage", "too many results to resume");
-    lua_pushboolean(L, !failed);
-    lua_xmove(co, L, count);
-    return finish_wrapped(L, count + 1);
-}
-
-static int k_wrapped(lua_State *L, int status, lua_KContext context)
-{
-    (void)status;
-    return resume_wrapped(L, (lua_State *)context, 0);
-}
-
-static int l_wrapped(lua_State *L)
-{
-    lua_State *co = lua_tothread(L, lua_upvalueindex(1));
-    int nargs = lua_gettop(L);
-    if (lua_status(co) == LUA_OK && lua_gettop(co) == 0) return tl_raisef(L, "usage", "cannot resume dead coroutine");
-    if (!lua_checkstack(co, nargs)) return tl_raisef(L, "usage", "too many arguments to resume");
-    lua_xmove(L, co, nargs);
-    return resume_wrapped(L, co, nargs);
-}
-
-static int l_wrap(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_State *co = lua_newthread(L);
-    lua_pushvalue(L, 1);
-    lua_xmove(L, co, 1);
-    lua_pushcclosure(L, l_wrapped, 1);
-    return 1;
+    return get_scheduler(L)->cleaning;
 }
 
 int tl_scheduler_open(lua_State *L, tl_error *err)
@@ -473,10 +464,7 @@ int tl_scheduler_open(lua_State *L, tl_error *err)
     s->ready_end = &s->ready;
     the_scheduler = s;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &scheduler_key);
-    static const luaL_Reg replaced[] = {{"resume", l_resume}, {"wrap", l_wrap}, {NULL, NULL}};
-    lua_getglobal(L, LUA_COLIBNAME);
-    luaL_setfuncs(L, replaced, 0);
-    lua_pop(L, 1);
+    tl_coroutine_open(L);
     tl_task_types(L);
     return 0;
 }

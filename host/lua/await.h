@@ -50,6 +50,10 @@ tl_loop *tl_lua_loop(lua_State *L);
 /* The scheduler: made once by main.c on the main state; replaces pcall and the coroutine functions that must let
  * the host's yields through. */
 int tl_scheduler_open(lua_State *L, tl_error *err);
+/* Cancels every task; those that run deferred functions only where `cleanup_too`. For the program's end. */
+void tl_scheduler_cancel_all(lua_State *L, int cleanup_too);
+/* How many tasks still run deferred functions. */
+int tl_scheduler_cleaning(lua_State *L);
 /* Ends what still runs, without waiting, and frees the loop. */
 void tl_scheduler_close(lua_State *L);
 
@@ -62,7 +66,7 @@ int tl_task_run(lua_State *L, struct tl_task *task, int *nresults);
 /* One turn of the loop: waits for something to happen, then runs the tasks that became ready. */
 void tl_scheduler_turn(lua_State *L);
 struct tl_task *tl_task_current(lua_State *L);
-/* Cancels a task that is not the running one; harmless after its end. */
+/* Cancels a task; harmless after its end. One that runs (a script cancels its parent, say) ends where it waits next. */
 void tl_task_cancel(lua_State *L, struct tl_task *task);
 /* Cancels the running task: `return tl_task_cancel_self(L);` does not come back. Needs lua_isyieldable(L). */
 int tl_task_cancel_self(lua_State *L);

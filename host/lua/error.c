@@ -118,7 +118,7 @@ int tl_raisef(lua_State *L, const char *kind, const char *format, ...)
     return tl_raise(L, &err);
 }
 
-/* Splits "file.lua:12: text" into where and message. */
+/* Finds the place in "file.lua:12: text", the string on top of the stack; pushes the table. */
 static void fields_of_text(lua_State *L, const char *text)
 {
     const char *colon = strchr(text, ':');
@@ -128,12 +128,18 @@ static void fields_of_text(lua_State *L, const char *text)
     lua_createtable(L, 0, 3);
     lua_pushliteral(L, "script");
     lua_setfield(L, -2, "kind");
-    lua_pushstring(L, text);
+    lua_pushvalue(L, -2);
     lua_setfield(L, -2, "message");
     if (has_where) {
         lua_pushlstring(L, text, (size_t)(end - text));
         lua_setfield(L, -2, "where");
     }
+}
+
+static int l_text(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    return 1;
 }
 
 void tl_error_object(lua_State *L, int index)
@@ -147,7 +153,13 @@ void tl_error_object(lua_State *L, int index)
         if (plain) lua_pop(L, 1);
         return;
     }
-    fields_of_text(L, luaL_tolstring(L, index, NULL));
+    lua_pushcfunction(L, l_text); /* a __tostring may fail */
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "an error object that cannot be printed");
+    }
+    fields_of_text(L, lua_tostring(L, -1));
     set_error_metatable(L, -1);
     lua_replace(L, index);
     lua_pop(L, 1);
@@ -187,6 +199,7 @@ static int handle(lua_State *L)
 static int finish_xpcall(lua_State *L, int status, lua_KContext skip)
 {
     if (status != LUA_OK && status != LUA_YIELD) {
+        if (status != LUA_ERRRUN) tl_error_object(L, -1); /* the handler was not called, or failed itself */
         lua_pushboolean(L, 0);
         lua_insert(L, -2);
         return 2;

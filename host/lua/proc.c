@@ -62,7 +62,7 @@ static int l_close(lua_State *L)
     if (!p->started) return 0;
     for (int i = 0; i < 3; i++) close_end(&p->ends[i]);
     tl_child_stop(&p->child, p->detached ? -1 : GRACE_MS);
-    tl_wait_stop(&p->exit_wait);
+    tl_wake(&p->exit_wait); /* a task that waits for the end learns that nobody knows it any more */
     return 0;
 }
 
@@ -305,6 +305,7 @@ static int k_wait(lua_State *L, int status, lua_KContext context)
     (void)status;
     (void)context;
     process *p = lua_touserdata(L, 1);
+    if (p->closed) return tl_raisef(L, "closed", "the process handle was closed");
     lua_pushinteger(L, p->child.status);
     return 1;
 }

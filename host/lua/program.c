@@ -11,6 +11,7 @@
 #include "lua/await.h"
 #include "lua/convert.h"
 #include "lua/error.h"
+#include "lua/task.h"
 
 #define MAX_SCRIPT (64u << 20)
 
@@ -70,6 +71,10 @@ int tl_program_resource(lua_State *L, const char *name)
 
 void tl_program_load(lua_State *L, const char *bytes, size_t length, const char *chunk_name)
 {
+    if (length >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) { /* editors on Windows begin files with it */
+        bytes += 3;
+        length -= 3;
+    }
     if (length >= 2 && bytes[0] == '#' && bytes[1] == '!') { /* keep the newline: line numbers stay right */
         const char *newline = memchr(bytes, '\n', length);
         size_t cut = newline ? (size_t)(newline - bytes) : length;
@@ -96,7 +101,52 @@ int tl_program_extend(lua_State *L, const char *name, int nargs)
     return 1;
 }
 
-/* require: package.loaded, then the host's modules, then Lua files; the file's chunk may wait. */
+/* require: package.loaded, then the host's modules, then Lua files; the file's chunk may wait.
+ *
+ * While a chunk runs, the registry's table LOADING has its event under the module's name, and its task under the event:
+ * another task that wants the module waits for it, the same task has met a cycle. */
+
+#define LOADING "todo.program.loading"
+#define LOADING_TYPE "todo.program.Loading"
+
+/* The chunk has ended in whatever way: 1 the list { module's name, event }. */
+static int l_loading_close(lua_State *L)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADING);
+    lua_rawgeti(L, 1, 1);
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_rawgeti(L, 1, 2);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, -4);
+    return tl_event_set_at(L, -1);
+}
+
+/* Pushes a value that must be closed when the chunk has ended. */
+static void begin_loading(lua_State *L)
+{
+    luaL_checkstack(L, 8, "require");
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADING);
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, 1);
+    tl_event_push(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, 2);
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -5);
+    lua_pushlightuserdata(L, tl_task_current(L));
+    lua_rawset(L, -4);
+    lua_remove(L, -2);
+    if (luaL_newmetatable(L, LOADING_TYPE)) {
+        lua_pushcfunction(L, l_loading_close);
+        lua_setfield(L, -2, "__close");
+    }
+    lua_setmetatable(L, -2);
+    lua_toclose(L, -1);
+}
 
 static int k_required(lua_State *L, int status, lua_KContext context)
 {
@@ -143,12 +193,34 @@ static int load_module_file(lua_State *L, const char *module)
     return 1;
 }
 
+static int l_require(lua_State *L);
+
+static int k_require_again(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    return l_require(L);
+}
+
 static int l_require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     if (lua_getfield(L, 2, name) != LUA_TNIL) return 1;
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADING);
+    if (lua_getfield(L, -1, name) != LUA_TNIL) {
+        lua_pushvalue(L, -1);
+        lua_rawget(L, -3);
+        if (tl_task_descends(tl_task_current(L), lua_touserdata(L, -1)))
+            return tl_raisef(L, "script", "module %s is required while it is being loaded: a cycle of require", name);
+        lua_pop(L, 1);
+        lua_getfield(L, -1, "wait");
+        lua_insert(L, -2);
+        lua_callk(L, 1, 0, 0, k_require_again);
+        return l_require(L);
+    }
+    lua_settop(L, 3);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     if (lua_getfield(L, -1, name) == LUA_TNIL && !load_module_file(L, name)) {
         tl_error err = {0};
@@ -156,6 +228,8 @@ static int l_require(lua_State *L)
         tl_error_hint(&err, "looked for lua/lib/%s.lua and lua/%s.lua in the project and in the program", name, name);
         return tl_raise(L, &err);
     }
+    begin_loading(L);
+    lua_pushvalue(L, -2);
     lua_pushvalue(L, 1);
     lua_callk(L, 1, 1, 0, k_required);
     return k_required(L, LUA_OK, 0);
@@ -219,9 +293,13 @@ static int l_exit(lua_State *L)
 {
     lua_Integer status = luaL_optinteger(L, 1, 0);
     luaL_argcheck(L, status >= 0 && status <= 255, 1, "exit status from 0 to 255 expected");
+    struct tl_task *current = tl_task_current(L);
+    if (!tl_task_main_cancel(L) && !current) return tl_raisef(L, "usage", "program.exit needs a running task");
     tl_the_program.exit_status = (int)status;
-    if (!tl_task_main_cancel(L)) return tl_raisef(L, "usage", "program.exit needs a running task");
-    return lua_isyieldable(L) ? tl_task_cancel_self(L) : 0;
+    if (!current) return 0;
+    tl_task_cancel(L, current);
+    if (!lua_isyieldable(L)) return tl_raisef(L, "cancelled", "the program ends");
+    return tl_task_cancel_self(L);
 }
 
 static const luaL_Reg functions[] = {

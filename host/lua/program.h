@@ -27,7 +27,7 @@ typedef struct tl_program {
 extern tl_program tl_the_program;
 extern const char tl_program_version[];
 
-/* Cancels the main task unless it is the running one; 0 where there is none. main.c has it. */
+/* Cancels the main task (at its next wait, where it is the running one); 0 where there is none. main.c has it. */
 int tl_task_main_cancel(lua_State *L);
 /* Pushes the bytes of a regular file on disk and returns 1, or pushes nothing and returns 0. */
 int tl_program_read(lua_State *L, const char *path);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "lua/convert.h"
 #include "lua/error.h"
 #include "lua/program.h"
@@ -89,18 +90,28 @@ static int l_sleep(lua_State *L)
 
 /* Events. */
 
-static int l_event(lua_State *L)
+void tl_event_push(lua_State *L)
 {
     tl_event *event = lua_newuserdatauv(L, sizeof *event, 0);
     memset(event, 0, sizeof *event);
     luaL_setmetatable(L, EVENT_TYPE);
+}
+
+int tl_event_set_at(lua_State *L, int index)
+{
+    tl_event_set(luaL_checkudata(L, index, EVENT_TYPE));
+    return 0;
+}
+
+static int l_event(lua_State *L)
+{
+    tl_event_push(L);
     return 1;
 }
 
 static int l_event_set(lua_State *L)
 {
-    tl_event_set(luaL_checkudata(L, 1, EVENT_TYPE));
-    return 0;
+    return tl_event_set_at(L, 1);
 }
 
 static int l_event_clear(lua_State *L)
@@ -195,13 +206,23 @@ static int l_task_join(lua_State *L)
 
 static int l_task_cancel(lua_State *L)
 {
-    tl_task *task = luaL_checkudata(L, 1, TL_TASK_TYPE);
-    if (task != tl_task_current(L)) {
-        tl_task_cancel(L, task);
-        return 0;
-    }
-    if (!lua_isyieldable(L)) return tl_raisef(L, "usage", "a task cannot cancel itself here");
+    tl_task *task = luaL_checkudata(L, 1, TL_TASK_TYPE), *current = tl_task_current(L);
+    tl_task_cancel(L, task);
+    if (!current || !current->cancel_self || current->ended) return 0;
+    if (!lua_isyieldable(L)) return tl_raisef(L, "cancelled", "the task was cancelled");
     return tl_task_cancel_self(L);
+}
+
+/* Nobody waited for a task that failed, and it had no parent to fail. */
+static int l_task_gc(lua_State *L)
+{
+    tl_task *task = lua_touserdata(L, 1);
+    if (task->state != TL_TASK_FAILED || task->seen) return 0;
+    task->seen = 1;
+    lua_getiuservalue(L, 1, 2);
+    tl_error_object(L, -1);
+    tl_log(TL_LOG_WARN, "a detached task failed: %s", luaL_tolstring(L, -1, NULL));
+    return 0;
 }
 
 static int l_task_status(lua_State *L)
@@ -297,6 +318,10 @@ static const luaL_Reg event_methods[] = {
 void tl_task_types(lua_State *L)
 {
     tl_new_type(L, TL_TASK_TYPE, task_methods, NULL);
+    luaL_getmetatable(L, TL_TASK_TYPE);
+    lua_pushcfunction(L, l_task_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
     tl_new_type(L, EVENT_TYPE, event_methods, NULL);
     tl_new_type(L, WAITER_TYPE, NULL, l_waiter_gc);
 }
