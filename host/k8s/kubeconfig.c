@@ -75,7 +75,8 @@ static void add_entries(tl_kubeconfig *config, tl_map *into, const tl_value *lis
 static int add_text(tl_kubeconfig *config, const char *path, const char *text, size_t length, tl_error *err)
 {
     tl_value root = tl_null();
-    const tl_yaml_options options = {.name = path};
+    /* names such as y and no stay names */
+    const tl_yaml_options options = {.flavour = TL_YAML_CORE, .name = path};
     if (tl_yaml_parse(config->arena, text, length, &options, &root, err) < 0) return -1;
     if (root.type == TL_NULL) return 0;
     if (root.type != TL_MAP) return tl_error_set(err, "parse", "kubeconfig %s is not a mapping", path);
