@@ -17,7 +17,7 @@
 #define MAX_REFUSAL ((size_t)4 << 20)
 #define MAX_REPEATS 4
 #define MAX_RETRY_AFTER_S 60
-#define PROOF_MS 5000 /* how long one look at the cluster's identity stands for the next writes */
+#define MAX_PROOFS 20 /* of one write: each may find another idle connection that is not proven */
 #define MAX_HEADERS 64
 
 static const char PROOF_PATH[] = "/api/v1/namespaces/kube-system";
@@ -30,6 +30,7 @@ struct tl_k8s_call {
     const char *method, *what;
     int read, running, repeats, reconnects, reauthorised;
     int proving; /* the transfer now is the look at the identity, not the request */
+    int proofs, unproven, local_port;
     tl_http_request *http;
     tl_buf refusal; /* body of a stream's non-2xx answer */
     tl_timer deadline, pause;
@@ -92,7 +93,6 @@ static void on_deadline(tl_timer *timer)
     int64_t ms = call->request.timeout_ms;
     tl_error_set(&why, "timeout", "%s: no answer from %s within %.3g s", call->what, call->client->target.server, ms / 1000.0);
     tl_error_hint(&why, "is the cluster of context \"%s\" running?", call->client->target.context);
-    call->client->proven = 0;
     fail(call, &why);
 }
 
@@ -181,6 +181,41 @@ static void on_http_headers(tl_http_request *http, void *data)
     if (call->request.on_body && !call->proving && !refused(call)) tl_timer_stop(&call->deadline);
 }
 
+/* ---- the proof of identity ---- */
+
+static int proven(const tl_k8s *client, int port)
+{
+    for (int i = 0; i < client->proven_count; i++)
+        if (client->proven[i] == port) return 1;
+    return 0;
+}
+
+static void forget_proof(tl_k8s *client, int port)
+{
+    for (int i = 0; i < client->proven_count; i++)
+        if (client->proven[i] == port) client->proven[i] = 0;
+}
+
+static void add_proof(tl_k8s *client, int port)
+{
+    if (proven(client, port)) return;
+    client->proven[client->proven_next] = (unsigned short)port;
+    client->proven_next = (client->proven_next + 1) % TL_K8S_PROVEN;
+    if (client->proven_count < TL_K8S_PROVEN) client->proven_count++;
+}
+
+/* A write goes out over a connection that was proven, or not at all. */
+static int before_send(tl_http_request *http, int local_port, int fresh, void *data)
+{
+    tl_k8s_call *call = data;
+    (void)http;
+    if (fresh) forget_proof(call->client, local_port);
+    call->local_port = local_port;
+    if (call->proving || call->read || proven(call->client, local_port)) return 0;
+    call->unproven = 1;
+    return -1;
+}
+
 static void on_http_done(tl_http_request *http, void *data);
 
 static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_error *err)
@@ -209,23 +244,17 @@ static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_err
         .body = call->proving ? NULL : request->body, .body_len = call->proving ? 0 : request->body_len,
         .tls = secure ? &tls : NULL,
         .idle_timeout_ms = stream ? request->idle_ms : 0,
-        .proxy = target->proxy ? target->proxy : client->no_proxy ? "" : NULL,
+        .proxy = target->proxy,
         .http1 = stream,
         .max_body = request->max_body ? request->max_body : MAX_BODY,
         .username = credential->username, .password = credential->username ? credential->password : NULL,
+        .before_send = client->pin ? before_send : NULL,
         .on_headers = on_http_headers, .on_body = stream ? on_http_body : NULL,
         .on_done = on_http_done, .data = call};
     tl_http_free(call->http);
     tl_buf_clear(&call->refusal);
     call->http = tl_http_start(client->net, &options, err);
     return call->http ? 0 : -1;
-}
-
-static int proof_wanted(const tl_k8s_call *call)
-{
-    const tl_k8s *client = call->client;
-    if (call->read || !client->pin) return 0;
-    return !client->proven || tl_loop_now(client->loop) - client->proven_at > PROOF_MS;
 }
 
 /* The next thing to do for this call: find credentials, prove the cluster's identity, send. */
@@ -235,7 +264,7 @@ static int step(tl_k8s_call *call, tl_error *err)
     call->wait = (tl_credential_wait){.on_ready = on_credentials, .data = call};
     int rc = tl_credentials_get(call->client->credentials, &credential, &call->wait, err);
     if (rc <= 0) return rc;
-    call->proving = proof_wanted(call);
+    call->proving = !call->read && call->client->pin && (!call->client->proven_count || call->unproven);
     return start_http(call, &credential, err);
 }
 
@@ -318,8 +347,8 @@ static int check_proof(tl_k8s_call *call, tl_error *err)
                       client->target.context);
         return -1;
     }
-    client->proven = 1;
-    client->proven_at = tl_loop_now(client->loop);
+    add_proof(client, call->local_port);
+    call->unproven = 0;
     return 0;
 }
 
@@ -328,10 +357,13 @@ static void on_http_done(tl_http_request *http, void *data)
     tl_k8s_call *call = data;
     tl_error why = {0};
     (void)http;
-    if (tl_http_error(call->http) || tl_http_status(call->http) >= 500) call->client->proven = 0;
     log_warnings(call);
     if (call->proving) {
         if (check_proof(call, &why) || step(call, &why)) fail(call, &why);
+        return;
+    }
+    if (call->unproven && ++call->proofs <= MAX_PROOFS) {
+        if (step(call, &why)) fail(call, &why);
         return;
     }
     if (repeated(call)) return;

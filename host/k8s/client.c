@@ -8,15 +8,6 @@
 #include "base/mem.h"
 #include "k8s/client_internal.h"
 
-/* Go's clients never use the environment's proxy for a loopback address; libcurl would. */
-static int is_loopback(const char *server)
-{
-    const char *host = strstr(server, "://");
-    host = host ? host + 3 : server;
-    if (strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0) return 1;
-    return strncmp(host, "localhost", 9) == 0 && (host[9] == 0 || host[9] == ':' || host[9] == '/');
-}
-
 static int check_target(const tl_kube_target *target, tl_error *err)
 {
     if (strncmp(target->server, "https://", 8) == 0 || strncmp(target->server, "http://", 7) == 0) return 0;
@@ -37,7 +28,6 @@ tl_k8s *tl_k8s_new(const tl_k8s_options *options, tl_error *err)
     if (check_target(&client->target, err)) goto fail;
     client->namespace = tl_strdup(options->namespace ? options->namespace : client->target.namespace);
     client->user_agent = tl_strdup(options->user_agent ? options->user_agent : "todo-lua");
-    client->no_proxy = is_loopback(client->target.server);
     client->credentials = tl_credentials_new(options->loop, &client->target);
     return client;
 fail:

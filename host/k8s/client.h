@@ -35,9 +35,8 @@ const char *tl_k8s_namespace(const tl_k8s *client);
 tl_loop *tl_k8s_loop(const tl_k8s *client);
 
 /* From now on every request that is no read (see guard.h) is refused with kind "wrong_cluster" unless the UID of the
- * kube-system namespace is `uid`. It is read again before a write whenever the last proof is older than five seconds
- * or any request has failed since, so a server that took the other's address does not get the write. A second pin to
- * another UID is refused with kind "usage": -1. */
+ * kube-system namespace is `uid`. The UID is read once over each connection before that connection carries a write, so a
+ * server that took the other's address gets none. A second pin to another UID is refused with kind "usage": -1. */
 int tl_k8s_pin(tl_k8s *client, const char *uid, tl_error *err);
 /* From now on every request that is no read is refused with kind "read_only" and this reason. Cannot be undone. */
 void tl_k8s_read_only(tl_k8s *client, const char *why);

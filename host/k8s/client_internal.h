@@ -7,6 +7,9 @@
 /* What client.c, call.c and discovery.c share; nobody else includes it. */
 struct tl_discovery;
 
+/* More connections than a client keeps open at once; the oldest are forgotten, and proven again. */
+#define TL_K8S_PROVEN 32
+
 struct tl_k8s {
     tl_loop *loop;
     tl_net *net;
@@ -18,9 +21,9 @@ struct tl_k8s {
     int closed;
     char *read_only;     /* why, or NULL */
     char *pin;           /* the UID, or NULL */
-    int proven;          /* the live UID was the pinned one at proven_at (ms of the loop's clock) */
-    int64_t proven_at;
-    int no_proxy;        /* a loopback server is never reached through the environment's proxy, as in Go */
+    /* local ports of the connections over which the live UID was the pinned one */
+    unsigned short proven[TL_K8S_PROVEN];
+    int proven_count, proven_next;
     char *last_warning;  /* of the server, so that each is logged once in a row */
     unsigned random;
     tl_k8s_call *calls;  /* those that run */

@@ -63,7 +63,8 @@ static void query_options(lua_State *L, int options, tl_k8s_operation *op)
     if (lua_getfield(L, options, "query") == LUA_TTABLE)
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 2)) {
             if (lua_type(L, -2) != LUA_TSTRING) tl_raisef(L, "usage", "option query: strings by name expected");
-            tl_lua_k8s_query(op, lua_tostring(L, -2), luaL_tolstring(L, -1, NULL));
+            const char *value = luaL_tolstring(L, -1, NULL);
+            tl_lua_k8s_query(op, lua_tostring(L, -3), value);
         }
     lua_pop(L, 1);
 }

@@ -284,10 +284,14 @@ static int l_delete(lua_State *L)
         lua_setfield(L, -2, "uid");
         lua_setfield(L, body, "preconditions");
     }
+    if (tl_opt_bool(L, 4, "dry_run", 0)) { /* with a body the server does not look at the query */
+        lua_createtable(L, 1, 0);
+        lua_pushliteral(L, "All");
+        lua_seti(L, -2, 1);
+        lua_setfield(L, body, "dryRun");
+    }
     tl_lua_k8s_body(L, op, body, arena, NULL);
     lua_settop(L, body - 1);
-    if (tl_opt_bool(L, 4, "dry_run", 0)) tl_lua_k8s_query(op, "dryRun", "All");
-    op->verb.query = op->query.data;
     return tl_lua_k8s_send(L, op, lua_gettop(L), k_delete);
 }
 

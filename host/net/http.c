@@ -298,6 +298,18 @@ static void set_body(tl_http_request *r, const tl_http_options *o)
     if (custom) curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
+static int on_connection(void *data, char *address, char *local_address, int port, int local_port)
+{
+    tl_http_request *r = data;
+    long made = 0;
+    (void)address;
+    (void)local_address;
+    (void)port;
+    r->easy.curl->easy_getinfo(r->easy.handle, CURLINFO_NUM_CONNECTS, &made);
+    int refused = r->options.before_send(r, local_port, made > 0, r->options.data) < 0;
+    return refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static void set_transfer(tl_http_request *r, const tl_http_options *o)
 {
     const tl_curl *curl = r->easy.curl;
@@ -319,6 +331,10 @@ static void set_transfer(tl_http_request *r, const tl_http_options *o)
     } else {
         curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
         if (!strncasecmp(o->url, "https:", 6)) curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    }
+    if (o->before_send) {
+        curl->easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connection);
+        curl->easy_setopt(easy, CURLOPT_PREREQDATA, r);
     }
     if (o->username || o->password) {
         curl->easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);

@@ -53,6 +53,10 @@ typedef struct tl_http_options {
     int follow;                 /* follow up to 10 redirects */
     size_t max_body;            /* collected bodies only; 0: 64 MiB; more fails with kind "too_large" */
     const char *username, *password; /* basic auth, or NULL */
+    /* Called when the connection is chosen and before a byte of the request goes out; again where that connection turns
+     * out dead and another one is taken. `local_port` tells connections to one server apart while they live; `fresh`:
+     * it was made for this request. Return -1 to send nothing: the request ends with kind "aborted". May be NULL. */
+    int (*before_send)(tl_http_request *request, int local_port, int fresh, void *data);
     /* Called with the status line and headers complete, before the body. May be NULL. */
     void (*on_headers)(tl_http_request *request, void *data);
     /* Streams the body instead of collecting it; return -1 to abort the transfer, TL_HTTP_PAUSE to stop reading until

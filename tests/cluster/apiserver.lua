@@ -8,15 +8,18 @@ local task = require "task"
 
 local apiserver = {}
 
--- The programs that the standalone provider has built.
-local function binaries()
+-- A program that the tests' needs have built in the user's cache: of the standalone provider, or of the judges.
+---@param kind "standalone"|"judges"
+---@param name string
+---@return string path
+function apiserver.program(kind, name)
     local cache = proc.env("XDG_CACHE_HOME") or proc.env("HOME") .. "/.cache"
-    local root = cache .. "/todo-lua/standalone"
+    local root = cache .. "/todo-lua/" .. kind
     for _, entry in ipairs(fs.exists(root) and fs.list(root) or {}) do
-        local bin = root .. "/" .. entry .. "/bin"
-        if fs.exists(bin .. "/kube-apiserver") and fs.exists(bin .. "/etcd") then return bin end
+        local path = root .. "/" .. entry .. "/bin/" .. name
+        if fs.exists(path) then return path end
     end
-    error("kube-apiserver and etcd are not built; run tests/run.lua, which builds them", 0)
+    error(name .. " is not built; run tests/run.lua, which builds it", 0)
 end
 
 local function openssl(dir, ...)
@@ -73,7 +76,7 @@ end
 function Server:start_api()
     local pki = self.pki
     self.api = spawn(self, {
-        self.bin .. "/kube-apiserver",
+        self.api_program,
         "--etcd-servers=http://127.0.0.1:" .. self.etcd_port,
         "--bind-address=127.0.0.1", "--secure-port=" .. self.port,
         "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
@@ -148,7 +151,8 @@ users:
 function apiserver.start(options)
     options = options or {}
     local temp = fs.tempdir()
-    local self = setmetatable({ temp = temp, dir = temp.path, bin = binaries() }, Server)
+    local self = setmetatable({ temp = temp, dir = temp.path, etcd_program = apiserver.program("standalone", "etcd"),
+        api_program = apiserver.program("standalone", "kube-apiserver") }, Server)
     self.pki = options.pki or self.dir .. "/pki"
     if not options.pki then make_pki(self.pki) end
     self.etcd_port, self.port = free_port(), options.port or free_port()
@@ -158,7 +162,7 @@ function apiserver.start(options)
     fs.write(self.dir .. "/audit.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n")
     self.kubeconfig = self.dir .. "/kubeconfig"
     fs.write(self.kubeconfig, KUBECONFIG:format(self.port, self.pki, self.pki, self.pki), 0x180)
-    self.etcd = spawn(self, { self.bin .. "/etcd", "--data-dir", self.dir .. "/etcd", "--unsafe-no-fsync", "--log-level=error",
+    self.etcd = spawn(self, { self.etcd_program, "--data-dir", self.dir .. "/etcd", "--unsafe-no-fsync", "--log-level=error",
         "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
         "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" .. peer }, "etcd.log")
     local ok, err = pcall(function()
