@@ -72,7 +72,7 @@ static int check_padding(const char *text, size_t length, size_t i, int have, tl
     size_t after = skip_breaks(text, i + 1, length);
     if (have == 2) {
         if (after == length) return fail(err, length);
-        if (text[after] != '=') return fail(err, after);
+        if (text[after] != '=') return fail(err, after - 1);
         after++;
     }
     after = skip_breaks(text, after, length);
