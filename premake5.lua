@@ -18,6 +18,7 @@ local libraries = macos
 
 -- Scripts, chart and Dockerfiles become one C file; it is rewritten only when its content changes.
 assert(loadfile "host/embed.lua")()
+assert(loadfile "host/stale.lua")() -- removes what make would wrongly keep
 
 workspace "todo-lua"
     configurations { "release", "debug", "asan" }

@@ -85,12 +85,12 @@ int tl_await(lua_State *L, tl_wait *wait, lua_KContext context, lua_KFunction k)
 {
     scheduler *s = get_scheduler(L);
     if (wait->woken) return k(L, LUA_YIELD, context);
+    if (s->current && s->current->ended)
+        return tl_raisef(L, "usage", "cannot wait while a task closes what it held: use task.defer for cleanup that waits");
     if (!s->current || !lua_isyieldable(L))
         return tl_raisef(L, "usage",
                          "cannot wait here: a function that waits was called inside table.sort, string.gsub, tostring, "
                          "a metamethod of C, or outside a task");
-    if (s->current->ended)
-        return tl_raisef(L, "usage", "cannot wait while a task closes what it held: use task.defer for cleanup that waits");
     wait->task = s->current;
     wait->k = k;
     wait->context = context;

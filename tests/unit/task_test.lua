@@ -231,4 +231,176 @@ function tests.join_tells_whether_it_ended()
     lu.assertEquals(child:wait(), 1)
 end
 
+function tests.cancel_of_an_ancestor_ends_the_task_itself()
+    local reached = {}
+    local parent = task.spawn(function()
+        local own = task.current()
+        task.spawn(function()
+            task.spawn(function()
+                own:cancel()
+                reached.after = true
+            end)
+            task.sleep(10)
+        end)
+        task.sleep(10)
+    end)
+    parent:join()
+    task.sleep(0.01)
+    lu.assertEquals(parent:status(), "cancelled")
+    lu.assertEquals(reached, {})
+end
+
+function tests.cancel_closes_coroutines_that_wait_inside_the_task()
+    local closed = {}
+    local function holder(name, inside)
+        return function()
+            local _ <close> = setmetatable({}, { __close = function() closed[#closed + 1] = name end })
+            inside()
+        end
+    end
+    local child = task.spawn(holder("task", coroutine.wrap(holder("outer", function()
+        coroutine.resume(coroutine.create(holder("inner", function() task.sleep(10) end)))
+    end))))
+    task.sleep(0)
+    child:cancel()
+    lu.assertEquals(closed, { "inner", "outer", "task" })
+end
+
+function tests.close_of_a_cancelled_task_cannot_wait_but_may_defer()
+    local seen = {}
+    local child = task.spawn(function()
+        local _ <close> = setmetatable({}, { __close = function()
+            local ok, err = pcall(task.sleep, 0.01)
+            seen.ok, seen.message = ok, err.message
+            task.defer(function() task.sleep(0.01) seen.deferred = true end)
+        end })
+        task.sleep(10)
+    end)
+    task.sleep(0)
+    child:cancel()
+    child:join()
+    lu.assertFalse(seen.ok)
+    lu.assertStrContains(seen.message, "task.defer")
+    lu.assertTrue(seen.deferred)
+    task.sleep(0.02) -- the canceller waits as before
+end
+
+function tests.close_learns_the_error_and_may_replace_it()
+    local seen
+    local failing = task.spawn(function()
+        local _ <close> = setmetatable({}, { __close = function(_, err) seen = err error("second", 0) end })
+        error("first", 0)
+    end)
+    local ok, err = pcall(failing.wait, failing)
+    lu.assertFalse(ok)
+    lu.assertEquals(seen, "first")
+    lu.assertEquals(err.message, "second")
+end
+
+function tests.close_may_cancel_siblings()
+    local children, closed = {}, 0
+    local parent = task.spawn(function()
+        for i = 1, 5 do
+            children[i] = task.spawn(function()
+                local _ <close> = setmetatable({}, { __close = function()
+                    closed = closed + 1
+                    for _, other in ipairs(children) do other:cancel() end
+                    collectgarbage()
+                end })
+                task.sleep(10)
+            end)
+        end
+        task.sleep(0.01)
+    end)
+    parent:wait()
+    lu.assertEquals(closed, 5)
+end
+
+function tests.coroutine_in_which_a_task_waits_cannot_be_closed_or_resumed()
+    local inner, outer, own
+    local owner = task.spawn(function()
+        own = coroutine.running()
+        outer = coroutine.create(function()
+            inner = coroutine.create(function() task.sleep(0.02) return "slept" end)
+            return select(2, coroutine.resume(inner))
+        end)
+        return select(2, coroutine.resume(outer))
+    end)
+    task.sleep(0)
+    for _, co in ipairs { inner, outer, own } do
+        local ok, err = coroutine.resume(co)
+        lu.assertFalse(ok)
+        lu.assertEquals(err.kind, "usage")
+        ok, err = pcall(coroutine.close, co)
+        lu.assertFalse(ok)
+        lu.assertEquals(err.kind, "usage")
+    end
+    lu.assertEquals(owner:wait(), "slept")
+    lu.assertTrue(coroutine.close(inner))
+end
+
+function tests.coroutine_that_waits_where_lua_cannot_yield_is_a_clear_error()
+    local child = task.spawn(function()
+        local ok, err = pcall(table.sort, { 3, 2, 1 }, coroutine.wrap(function() task.sleep(0.001) end))
+        task.sleep(0.02) -- the abandoned wait must not end this one
+        return ok, err.message
+    end)
+    local started = task.now()
+    local ok, message = child:wait()
+    lu.assertFalse(ok)
+    lu.assertStrContains(message, "cannot wait here")
+    lu.assertTrue(task.now() - started >= 0.02)
+end
+
+function tests.wrapped_coroutine_that_fails_closes_with_its_error()
+    local seen
+    local wrapped = coroutine.wrap(function()
+        local _ <close> = setmetatable({}, { __close = function(_, err) seen = err end })
+        error("broken", 0)
+    end)
+    local ok, err = pcall(wrapped)
+    lu.assertEquals({ ok, err.message, seen }, { false, "broken", "broken" })
+end
+
+function tests.errors_in_error_handlers_are_objects()
+    local ok, err = xpcall(error, function() error("in the handler") end, "first")
+    lu.assertFalse(ok)
+    lu.assertEquals(type(err), "table")
+    ok, err = pcall(error, setmetatable({}, { __tostring = function() error("unprintable") end }))
+    lu.assertFalse(ok)
+    lu.assertEquals(type(err), "table")
+end
+
+function tests.recursion_without_end_is_an_error_of_its_task_only()
+    local function forever() return 1 + forever() end
+    local child = task.spawn(forever)
+    local ok, err = pcall(child.wait, child)
+    lu.assertFalse(ok)
+    lu.assertStrContains(err.message, "stack overflow")
+end
+
+function tests.spawn_passes_many_arguments()
+    local arguments = {}
+    for i = 1, 500 do arguments[i] = i end
+    lu.assertEquals(task.spawn(function(...) return select("#", ...), (select(500, ...)) end,
+        table.unpack(arguments)):wait(), 500)
+end
+
+function tests.task_waiting_under_constant_collection_keeps_what_it_needs()
+    local before = collectgarbage("setpause", 0)
+    local fns = {}
+    for i = 1, 50 do
+        fns[i] = function()
+            local event, text = task.event(), ("x"):rep(i)
+            task.spawn(function() collectgarbage() task.sleep(0.001) event:set() end)
+            event:wait()
+            collectgarbage("step")
+            return #text + #coroutine.wrap(function() task.sleep(0.001) collectgarbage() return text end)()
+        end
+    end
+    local results = task.all(fns)
+    collectgarbage("setpause", before)
+    for i = 1, 50 do lu.assertEquals(results[i], 2 * i) end
+end
+
 return tests
