@@ -5,6 +5,7 @@ local http = require "http"
 local images = require "cluster.standalone.images"
 local k8s = require "k8s"
 local lu = require "luaunit"
+local needs = require "tests.needs"
 local proc = require "proc"
 local processes = require "cluster.standalone.processes"
 local standalone = require "cluster.standalone"
@@ -29,6 +30,7 @@ local ctx = context("/var/tmp/todo-lua-test-standalone")
 local user_ran = false
 
 function tests.setup_all()
+    needs.packages({ "busybox-static" })
     user_ran = standalone.status(user).state ~= "absent" and standalone.detect(user).running
     if user_ran then standalone.stop(user) end
     standalone.delete(ctx)
@@ -45,18 +47,12 @@ local function client()
     return k8s.connect({ kubeconfig = standalone.kubeconfig(ctx).kubeconfig, namespace = "default" })
 end
 
--- A pod needs an image and this machine may reach no registry: Debian's static busybox is one by itself.
-local function busybox_layout()
-    local path = proc.which("busybox")
-    assert(path, "the test's pod is made of busybox: apt-get install busybox-static")
-    return path
-end
-
+-- A pod needs an image, and this machine may reach no registry: Debian's static busybox makes one by itself.
 local function import_busybox()
     local dir <close> = setmetatable({ temp = fs.tempdir() }, { __close = function(d) d.temp:close() end })
     local root = dir.temp.path .. "/root"
     fs.mkdir(root .. "/bin")
-    proc.run({ "cp", "-L", busybox_layout(), root .. "/bin/busybox" })
+    proc.run({ "cp", "-L", proc.which("busybox"), root .. "/bin/busybox" })
     for _, name in ipairs({ "sh", "httpd", "mkdir", "nslookup", "sleep", "nc" }) do
         fs.symlink("busybox", root .. "/bin/" .. name)
     end
