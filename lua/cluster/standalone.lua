@@ -187,17 +187,20 @@ local function connect(layout)
     return k8s.connect({ kubeconfig = layout.kubeconfig, timeout = 5 })
 end
 
--- After a restart the API still shows the node as it was: only a lease renewed since then proves that the kubelet is
--- back.
+-- After a restart the API still shows the node as it was: only a heartbeat or a lease since then proves that the
+-- kubelet is back.
 local function node_is_ready(client, layout, since)
     local ok, ready = pcall(function()
-        local lease = client:get("coordination.k8s.io/v1/Lease", layout.node, { namespace = "kube-node-lease" })
-        if not lease or (lease.spec.renewTime or "") < since then return false end
         local node = client:get("v1/Node", layout.node)
         for _, condition in ipairs(node and node.status.conditions or {}) do
-            if condition.type == "Ready" then return condition.status == "True" end
+            if condition.type == "Ready" then
+                if condition.status ~= "True" then return false end
+                if condition.lastHeartbeatTime >= since then return true end
+            end
         end
-        return false
+        local lease = node and client:get("coordination.k8s.io/v1/Lease", layout.node, {
+            namespace = "kube-node-lease" })
+        return lease and lease.spec.renewTime >= since
     end)
     return ok and ready
 end

@@ -96,10 +96,11 @@ end
 ---@return string[] roots
 ---@return integer version
 function machine.cgroup_roots()
-    local first = {}
+    local first, seen = {}, {}
     for _, mount in ipairs(machine.mounts()) do
         if mount.type == "cgroup2" and mount.path == "/sys/fs/cgroup" then return { mount.path }, 2 end
-        if mount.type == "cgroup" then first[#first + 1] = mount.path end
+        if mount.type == "cgroup" and not seen[mount.path] then first[#first + 1] = mount.path end
+        seen[mount.path] = true -- something may be mounted over it
     end
     return first, 1
 end
