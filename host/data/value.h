@@ -42,6 +42,7 @@ typedef enum tl_go {
     TL_GO_STRING_MAP, /* map[string]string */
     TL_GO_NAMED_MAP,  /* common.Values and other named map[string]interface{} types */
     TL_GO_MAPS,       /* []map[string]interface{} */
+    TL_GO_LISTS,      /* [][]interface{} */
     TL_GO_BOOL_MAP,   /* map[string]bool */
     TL_GO_DURATION,   /* time.Duration, nanoseconds in TL_INT */
     TL_GO_NO_VALUE    /* TL_NULL only: the absent map key of a template (prints <no value>) */

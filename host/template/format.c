@@ -1,0 +1,620 @@
+/* Go's fmt: Sprint, Sprintln and Sprintf with all verbs and flags, on template values. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "data/number.h"
+#include "template/internal.h"
+#include "template/unicode.h"
+
+#define MAX_WIDTH 1000000
+#define MAX_NESTED 200
+
+typedef struct printer {
+    tl_buf *out;
+    int sharp, zero, plus, minus, space, sharp_v, plus_v;
+    int has_width, has_precision, width, precision;
+    int erroring;
+} printer;
+
+static void print_arg(printer *p, tl_value value, uint32_t verb, int depth);
+
+static void pad(printer *p, int count)
+{
+    for (int i = 0; i < count && !p->out->over; i++) tl_buf_addc(p->out, p->zero && !p->minus ? '0' : ' ');
+}
+
+static void padded(printer *p, const char *text, size_t length)
+{
+    if (!p->has_width || !p->width) {
+        tl_buf_add(p->out, text, length);
+        return;
+    }
+    int gap = p->width - (int)tl_utf8_count(text, length);
+    if (!p->minus) pad(p, gap);
+    tl_buf_add(p->out, text, length);
+    if (p->minus) pad(p, gap);
+}
+
+static void padded_plain(printer *p, const char *text, size_t length)
+{
+    int zero = p->zero;
+    p->zero = 0;
+    padded(p, text, length);
+    p->zero = zero;
+}
+
+static void add_verb(printer *p, uint32_t verb)
+{
+    char utf8[4];
+    tl_buf_add(p->out, utf8, tl_utf8_encode(verb, utf8));
+}
+
+static void bad_verb(printer *p, tl_value value, uint32_t verb)
+{
+    p->erroring = 1;
+    tl_buf_adds(p->out, "%!");
+    add_verb(p, verb);
+    tl_buf_addc(p->out, '(');
+    if (value.type == TL_NULL) {
+        tl_buf_adds(p->out, "<nil>");
+    } else {
+        tl_buf_adds(p->out, tl_go_type(value));
+        tl_buf_addc(p->out, '=');
+        print_arg(p, value, 'v', 0);
+    }
+    tl_buf_addc(p->out, ')');
+    p->erroring = 0;
+}
+
+/* ---- numbers ---- */
+
+static void fmt_integer(printer *p, uint64_t u, int is_signed, int base, uint32_t verb)
+{
+    const char *digits = verb == 'X' ? "0123456789ABCDEFX" : "0123456789abcdefx";
+    int negative = is_signed && (int64_t)u < 0, precision = 0;
+    if (negative) u = -u;
+    if (p->has_precision) {
+        precision = p->precision;
+        if (!precision && !u) {
+            int zero = p->zero;
+            p->zero = 0;
+            pad(p, p->has_width ? p->width : 0);
+            p->zero = zero;
+            return;
+        }
+    } else if (p->zero && !p->minus && p->has_width) {
+        precision = p->width - (negative || p->plus || p->space);
+    }
+    char reversed[80];
+    size_t n = 0;
+    do reversed[n++] = digits[u % (unsigned)base];
+    while ((u /= (unsigned)base));
+    tl_buf text = TL_BUF_INIT(MAX_WIDTH + 256);
+    if (negative || p->plus || p->space) tl_buf_addc(&text, negative ? '-' : p->plus ? '+' : ' ');
+    if (verb == 'O') tl_buf_adds(&text, "0o");
+    int zeros = precision > (int)n ? precision - (int)n : 0;
+    if (p->sharp && base == 2) tl_buf_adds(&text, "0b");
+    if (p->sharp && base == 8 && !zeros && reversed[n - 1] != '0') tl_buf_addc(&text, '0');
+    if (p->sharp && base == 16) tl_buf_adds(&text, verb == 'X' ? "0X" : "0x");
+    while (zeros-- > 0) tl_buf_addc(&text, '0');
+    while (n) tl_buf_addc(&text, reversed[--n]);
+    padded_plain(p, text.data, text.len);
+    tl_buf_dispose(&text);
+}
+
+static void fmt_unicode(printer *p, uint64_t u)
+{
+    tl_buf text = TL_BUF_INIT(MAX_WIDTH + 256);
+    int precision = p->has_precision && p->precision > 4 ? p->precision : 4;
+    tl_buf_addf(&text, "U+%0*llX", precision, (unsigned long long)u);
+    if (p->sharp && u <= 0x10FFFF && tl_rune_is_print((uint32_t)u)) {
+        char utf8[4];
+        tl_buf_adds(&text, " '");
+        tl_buf_add(&text, utf8, tl_utf8_encode((uint32_t)u, utf8));
+        tl_buf_addc(&text, '\'');
+    }
+    padded_plain(p, text.data, text.len);
+    tl_buf_dispose(&text);
+}
+
+static void fmt_rune(printer *p, uint64_t u, int quoted)
+{
+    tl_buf text = TL_BUF_INIT(64);
+    uint32_t rune = u > 0x10FFFF ? TL_UTF8_BAD : (uint32_t)u;
+    char utf8[4];
+    if (quoted)
+        tl_go_quote_rune(&text, rune, p->plus);
+    else
+        tl_buf_add(&text, utf8, tl_utf8_encode(rune, utf8));
+    padded(p, text.data, text.len);
+    tl_buf_dispose(&text);
+}
+
+static void fmt_int_value(printer *p, tl_value value, uint32_t verb)
+{
+    int is_unsigned = value.go == TL_GO_UINT || value.go == TL_GO_UINT8 || value.go == TL_GO_UINT32 ||
+                      value.go == TL_GO_UINT64;
+    uint64_t u = (uint64_t)value.as.i;
+    switch (verb) {
+    case 'v':
+        if (p->sharp_v && is_unsigned) {
+            p->sharp = 1;
+            fmt_integer(p, u, 0, 16, 'v');
+            p->sharp = 0;
+            break;
+        } /* fall through */
+    case 'd': fmt_integer(p, u, !is_unsigned, 10, verb); break;
+    case 'b': fmt_integer(p, u, !is_unsigned, 2, verb); break;
+    case 'o':
+    case 'O': fmt_integer(p, u, !is_unsigned, 8, verb); break;
+    case 'x':
+    case 'X': fmt_integer(p, u, !is_unsigned, 16, verb); break;
+    case 'c': fmt_rune(p, u, 0); break;
+    case 'q': fmt_rune(p, u, 1); break;
+    case 'U': fmt_unicode(p, u); break;
+    default: bad_verb(p, value, verb);
+    }
+}
+
+/* "#": a decimal point always, and for %g the zeros up to the precision. */
+static void sharpen(tl_buf *text, char verb, int precision)
+{
+    int digits = 0, point = 0, nonzero = 0;
+    if (verb == 'g' || verb == 'G' || verb == 'v') digits = precision < 0 ? 6 : precision;
+    size_t end = 1;
+    for (; end < text->len; end++) {
+        char c = text->data[end];
+        if (c == '.') {
+            point = 1;
+            continue;
+        }
+        if (c == 'e' || c == 'E') break;
+        nonzero |= c != '0';
+        if (nonzero) digits--;
+    }
+    char tail[16] = "";
+    memcpy(tail, text->data + end, text->len - end < 15 ? text->len - end : 15);
+    text->len = end;
+    text->data[end] = 0;
+    if (!point) {
+        if (text->len == 2 && text->data[1] == '0') digits--;
+        tl_buf_addc(text, '.');
+    }
+    while (digits-- > 0) tl_buf_addc(text, '0');
+    tl_buf_adds(text, tail);
+}
+
+static void fmt_float_as(printer *p, double d, int bits, char verb, int precision)
+{
+    if (p->has_precision) precision = p->precision;
+    char *number = tl_malloc(TL_NUMBER_MAX + (precision > 0 ? (size_t)precision : 0));
+    tl_buf text = TL_BUF_INIT(4 * MAX_WIDTH);
+    size_t length = tl_number_format(d, verb, precision, bits, number);
+    if (number[0] != '-' && number[0] != '+') tl_buf_addc(&text, '+');
+    tl_buf_add(&text, number, length);
+    free(number);
+    if (p->space && text.data[0] == '+' && !p->plus) text.data[0] = ' ';
+    if (text.data[1] == 'I' || text.data[1] == 'N') {
+        size_t skip = text.data[1] == 'N' && !p->space && !p->plus;
+        if (text.data[1] == 'I' && text.data[0] == '+' && !p->plus) skip = 0;
+        padded_plain(p, text.data + skip, text.len - skip);
+        tl_buf_dispose(&text);
+        return;
+    }
+    if (p->sharp) sharpen(&text, verb, precision);
+    if (p->plus || text.data[0] != '+') {
+        if (p->zero && !p->minus && p->has_width && p->width > (int)text.len) {
+            tl_buf_addc(p->out, text.data[0]);
+            pad(p, p->width - (int)text.len);
+            tl_buf_add(p->out, text.data + 1, text.len - 1);
+        } else {
+            padded(p, text.data, text.len);
+        }
+    } else {
+        padded(p, text.data + 1, text.len - 1);
+    }
+    tl_buf_dispose(&text);
+}
+
+static void fmt_float_value(printer *p, tl_value value, uint32_t verb)
+{
+    int bits = value.go == TL_GO_FLOAT32 ? 32 : 64;
+    switch (verb) {
+    case 'v': fmt_float_as(p, value.as.d, bits, 'g', -1); break;
+    case 'b':
+    case 'x':
+    case 'X':
+    case 'g':
+    case 'G': fmt_float_as(p, value.as.d, bits, (char)verb, -1); break;
+    case 'f':
+    case 'e':
+    case 'E': fmt_float_as(p, value.as.d, bits, (char)verb, 6); break;
+    case 'F': fmt_float_as(p, value.as.d, bits, 'f', 6); break;
+    default: bad_verb(p, value, verb);
+    }
+}
+
+/* ---- strings ---- */
+
+static size_t truncated(const printer *p, const char *text, size_t length)
+{
+    if (!p->has_precision) return length;
+    size_t i = 0, width;
+    for (int n = p->precision; i < length && n > 0; n--, i += width) tl_utf8_decode(text + i, length - i, &width);
+    return i;
+}
+
+static void fmt_hex(printer *p, const char *text, size_t length, int upper)
+{
+    if (p->has_precision && (size_t)p->precision < length) length = (size_t)p->precision;
+    if (!length) {
+        pad(p, p->has_width ? p->width : 0);
+        return;
+    }
+    int width = (int)(2 * length);
+    if (p->space)
+        width = (p->sharp ? 2 * width : width) + (int)length - 1;
+    else if (p->sharp)
+        width += 2;
+    if (p->has_width && !p->minus) pad(p, p->width - width);
+    for (size_t i = 0; i < length; i++) {
+        if (p->space && i) tl_buf_addc(p->out, ' ');
+        if (p->sharp && (!i || p->space)) tl_buf_adds(p->out, upper ? "0X" : "0x");
+        tl_buf_addf(p->out, upper ? "%02X" : "%02x", (unsigned char)text[i]);
+    }
+    if (p->has_width && p->minus) pad(p, p->width - width);
+}
+
+static int can_backquote(const char *text, size_t length)
+{
+    for (size_t i = 0, width; i < length; i += width) {
+        uint32_t rune = tl_utf8_decode(text + i, length - i, &width);
+        if (width > 1 && rune == 0xFEFF) return 0;
+        if (width == 1 && (rune == TL_UTF8_BAD || (rune < ' ' && rune != '\t') || rune == '`' || rune == 127)) return 0;
+    }
+    return 1;
+}
+
+static void fmt_quoted(printer *p, const char *text, size_t length)
+{
+    tl_buf quoted = TL_BUF_INIT(p->out->max);
+    length = truncated(p, text, length);
+    if (p->sharp && can_backquote(text, length)) {
+        tl_buf_addc(&quoted, '`');
+        tl_buf_add(&quoted, text, length);
+        tl_buf_addc(&quoted, '`');
+    } else {
+        tl_go_quote_with(&quoted, text, length, '"', p->plus);
+    }
+    padded(p, quoted.data, quoted.len);
+    tl_buf_dispose(&quoted);
+}
+
+static void fmt_string(printer *p, tl_value value, uint32_t verb)
+{
+    const char *text = value.as.s;
+    size_t length = value.len;
+    switch (verb) {
+    case 'v':
+        if (p->sharp_v) {
+            fmt_quoted(p, text, length);
+            break;
+        } /* fall through */
+    case 's': padded(p, text, truncated(p, text, length)); break;
+    case 'x':
+    case 'X': fmt_hex(p, text, length, verb == 'X'); break;
+    case 'q': fmt_quoted(p, text, length); break;
+    default: bad_verb(p, value, verb);
+    }
+}
+
+/* ---- compound values ---- */
+
+static void print_list(printer *p, tl_value value, uint32_t verb, int depth)
+{
+    size_t length = value.type == TL_BYTES ? value.len : value.as.list->len;
+    if (p->sharp_v) tl_buf_addf(p->out, "%s{", value.type == TL_BYTES ? "[]byte" : tl_go_type(value));
+    else tl_buf_addc(p->out, '[');
+    for (size_t i = 0; i < length && !p->out->over; i++) {
+        if (i) tl_buf_adds(p->out, p->sharp_v ? ", " : " ");
+        print_arg(p, tl_item(value, i), verb, depth + 1);
+    }
+    tl_buf_addc(p->out, p->sharp_v ? '}' : ']');
+}
+
+static void print_map(printer *p, tl_value value, uint32_t verb, int depth)
+{
+    tl_map *map = value.as.map;
+    tl_arena *scratch = tl_arena_new(0);
+    tl_entry **sorted = tl_map_sorted(map, scratch);
+    if (p->sharp_v) tl_buf_addf(p->out, "%s{", tl_go_type(value));
+    else tl_buf_adds(p->out, "map[");
+    for (uint32_t i = 0; i < map->count && !p->out->over; i++) {
+        if (i) tl_buf_adds(p->out, p->sharp_v ? ", " : " ");
+        print_arg(p, tl_string_ref(sorted[i]->key, sorted[i]->key_len), verb, depth + 1);
+        tl_buf_addc(p->out, ':');
+        print_arg(p, tl_map_item(value, &sorted[i]->value), verb, depth + 1);
+    }
+    tl_buf_addc(p->out, p->sharp_v ? '}' : ']');
+    tl_arena_free(scratch);
+}
+
+static void print_struct(printer *p, tl_object *object, uint32_t verb, int depth)
+{
+    if (object->type->kind == TL_KIND_POINTER) tl_buf_addc(p->out, '&');
+    if (p->sharp_v) tl_buf_adds(p->out, object->type->go_name + (object->type->go_name[0] == '*'));
+    tl_buf_addc(p->out, '{');
+    uint32_t cursor = 0;
+    int first = 1;
+    if (object->content.type == TL_MAP) {
+        for (tl_entry *e; (e = tl_map_next(object->content.as.map, &cursor)); first = 0) {
+            if (!first) tl_buf_adds(p->out, p->sharp_v ? ", " : " ");
+            if (p->plus_v || p->sharp_v) tl_buf_addf(p->out, "%s:", e->key);
+            print_arg(p, e->value, verb, depth + 1);
+        }
+    }
+    tl_buf_addc(p->out, '}');
+}
+
+static void print_object(printer *p, tl_value value, uint32_t verb, int depth)
+{
+    tl_object *object = value.as.object;
+    if (object->type->print && !p->erroring && !p->sharp_v && verb < 128 && strchr("vsxXq", (int)verb)) {
+        tl_buf text = TL_BUF_INIT(p->out->max);
+        object->type->print(object, &text);
+        fmt_string(p, tl_string_ref(text.data, text.len), verb);
+        tl_buf_dispose(&text);
+        return;
+    }
+    if (object->type->kind >= TL_KIND_MAP)
+        print_arg(p, object->content, verb, depth);
+    else
+        print_struct(p, object, verb, depth);
+}
+
+static void print_nil(printer *p, tl_value value, uint32_t verb, int depth)
+{
+    if (depth && p->sharp_v)
+        tl_buf_adds(p->out, "interface {}(nil)");
+    else if (depth)
+        tl_buf_adds(p->out, "<nil>");
+    else if (verb == 'v' || verb == 'T')
+        padded(p, "<nil>", 5);
+    else
+        bad_verb(p, value, verb);
+}
+
+static void print_arg(printer *p, tl_value value, uint32_t verb, int depth)
+{
+    value = tl_unboxed(value);
+    if (depth > MAX_NESTED) {
+        p->out->over = 1; /* a map that holds itself */
+        return;
+    }
+    if (value.type != TL_NULL && verb == 'T') {
+        const char *type = tl_go_type(value);
+        padded(p, type, truncated(p, type, strlen(type)));
+        return;
+    }
+    if (verb == 'w') {
+        bad_verb(p, value, verb);
+        return;
+    }
+    switch ((tl_type)value.type) {
+    case TL_NULL: print_nil(p, value, verb, depth); break;
+    case TL_BOOL:
+        if (verb == 't' || verb == 'v')
+            padded(p, value.as.b ? "true" : "false", value.as.b ? 4 : 5);
+        else
+            bad_verb(p, value, verb);
+        break;
+    case TL_INT: fmt_int_value(p, value, verb); break;
+    case TL_FLOAT: fmt_float_value(p, value, verb); break;
+    case TL_STRING: fmt_string(p, value, verb); break;
+    case TL_BYTES:
+        if (verb == 's' || verb == 'x' || verb == 'X' || verb == 'q')
+            fmt_string(p, value, verb);
+        else
+            print_list(p, value, verb, depth);
+        break;
+    case TL_LIST: print_list(p, value, verb, depth); break;
+    case TL_MAP: print_map(p, value, verb, depth); break;
+    default: print_object(p, value, verb, depth);
+    }
+}
+
+void tl_go_print(tl_buf *out, tl_value value)
+{
+    printer p = {.out = out};
+    if (value.type == TL_STRING)
+        tl_buf_add(out, value.as.s, value.len);
+    else
+        print_arg(&p, value, 'v', 0);
+}
+
+void tl_go_sprint(tl_buf *out, const tl_value *args, size_t count, int line)
+{
+    int before = 0;
+    for (size_t i = 0; i < count; i++) {
+        int string = args[i].type == TL_STRING;
+        if (i && (line || (!string && !before))) tl_buf_addc(out, ' ');
+        tl_go_print(out, args[i]);
+        before = string;
+    }
+    if (line) tl_buf_addc(out, '\n');
+}
+
+/* ---- Sprintf ---- */
+
+typedef struct scan {
+    const char *format;
+    size_t length, i;
+    const tl_value *args;
+    size_t count, arg;
+    int reordered, good, after_index;
+} scan;
+
+static int parse_number(scan *s, size_t end, int *number)
+{
+    size_t from = s->i;
+    *number = 0;
+    while (s->i < end && s->format[s->i] >= '0' && s->format[s->i] <= '9') {
+        if (*number > MAX_WIDTH) {
+            *number = 0;
+            return 0;
+        }
+        *number = *number * 10 + (s->format[s->i++] - '0');
+    }
+    return s->i > from;
+}
+
+/* "[3]": the argument to use next. */
+static void arg_number(scan *s)
+{
+    s->after_index = 0;
+    if (s->i >= s->length || s->format[s->i] != '[') return;
+    s->reordered = 1;
+    const char *close = memchr(s->format + s->i, ']', s->length - s->i);
+    if (s->length - s->i < 3 || !close) {
+        s->good = 0;
+        s->i++;
+        return;
+    }
+    size_t end = (size_t)(close - s->format);
+    int number;
+    s->i++;
+    int ok = parse_number(s, end, &number) && s->i == end;
+    s->i = end + 1;
+    if (ok && number >= 1 && (size_t)number <= s->count) {
+        s->arg = (size_t)number - 1;
+        s->after_index = 1;
+        return;
+    }
+    s->good = 0;
+    s->after_index = ok;
+}
+
+static int star(scan *s, int *number)
+{
+    int ok = 0;
+    *number = 0;
+    if (s->arg < s->count) {
+        tl_value value = s->args[s->arg++];
+        ok = value.type == TL_INT && value.as.i >= -MAX_WIDTH && value.as.i <= MAX_WIDTH;
+        if (ok) *number = (int)value.as.i;
+    }
+    return ok;
+}
+
+static void scan_flags(scan *s, printer *p)
+{
+    for (; s->i < s->length; s->i++) {
+        switch (s->format[s->i]) {
+        case '#': p->sharp = 1; break;
+        case '0': p->zero = 1; break;
+        case '+': p->plus = 1; break;
+        case '-': p->minus = 1; break;
+        case ' ': p->space = 1; break;
+        default: return;
+        }
+    }
+}
+
+static void scan_width(scan *s, printer *p)
+{
+    arg_number(s);
+    if (s->i < s->length && s->format[s->i] == '*') {
+        s->i++;
+        p->has_width = star(s, &p->width);
+        if (!p->has_width) tl_buf_adds(p->out, "%!(BADWIDTH)");
+        if (p->width < 0) {
+            p->width = -p->width;
+            p->minus = 1;
+            p->zero = 0;
+        }
+        s->after_index = 0;
+        return;
+    }
+    p->has_width = parse_number(s, s->length, &p->width);
+    if (s->after_index && p->has_width) s->good = 0;
+}
+
+static void scan_precision(scan *s, printer *p)
+{
+    if (s->i + 1 >= s->length || s->format[s->i] != '.') return;
+    s->i++;
+    if (s->after_index) s->good = 0;
+    arg_number(s);
+    if (s->i < s->length && s->format[s->i] == '*') {
+        s->i++;
+        p->has_precision = star(s, &p->precision);
+        if (p->precision < 0) p->precision = p->has_precision = 0;
+        if (!p->has_precision) tl_buf_adds(p->out, "%!(BADPREC)");
+        s->after_index = 0;
+        return;
+    }
+    p->has_precision = 1;
+    if (!parse_number(s, s->length, &p->precision)) p->precision = 0;
+}
+
+static void print_directive(scan *s, printer *p)
+{
+    scan_flags(s, p);
+    scan_width(s, p);
+    scan_precision(s, p);
+    if (!s->after_index) arg_number(s);
+    if (s->i >= s->length) {
+        tl_buf_adds(p->out, "%!(NOVERB)");
+        return;
+    }
+    size_t width;
+    uint32_t verb = tl_utf8_decode(s->format + s->i, s->length - s->i, &width);
+    s->i += width;
+    if (verb == '%') {
+        tl_buf_addc(p->out, '%');
+    } else if (!s->good || s->arg >= s->count) {
+        tl_buf_adds(p->out, "%!");
+        add_verb(p, verb);
+        tl_buf_adds(p->out, s->good ? "(MISSING)" : "(BADINDEX)");
+    } else {
+        if (verb == 'v' || verb == 'w') {
+            p->sharp_v = p->sharp;
+            p->plus_v = p->plus;
+            p->sharp = p->plus = 0;
+        }
+        print_arg(p, s->args[s->arg++], verb, 0);
+    }
+}
+
+static void print_extra(scan *s, tl_buf *out)
+{
+    tl_buf_adds(out, "%!(EXTRA ");
+    for (size_t i = s->arg; i < s->count; i++) {
+        if (i > s->arg) tl_buf_adds(out, ", ");
+        if (s->args[i].type == TL_NULL) {
+            tl_buf_adds(out, "<nil>");
+            continue;
+        }
+        tl_buf_addf(out, "%s=", tl_go_type(s->args[i]));
+        tl_go_print(out, s->args[i]);
+    }
+    tl_buf_addc(out, ')');
+}
+
+void tl_go_sprintf(tl_buf *out, const char *format, size_t length, const tl_value *args, size_t count)
+{
+    scan s = {.format = format, .length = length, .args = args, .count = count};
+    while (s.i < length && !out->over) {
+        const char *percent = memchr(format + s.i, '%', length - s.i);
+        size_t end = percent ? (size_t)(percent - format) : length;
+        tl_buf_add(out, format + s.i, end - s.i);
+        s.i = end;
+        if (s.i >= length) break;
+        s.i++;
+        s.good = 1;
+        printer p = {.out = out};
+        print_directive(&s, &p);
+    }
+    if (!s.reordered && s.arg < count) print_extra(&s, out);
+}
