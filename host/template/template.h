@@ -41,7 +41,7 @@ typedef struct tl_template_outside {
     void (*resolve)(void *context, const char *host, char out[64]);
     /* Nanoseconds since 1970 in UTC. NULL: the system's clock. */
     int64_t (*now)(void *context);
-    /* Random bytes. NULL: OpenSSL's. */
+    /* Random bytes. NULL: the system's. */
     int (*random)(void *context, void *out, size_t length, tl_error *err);
     /* Lint mode only: a line such as "Missing required value: …". */
     void (*notice)(void *context, const char *line);
