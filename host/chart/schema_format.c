@@ -4,18 +4,27 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chart/lint_names.h"
+#include "chart/text.h"
 #include "template/regex.h"
 
-static const char *ipv4_fault(const char *text)
+static const char *ipv4_fault(tl_arena *arena, const char *text)
 {
-    unsigned char address[4];
     int dots = 0;
     for (const char *c = text; *c; c++) dots += *c == '.';
     if (dots != 3) return "expected four decimals";
-    return inet_pton(AF_INET, text, address) == 1 ? NULL : "invalid address";
+    for (int i = 0; i < 4; i++) {
+        size_t length = strcspn(text, "."), digits = strspn(text, "0123456789");
+        if (length > 1 && *text == '0') return "leading zeros not allowed";
+        if (!length || digits != length)
+            return tl_arena_printf(arena, "strconv.Atoi: parsing %s: invalid syntax", tl_text_quote(arena, text, length));
+        if (length > 3 || atoi(text) > 255) return "decimal must be between 0 and 255";
+        text += length + 1;
+    }
+    return NULL;
 }
 
 static const char *ipv6_fault(const char *text)
@@ -89,7 +98,7 @@ static const char *regex_fault(tl_arena *arena, const char *text)
 
 const char *tl_schema_format_fault(tl_arena *arena, const char *format, const char *text)
 {
-    if (!strcmp(format, "ipv4")) return ipv4_fault(text);
+    if (!strcmp(format, "ipv4")) return ipv4_fault(arena, text);
     if (!strcmp(format, "ipv6")) return ipv6_fault(text);
     if (!strcmp(format, "hostname")) return hostname_fault(text);
     if (!strcmp(format, "date")) return date_fault(text);

@@ -75,6 +75,26 @@ case("print-bad-kube-1", "charts/print", { "--kube-version", "x" })
 case("print-bad-kube-2", "charts/print", { "--kube-version", "1" })
 case("print-bad-kube-3", "charts/print", { "--kube-version", "1.36.3-gke.100" })
 
+-- Values against a schema; one fault each, since helm prints several in no fixed order.
+local faults = {
+    '{"min":-3}', '{"max":12345678}', '{"max":123456.75}', '{"max":1e300}', '{"above":3}', '{"below":3.5}', '{"multiple":10000}',
+    '{"short":"x"}', '{"long":"日本語"}', '{"enum":"y"}', '{"enum":12345678}', '{"one":2}', '{"const":6}', '{"const":5}', '{"format":"zz"}',
+    '{"pattern":"it\'s"}', '{"pattern":"a\'b\\""}', '{"any":{}}', '{"any":3}', '{"any":1.5}', '{"all":1}', '{"all":4}', '{"oneof":3}',
+    '{"oneof":"a"}', '{"oneof":true}', '{"not":"s"}', '{"not":1}', '{"ref":{}}', '{"ref":{"p":1}}', '{"ref":[]}', '{"anchored":"a"}',
+    '{"deep":{"child":{"child":{"size":"x"}}}}', '{"deep":{"child":{"child":{"size":1}}}}', '{"cond":{"kind":"a"}}',
+    '{"cond":{"kind":"b","y":1}}', '{"cond":{"kind":"b","y":1,"z":2}}', '{"items":"x"}', '{"items":[1]}', '{"items":[1,2,3,4]}',
+    '{"items":[1,2,1]}', '{"items":[1,"b"]}', '{"tuple":["a",true]}', '{"tuple":["a",true,1]}', '{"tuple":[1]}', '{"contains":[1,"a"]}',
+    '{"contains":["a","b","c","d"]}', '{"contains":[]}', '{"has":[2]}', '{"has":[2,1]}', '{"dependent":{"a":1}}', '{"dependent":{"a":1,"b":2}}',
+    '{"dependent":{"d":1,"e":2}}', '{"names":{"long":1}}', '{"patterns":{"s_x":1}}', '{"patterns":{"other":"s"}}', '{"patterns":{"s_":"s"}}',
+    '{"closed":{"b":1}}', '{"unevaluated":{"a":1,"b":2}}', '{"unevaluated":{"c":1}}', '{"a/b~c":1}', '{"never":1}', '{"required":{}}',
+    '{"part":{"size":1.5}}', '{"part":{"ip":"1.2.3.400"}}', '{"part":{"tuple":["a","b","c"]}}', '{"part":{"alone":1}}', '{"part":{"list":{"a":1}}}',
+    '{"min":"text"}', '{"items":null}', '{"part":{"size":2}}',
+}
+for index, text in ipairs(faults) do
+    case(("schema-%02d"):format(index), "charts/schema", { "-f", "-" })
+    cases[#cases].stdin = text
+end
+
 -- Charts that cannot be loaded, and packed ones.
 case("load-absent", "./charts/absent", {})
 case("load-packed", "charts/packed-1.0.0.tgz", { "--set", "a=1" })

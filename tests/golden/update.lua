@@ -7,11 +7,11 @@ local golden = program.project .. "/tests/golden"
 local helm = program.args[1] or "helm"
 local cases = dofile(golden .. "/cases.lua")
 
-fs.remove(golden .. "/expected", { recursive = true })
+fs.remove(golden .. "/expected")
 fs.mkdir(golden .. "/expected")
 for _, case in ipairs(cases) do
     local command = { helm, "template", case.release, case.chart, table.unpack(case.flags) }
-    local result = proc.run(command, { cwd = golden, check = false })
+    local result = proc.run(command, { cwd = golden, check = false, stdin = case.stdin or "" })
     local failed = result.status ~= 0
     fs.write(("%s/expected/%s.%s"):format(golden, case.name, failed and "error" or "yaml"), failed and result.stderr or result.stdout)
 end
