@@ -1,6 +1,4 @@
 /* Stand-ins until the modules land; to be removed. */
 #include <lua.h>
-int luaopen_chart(lua_State *L);
-int luaopen_chart(lua_State *L) { (void)L; return 0; }
 int luaopen_docker(lua_State *L);
 int luaopen_docker(lua_State *L) { (void)L; return 0; }

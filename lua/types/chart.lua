@@ -32,10 +32,14 @@ function Chart:merge(options) end
 ---@field revision integer? default 1
 ---@field is_upgrade boolean?
 ---@field kube_version string? "1.36.3"
----@field api_versions string[]?
+---@field api_versions string[]? added to those that helm knows
+---@field live boolean? kube_version and api_versions are a cluster's own: taken as they are, in place of helm's
 ---@field include_crds boolean?
----@field no_hooks boolean?
----@field show_only string[]? template paths
+---@field sub_notes boolean? notes of subcharts too
+---@field skip_schema boolean? values are not checked against values.schema.json
+---@field no_hooks boolean? `output` without hooks
+---@field skip_tests boolean? `output` without test hooks
+---@field show_only string[]? `output` of these templates alone (patterns of paths without the chart's name)
 ---@field lookup (async fun(api_version: string, kind: string, namespace: string, name: string): table?)? for `lookup`; absent: empty maps, as helm template
 
 ---@class todo.Manifest
@@ -43,16 +47,19 @@ function Chart:merge(options) end
 ---@field content string YAML text, secrets in clear
 ---@field kind string
 ---@field object table decoded
----@field hook { events: string[], weight: integer, delete_policies: string[] }? where it is a hook
+---@field hook { events: string[], weight: integer, delete_policies: string[], output_log_policies: string[] }? where it is
+---a hook
 
 ---@class todo.Rendered
 ---@field manifests todo.Manifest[] in install order, hooks left out
 ---@field hooks todo.Manifest[]
 ---@field notes string
----@field manifest string the text helm records and `helm template` prints (hooks as told)
+---@field manifest string the text that helm records: everything but hooks
+---@field output string what `helm template` prints (options no_hooks, skip_tests, show_only)
 ---@field values table coalesced values
 ---@field config table user-supplied values (what helm records)
 ---@field crds todo.Manifest[]
+---@field handle userdata the render itself, for chart.release
 
 ---@async
 ---@param options todo.RenderOptions?

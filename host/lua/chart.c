@@ -1,0 +1,562 @@
+/* Module chart: Helm's chart engine. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "chart/lint.h"
+#include "chart/patch.h"
+#include "chart/release.h"
+#include "chart/render.h"
+#include "chart/values.h"
+#include "lua/await.h"
+#include "lua/convert.h"
+#include "lua/error.h"
+
+#define CHART_TYPE "todo.chart.Chart"
+#define RENDER_TYPE "todo.chart.Render"
+#define JOB_TYPE "todo.chart.Job"
+#define MAX_ROUNDS 16
+/* A stranger's chart must not take the machine's memory. */
+#define CHART_MEMORY ((size_t)512 << 20)
+#define RENDER_MEMORY ((size_t)2 << 30)
+
+typedef struct chart_data {
+    tl_arena *arena;
+    tl_chart *chart;
+} chart_data;
+
+/* A finished render, which a release record is made of. */
+typedef struct render_data {
+    tl_arena *arena;
+    tl_rendered rendered;
+} render_data;
+
+typedef struct answer {
+    tl_value query[4];
+    tl_value value;
+    int known;
+} answer;
+
+/* A render that may ask the cluster: it runs again until no question is open. */
+typedef struct job {
+    tl_arena *arena;
+    tl_render_options options;
+    tl_template_output output;
+    tl_map *user;
+    answer *answers;
+    size_t count, cap, next;
+    int rounds;
+} job;
+
+static int l_arena_owner_gc(lua_State *L)
+{
+    tl_arena **arena = lua_touserdata(L, 1); /* the first member of all types here */
+    if (*arena) tl_arena_free(*arena);
+    *arena = NULL;
+    return 0;
+}
+
+static void *push_owner(lua_State *L, size_t size, const char *type, size_t memory)
+{
+    void *owner = lua_newuserdatauv(L, size, 1);
+    memset(owner, 0, size);
+    tl_new_type(L, type, NULL, l_arena_owner_gc);
+    luaL_setmetatable(L, type);
+    *(tl_arena **)owner = tl_arena_new(memory);
+    return owner;
+}
+
+/* ---- options ---- */
+
+/* A list of strings in field `name` of the options; its items are copied into the arena. */
+static const char *const *read_list(lua_State *L, int index, const char *name, tl_arena *arena, size_t *count)
+{
+    *count = 0;
+    if (lua_type(L, index) != LUA_TTABLE) return NULL;
+    if (lua_getfield(L, index, name) == LUA_TNIL) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    if (lua_type(L, -1) != LUA_TTABLE) tl_raisef(L, "usage", "option '%s' must be a list of strings", name);
+    size_t length = (size_t)lua_rawlen(L, -1);
+    const char **items = tl_arena_alloc(arena, (length + 1) * sizeof *items);
+    for (size_t i = 0; i < length; i++) {
+        lua_geti(L, -1, (lua_Integer)i + 1);
+        const char *text = lua_tostring(L, -1);
+        if (!text) tl_raisef(L, "usage", "option '%s' must be a list of strings", name);
+        items[i] = tl_arena_strdup(arena, text);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    *count = length;
+    return items;
+}
+
+static const char *copy_option(lua_State *L, int index, const char *name, tl_arena *arena)
+{
+    const char *text = tl_opt_string(L, index, name, NULL);
+    return text ? tl_arena_strdup(arena, text) : NULL;
+}
+
+/* The user's values from the options at `index`; raises. */
+static tl_map *read_values(lua_State *L, int index, tl_arena *arena)
+{
+    static const char *const flags[] = {"set", "set_string", "set_json", "set_file", "set_literal"};
+    tl_values_options options = {0};
+    tl_error err = {0};
+    tl_value values = tl_null();
+    tl_map *user = NULL;
+    options.files = read_list(L, index, "values_files", arena, &options.file_count);
+    for (int i = 0; i < 5; i++) options.set[i] = read_list(L, index, flags[i], arena, &options.set_count[i]);
+    if (lua_type(L, index) == LUA_TTABLE && lua_getfield(L, index, "values") != LUA_TNIL) {
+        if (lua_type(L, -1) != LUA_TTABLE) tl_raisef(L, "usage", "option 'values' must be a table");
+        if (tl_to_value(L, lua_gettop(L), arena, TL_SECRETS_REVEAL, &values, &err)) tl_raise(L, &err);
+        if (values.type != TL_MAP) tl_raisef(L, "usage", "option 'values' must be a table of names, not a list");
+        options.values = values.as.map;
+    }
+    if (tl_values_options_merge(&user, arena, &options, &err)) tl_raise(L, &err);
+    return user;
+}
+
+static void read_render_options(lua_State *L, int index, job *j)
+{
+    tl_render_options *o = &j->options;
+    o->release = copy_option(L, index, "release", j->arena);
+    o->namespace_ = copy_option(L, index, "namespace", j->arena);
+    o->revision = (int)tl_opt_number(L, index, "revision", 0);
+    o->is_upgrade = tl_opt_bool(L, index, "is_upgrade", 0);
+    o->kube_version = copy_option(L, index, "kube_version", j->arena);
+    o->api_versions = read_list(L, index, "api_versions", j->arena, &o->api_count);
+    o->live = tl_opt_bool(L, index, "live", 0);
+    o->include_crds = tl_opt_bool(L, index, "include_crds", 0);
+    o->sub_notes = tl_opt_bool(L, index, "sub_notes", 0);
+    o->skip_schema = tl_opt_bool(L, index, "skip_schema", 0);
+    j->output.no_hooks = tl_opt_bool(L, index, "no_hooks", 0);
+    j->output.skip_tests = tl_opt_bool(L, index, "skip_tests", 0);
+    j->output.show_only = read_list(L, index, "show_only", j->arena, &j->output.show_count);
+}
+
+/* ---- charts ---- */
+
+static chart_data *check_chart(lua_State *L, int index)
+{
+    return luaL_checkudata(L, index, CHART_TYPE);
+}
+
+static void read_memory_files(lua_State *L, int index, tl_arena *arena, tl_chart_files *files)
+{
+    if (lua_getfield(L, index, "files") != LUA_TTABLE) luaL_argerror(L, index, "a path or {files = {…}} expected");
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        size_t size;
+        luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING, index, "names of files must be strings");
+        const char *data = lua_tolstring(L, -1, &size);
+        luaL_argcheck(L, data, index, "contents of files must be strings");
+        tl_chart_files_add(arena, files, tl_arena_strdup(arena, lua_tostring(L, -2)), tl_arena_strndup(arena, data, size),
+                           size);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static int by_file_name(const void *a, const void *b)
+{
+    return strcmp(((const tl_chart_file *)a)->name, ((const tl_chart_file *)b)->name);
+}
+
+static void push_text(lua_State *L, const char *field, const char *text)
+{
+    if (!text || !*text) return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, field);
+}
+
+/* What scripts read of a chart, kept as the userdata's value. */
+static void push_chart_fields(lua_State *L, const chart_data *c)
+{
+    lua_newtable(L);
+    push_text(L, "name", c->chart->name);
+    push_text(L, "version", c->chart->version);
+    push_text(L, "app_version", c->chart->app_version);
+    push_text(L, "dir", c->chart->dir);
+    tl_push_value(L, tl_map_value(tl_chart_metadata_json(c->chart, c->arena)));
+    lua_setfield(L, -2, "metadata");
+    tl_push_value(L, tl_map_value(c->chart->values ? c->chart->values : tl_map_new(c->arena, 0)));
+    lua_setfield(L, -2, "values");
+}
+
+static int l_load(lua_State *L)
+{
+    tl_error err = {0};
+    int is_path = lua_type(L, 1) == LUA_TSTRING, result;
+    if (!is_path) luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    chart_data *c = push_owner(L, sizeof *c, CHART_TYPE, CHART_MEMORY);
+    if (is_path) {
+        result = tl_chart_load(&c->chart, c->arena, lua_tostring(L, 1), &err);
+    } else {
+        tl_chart_files files = {0};
+        read_memory_files(L, 1, c->arena, &files);
+        if (files.len) qsort(files.items, files.len, sizeof *files.items, by_file_name);
+        result = tl_chart_load_files(&c->chart, c->arena, &files, &err);
+    }
+    if (result) return tl_raise(L, &err);
+    push_chart_fields(L, c);
+    lua_setiuservalue(L, 2, 1);
+    return 1;
+}
+
+/* Fields first, then methods (the upvalue). */
+static int l_chart_index(lua_State *L)
+{
+    check_chart(L, 1);
+    lua_getiuservalue(L, 1, 1);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, -2) != LUA_TNIL) return 1;
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    return 1;
+}
+
+static int l_chart_tostring(lua_State *L)
+{
+    chart_data *c = check_chart(L, 1);
+    lua_pushfstring(L, "chart %s %s", c->chart->name, c->chart->version);
+    return 1;
+}
+
+static int l_merge(lua_State *L)
+{
+    chart_data *c = check_chart(L, 1);
+    tl_error err = {0};
+    lua_settop(L, 2);
+    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    tl_map *user = read_values(L, 2, arena);
+    tl_chart *chart = tl_chart_clone(c->chart, arena);
+    tl_map *values = NULL;
+    if (!tl_values_process_dependencies(arena, chart, user, &err)) values = tl_values_coalesce(arena, chart, user, &err);
+    if (!values) return tl_raise(L, &err);
+    tl_push_value(L, tl_map_value(values));
+    return 1;
+}
+
+/* ---- rendering ---- */
+
+static void push_strings(lua_State *L, const char *const *items, size_t count)
+{
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(L, items[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+static void push_manifest(lua_State *L, const tl_manifest *m)
+{
+    lua_newtable(L);
+    push_text(L, "name", m->path);
+    lua_pushstring(L, m->content);
+    lua_setfield(L, -2, "content");
+    lua_pushstring(L, m->kind);
+    lua_setfield(L, -2, "kind");
+    tl_push_value(L, m->object);
+    lua_setfield(L, -2, "object");
+    if (!m->hook) return;
+    lua_newtable(L);
+    push_strings(L, m->hook->events, m->hook->event_count);
+    lua_setfield(L, -2, "events");
+    lua_pushinteger(L, m->hook->weight);
+    lua_setfield(L, -2, "weight");
+    push_strings(L, m->hook->delete_policies, m->hook->delete_policy_count);
+    lua_setfield(L, -2, "delete_policies");
+    push_strings(L, m->hook->output_log_policies, m->hook->output_log_policy_count);
+    lua_setfield(L, -2, "output_log_policies");
+    lua_setfield(L, -2, "hook");
+}
+
+/* Documents of nothing but comments are part of the text, but no objects. */
+static void push_manifests(lua_State *L, const tl_manifests *list, const char *field)
+{
+    lua_Integer n = 0;
+    lua_createtable(L, (int)list->len, 0);
+    for (size_t i = 0; i < list->len; i++) {
+        if (list->items[i].object.type != TL_MAP) continue;
+        luaL_checkstack(L, 8, "manifests");
+        push_manifest(L, &list->items[i]);
+        lua_rawseti(L, -2, ++n);
+    }
+    lua_setfield(L, -2, field);
+}
+
+/* The objects in the files of crds/. */
+static int split_crds(tl_manifests *out, tl_arena *arena, const tl_chart_files *files, tl_error *err)
+{
+    for (size_t i = 0; i < files->len; i++) {
+        tl_rendered_file file = {files->items[i].name, files->items[i].data, files->items[i].size};
+        tl_manifests hooks = {0};
+        if (tl_manifest_sort(out, &hooks, arena, &file, 1, err)) return -1;
+    }
+    return 0;
+}
+
+static int push_rendered(lua_State *L, const job *j, int render_index)
+{
+    render_data *r = lua_touserdata(L, render_index);
+    tl_error err = {0};
+    tl_manifests crds = {0};
+    tl_buf output = TL_BUF_INIT(SIZE_MAX);
+    if (tl_manifest_template_output(&output, r->rendered.manifest, &r->rendered.hooks, &j->output, r->arena, &err) ||
+        split_crds(&crds, r->arena, &r->rendered.crds, &err)) {
+        tl_buf_dispose(&output);
+        return tl_raise(L, &err);
+    }
+    const char *printed = tl_arena_strndup(r->arena, output.data, output.len);
+    tl_buf_dispose(&output);
+    lua_newtable(L);
+    lua_pushvalue(L, render_index);
+    lua_setfield(L, -2, "handle");
+    push_manifests(L, &r->rendered.manifests, "manifests");
+    push_manifests(L, &r->rendered.hooks, "hooks");
+    push_manifests(L, &crds, "crds");
+    lua_pushstring(L, r->rendered.notes);
+    lua_setfield(L, -2, "notes");
+    lua_pushstring(L, r->rendered.manifest);
+    lua_setfield(L, -2, "manifest");
+    lua_pushstring(L, printed);
+    lua_setfield(L, -2, "output");
+    tl_push_value(L, tl_map_value(r->rendered.values));
+    lua_setfield(L, -2, "values");
+    tl_push_value(L, tl_map_value((tl_map *)r->rendered.config));
+    lua_setfield(L, -2, "config");
+    return 1;
+}
+
+/* The engine asks for an object: known answers are given; an unknown one is noted, and "nothing there" given for now,
+ * so that one round collects as many questions as it meets. */
+static int on_lookup(void *context, const tl_value query[4], tl_arena *arena, tl_value *out, tl_error *err)
+{
+    job *j = context;
+    (void)err;
+    for (size_t i = 0; i < j->count; i++) {
+        int same = 1;
+        for (int q = 0; q < 4; q++) same = same && tl_value_equal(j->answers[i].query[q], query[q]);
+        if (!same) continue;
+        *out = j->answers[i].known ? tl_value_copy(arena, j->answers[i].value) : tl_map_value(tl_map_new(arena, 0));
+        return 1;
+    }
+    if (j->count == j->cap) {
+        size_t cap = j->cap ? j->cap * 2 : 8;
+        j->answers = tl_arena_grow(j->arena, j->answers, j->cap * sizeof *j->answers, cap * sizeof *j->answers);
+        j->cap = cap;
+    }
+    answer *added = &j->answers[j->count++];
+    memset(added, 0, sizeof *added);
+    for (int q = 0; q < 4; q++) added->query[q] = tl_value_copy(j->arena, query[q]);
+    *out = tl_map_value(tl_map_new(arena, 0));
+    return 1;
+}
+
+static int k_lookup(lua_State *L, int status, lua_KContext context);
+
+/* Calls the script's lookup function for the next open question. */
+static int ask_next(lua_State *L, job *j)
+{
+    lua_getfield(L, 2, "lookup");
+    for (int q = 0; q < 4; q++) lua_pushlstring(L, j->answers[j->next].query[q].as.s, j->answers[j->next].query[q].len);
+    lua_callk(L, 4, 1, 0, k_lookup);
+    return k_lookup(L, LUA_OK, 0);
+}
+
+/* Stack: chart, options, job. */
+static int run_round(lua_State *L, job *j)
+{
+    chart_data *c = lua_touserdata(L, 1);
+    tl_error err = {0};
+    lua_settop(L, 3);
+    render_data *r = push_owner(L, sizeof *r, RENDER_TYPE, RENDER_MEMORY);
+    size_t asked = j->count;
+    int result = tl_chart_render(&r->rendered, r->arena, c->chart, j->user, &j->options, &err);
+    if (j->count > asked) {
+        tl_error_dispose(&err); /* what failed may have failed for want of the answers */
+        if (++j->rounds > MAX_ROUNDS)
+            return tl_raisef(L, "limit", "the chart still asks the cluster new questions after %d rounds of lookup", MAX_ROUNDS);
+        j->next = asked;
+        return ask_next(L, j);
+    }
+    if (result) return tl_raise(L, &err);
+    return push_rendered(L, j, 4);
+}
+
+static int k_lookup(lua_State *L, int status, lua_KContext context)
+{
+    job *j = lua_touserdata(L, 3);
+    answer *a = &j->answers[j->next];
+    tl_error err = {0};
+    (void)status;
+    (void)context;
+    if (lua_isnil(L, -1))
+        a->value = tl_map_value(tl_map_new(j->arena, 0));
+    else if (tl_to_value(L, lua_gettop(L), j->arena, TL_SECRETS_REVEAL, &a->value, &err))
+        return tl_raise(L, &err);
+    a->known = 1;
+    lua_settop(L, 3);
+    if (++j->next < j->count) return ask_next(L, j);
+    return run_round(L, j);
+}
+
+static int l_render(lua_State *L)
+{
+    chart_data *c = check_chart(L, 1);
+    tl_error err = {0};
+    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    job *j = push_owner(L, sizeof *j, JOB_TYPE, RENDER_MEMORY);
+    read_render_options(L, 2, j);
+    j->user = read_values(L, 2, j->arena);
+    lua_settop(L, 3);
+    if (lua_istable(L, 2) && lua_getfield(L, 2, "lookup") != LUA_TNIL) {
+        luaL_argcheck(L, lua_isfunction(L, -1), 2, "option 'lookup' must be a function");
+        j->options.outside.lookup = on_lookup;
+        j->options.outside.context = j;
+    }
+    if (tl_chart_check_installable(c->chart, j->arena, &err) ||
+        (j->options.release && tl_chart_check_release_name(j->options.release, &err)))
+        return tl_raise(L, &err);
+    return run_round(L, j);
+}
+
+/* ---- lint, records, patches ---- */
+
+static int l_lint(lua_State *L)
+{
+    static const char *const severities[] = {"", "info", "warning", "error"};
+    const char *path = luaL_checkstring(L, 1);
+    tl_error err = {0};
+    tl_lint_messages found = {0};
+    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    job *j = push_owner(L, sizeof *j, JOB_TYPE, RENDER_MEMORY);
+    read_render_options(L, 2, j);
+    j->user = read_values(L, 2, j->arena);
+    if (tl_chart_lint(&found, j->arena, path, j->user, &j->options, &err)) return tl_raise(L, &err);
+    lua_createtable(L, (int)found.len, 0);
+    for (size_t i = 0; i < found.len; i++) {
+        lua_newtable(L);
+        push_text(L, "severity", severities[found.items[i].severity]);
+        lua_pushstring(L, found.items[i].path);
+        lua_setfield(L, -2, "path");
+        push_text(L, "message", found.items[i].text);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int l_encode_release(lua_State *L)
+{
+    tl_error err = {0};
+    tl_value record;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    if (tl_to_value(L, 1, arena, TL_SECRETS_REVEAL, &record, &err)) return tl_raise(L, &err);
+    tl_buf out = TL_BUF_INIT(SIZE_MAX);
+    if (tl_release_encode(&out, record, &err)) {
+        tl_buf_dispose(&out);
+        return tl_raise(L, &err);
+    }
+    const char *text = tl_arena_strndup(arena, out.data, out.len);
+    size_t length = out.len;
+    tl_buf_dispose(&out);
+    lua_pushlstring(L, text, length);
+    return 1;
+}
+
+static int l_decode_release(lua_State *L)
+{
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+    tl_error err = {0};
+    tl_value record;
+    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    if (tl_release_decode(&record, arena, text, size, &err)) return tl_raise(L, &err);
+    tl_push_value(L, record);
+    return 1;
+}
+
+static int l_release(lua_State *L)
+{
+    check_chart(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_settop(L, 3);
+    lua_getfield(L, 2, "handle");
+    render_data *r = luaL_testudata(L, 4, RENDER_TYPE);
+    luaL_argcheck(L, r, 2, "the result of Chart:render expected");
+    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    tl_rendered rendered = r->rendered;
+    /* A script may have transformed what is installed; the record says what was. */
+    rendered.manifest = tl_opt_string(L, 2, "manifest", rendered.manifest);
+    rendered.notes = tl_opt_string(L, 2, "notes", rendered.notes);
+    tl_release_info info = {.name = tl_opt_string(L, 3, "name", ""),
+                            .namespace_ = tl_opt_string(L, 3, "namespace", ""),
+                            .revision = (int)tl_opt_number(L, 3, "revision", 1),
+                            .status = tl_opt_string(L, 3, "status", ""),
+                            .description = tl_opt_string(L, 3, "description", ""),
+                            .first_deployed = tl_opt_string(L, 3, "first_deployed", ""),
+                            .last_deployed = tl_opt_string(L, 3, "last_deployed", "")};
+    tl_push_value(L, tl_map_value(tl_release_record(arena, &rendered, &info)));
+    return 1;
+}
+
+static int l_patch(lua_State *L)
+{
+    tl_error err = {0};
+    tl_value objects[3], patch;
+    tl_patch_type type;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_settop(L, 3);
+    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    for (int i = 0; i < 3; i++) {
+        objects[i] = tl_null();
+        if (lua_isnil(L, i + 1)) continue;
+        if (tl_to_value(L, i + 1, arena, TL_SECRETS_REVEAL, &objects[i], &err)) return tl_raise(L, &err);
+    }
+    if (tl_patch_create(&patch, &type, arena, objects[0], objects[1], objects[2], &err)) return tl_raise(L, &err);
+    if (patch.as.map->count)
+        tl_push_value(L, patch);
+    else
+        lua_pushnil(L);
+    lua_pushstring(L, type == TL_PATCH_STRATEGIC ? "application/strategic-merge-patch+json" : "application/merge-patch+json");
+    return 2;
+}
+
+static const luaL_Reg methods[] = {
+    {"merge", l_merge},
+    {"render", l_render},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"decode_release", l_decode_release},
+    {"encode_release", l_encode_release},
+    {"lint", l_lint},
+    {"load", l_load},
+    {"patch", l_patch},
+    {"release", l_release},
+    {NULL, NULL},
+};
+
+int luaopen_chart(lua_State *L);
+int luaopen_chart(lua_State *L)
+{
+    tl_new_type(L, CHART_TYPE, NULL, l_arena_owner_gc);
+    luaL_getmetatable(L, CHART_TYPE);
+    luaL_newlib(L, methods);
+    lua_pushcclosure(L, l_chart_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, l_chart_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}
