@@ -29,6 +29,12 @@ static int raise_errno(lua_State *L, const char *what, const char *path)
     return tl_raise(L, &err);
 }
 
+static int nothing(lua_State *L)
+{
+    lua_pushnil(L);
+    return 1;
+}
+
 static int is_absent(void)
 {
     return errno == ENOENT || errno == ENOTDIR;
@@ -50,7 +56,7 @@ static int l_read(lua_State *L)
     tl_buf *bytes = tl_push_buf(L, LARGEST);
     int status = tl_file_read(path, bytes, &err);
     if (status < 0) return tl_raise(L, &err);
-    if (status == 0) return 0;
+    if (status == 0) return nothing(L);
     lua_pushlstring(L, bytes->data, bytes->len);
     return 1;
 }
@@ -92,7 +98,7 @@ static int l_stat(lua_State *L)
     const char *path = luaL_checkstring(L, 1);
     int follow = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
     struct stat st;
-    if ((follow ? stat(path, &st) : lstat(path, &st)) < 0) return is_absent() ? 0 : raise_errno(L, "examine", path);
+    if ((follow ? stat(path, &st) : lstat(path, &st)) < 0) return is_absent() ? nothing(L) : raise_errno(L, "examine", path);
     lua_createtable(L, 0, 6);
     lua_pushstring(L, kind_of(st.st_mode));
     lua_setfield(L, -2, "type");
@@ -193,7 +199,7 @@ static int l_realpath(lua_State *L)
 {
     char resolved[PATH_MAX];
     const char *path = luaL_checkstring(L, 1);
-    if (!realpath(path, resolved)) return is_absent() ? 0 : raise_errno(L, "resolve", path);
+    if (!realpath(path, resolved)) return is_absent() ? nothing(L) : raise_errno(L, "resolve", path);
     lua_pushstring(L, resolved);
     return 1;
 }

@@ -268,8 +268,10 @@ static int l_store_get(lua_State *L)
 {
     size_t length;
     const char *text = tl_secret_store_get(check_store(L), luaL_checkstring(L, 2), &length);
-    if (!text) return 0;
-    tl_push_secret(L, text, length);
+    if (text)
+        tl_push_secret(L, text, length);
+    else
+        lua_pushnil(L);
     return 1;
 }
 

@@ -383,6 +383,12 @@ static void cancel_prompt(tl_wait *wait)
     end_prompt(wait->data);
 }
 
+static int nothing(lua_State *L)
+{
+    lua_pushnil(L);
+    return 1;
+}
+
 static int k_prompt(lua_State *L, int status, lua_KContext index)
 {
     prompt *p = lua_touserdata(L, (int)index);
@@ -398,7 +404,7 @@ static int k_prompt(lua_State *L, int status, lua_KContext index)
         return tl_await(L, &p->wait, index, k_prompt);
     }
     end_prompt(p);
-    if (!p->line.len) return 0;
+    if (!p->line.len) return nothing(L);
     size_t length = p->line.len;
     while (length && (p->line.data[length - 1] == '\n' || p->line.data[length - 1] == '\r')) length--;
     lua_pushlstring(L, p->line.data, length);
@@ -423,14 +429,14 @@ static int l_prompt(lua_State *L)
     memset(p, 0, sizeof *p);
     tl_buf_init(&p->line, LONGEST_LINE);
     luaL_setmetatable(L, PROMPT_TYPE);
-    if (open_terminal(p)) return 0;
+    if (open_terminal(p)) return nothing(L);
     p->open = 1;
     p->watch.on_ready = on_readable;
     p->watch.data = p->wait.data = p;
     p->wait.on_cancel = cancel_prompt;
+    p->hidden = hidden && tl_tty_echo(p->fd, 0) == 0; /* before anybody can see the prompt and answer */
     tl_term_write(L, STDERR_FILENO, text, length);
     flush_output(L);
-    p->hidden = hidden && tl_tty_echo(p->fd, 0) == 0;
     tl_watch_start(tl_lua_loop(L), &p->watch, p->fd, POLLIN);
     return tl_await(L, &p->wait, lua_gettop(L), k_prompt);
 }

@@ -24,8 +24,10 @@ static int l_decode(lua_State *L)
     tl_arena *arena = tl_push_arena(L, LARGEST);
     int status = tl_yaml_parse(arena, text, length, &options, &value, &err);
     if (status < 0) return tl_raise(L, &err);
-    if (status == 0) return 0;
-    tl_push_value(L, value);
+    if (status == 0)
+        lua_pushnil(L);
+    else
+        tl_push_value(L, value);
     return 1;
 }
 

@@ -35,11 +35,12 @@ function secret.redact(text) end
 ---@return string
 function secret.sha256(bytes) end
 
----@param bytes string
----@return string
+---Of a secret the result is a secret too, here and in unbase64.
+---@param bytes string|todo.Secret
+---@return string|todo.Secret
 function secret.base64(bytes) end
----@param text string
----@return string bytes raises "parse" where it is no base64
+---@param text string|todo.Secret
+---@return string|todo.Secret bytes raises "parse" where it is no base64
 function secret.unbase64(text) end
 
 ---A store of named secrets in one file with mode 0600 (raises "denied" where others may read it).
@@ -57,5 +58,7 @@ function SecretStore:get(name) end
 function SecretStore:set(name, value) end
 ---@return string[]
 function SecretStore:names() end
+---Forgets the texts; the file stays.
+function SecretStore:close() end
 
 return secret
