@@ -187,7 +187,7 @@ end
 
 -- Waits until the doctor says what is wanted: a kubelet takes its time to notice.
 local function wait_for_finding(recipe, seconds)
-    local deadline, list = task.now() + seconds, nil
+    local deadline, list = task.now() + seconds
     repeat
         list = run_json({ "doctor.lua", "--cluster", "standalone" }, { status = false }).findings
         for _, finding in ipairs(list) do
