@@ -8,8 +8,8 @@ usage: todo-lua helm template [NAME] CHART [flags]
        todo-lua helm lint PATH… [flags]
 Flags are helm's own: -f, --set, --set-string, --set-json, --set-file, --set-literal, -n, …]]
 
--- Flag by name: its key in the options, and what it takes: "text", "list" (repeated), "words" (repeated or with commas) or
--- "switch".
+-- Flag by name: its key in the options, and what it takes: "text", "list" (repeated), "words" (repeated or with
+-- commas) or "switch".
 local value_flags = {
     values = { "values_files", "words" }, set = { "set", "list" }, ["set-string"] = { "set_string", "list" },
     ["set-json"] = { "set_json", "list" }, ["set-file"] = { "set_file", "list" },
@@ -94,7 +94,9 @@ function commands.template(args)
         ["name-template"] = { "release", "text" },
     })
     if #words == 0 then usage_error('"helm template" requires at least 1 argument') end
-    if #words > 2 then usage_error("expected at most two arguments, unexpected arguments: " .. table.concat(words, ", ", 3)) end
+    if #words > 2 then
+        usage_error("expected at most two arguments, unexpected arguments: " .. table.concat(words, ", ", 3))
+    end
     options.release = #words == 2 and words[1] or options.release or "release-name"
     options.namespace = options.namespace or os.getenv("HELM_NAMESPACE") or "default"
     local rendered = chart.load(words[#words]):render(options)
@@ -157,12 +159,13 @@ end
 local args = table.move(program.args, 2, #program.args, 1, {})
 local command = commands[program.args[1] or ""]
 if not command then
-    usage_error(program.args[1] and ("unknown command %q for helm"):format(program.args[1]) or "which of helm's commands?")
+    local given = program.args[1]
+    usage_error(given and ("unknown command %q for helm"):format(given) or "which of helm's commands?")
 end
 
 local ok, result = pcall(command, args)
 if ok then return result end
-if type(result) == "table" and (result.kind == "usage" or result.kind == "interrupted") and result.hint == USAGE then error(result, 0) end
+if type(result) == "table" and result.hint == USAGE then error(result, 0) end
 -- helm's errors as helm prints them, so that scripts that read them keep working.
 io.stderr:write("Error: ", type(result) == "table" and result.message or tostring(result), "\n")
 return 1

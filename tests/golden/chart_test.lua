@@ -20,9 +20,8 @@ end
 local function message_of(stderr)
     local lines = {}
     for line in stderr:gmatch("[^\n]+") do
-        if not line:match("^%S+%.go:%d+: ") and not line:match("^Use %-%-debug") and not line:match("^%d+/%d+/%d+ ") then
-            lines[#lines + 1] = line
-        end
+        local noise = line:match("^%S+%.go:%d+: ") or line:match("^Use %-%-debug") or line:match("^%d+/%d+/%d+ ")
+        if not noise then lines[#lines + 1] = line end
     end
     local text = table.concat(lines, "\n"):match("Error: .*") or table.concat(lines, "\n")
     return (text:gsub("'/[^']*/tests/golden/", "'GOLDEN/"))
@@ -72,7 +71,8 @@ function tests.lint_of_the_shipped_chart_equals_helms()
 end
 
 function tests.lint_of_faulty_charts_equals_helms()
-    for _, name in ipairs { "bad-field", "bad-name", "bad-output", "bad-template", "bad-type", "bad-values", "bad-version",
+    for _, name in ipairs { "bad-field", "bad-name", "bad-output", "bad-template", "bad-type", "bad-values",
+        "bad-version",
         "bad-yaml", "library", "missing-dependency", "no-version", "tree" } do
         compare_with_helm { "lint", "charts/" .. name }
     end
@@ -89,7 +89,8 @@ function tests.patches_equal_those_of_kubernetes_own_library()
 end
 
 function tests.release_record_survives_encoding_and_is_read_as_written()
-    local rendered = chart.load(golden .. "/charts/tree"):render { release = "rel", namespace = "ns", set = { "a.b=1" } }
+    local rendered = chart.load(golden .. "/charts/tree"):render { release = "rel", namespace = "ns",
+        set = { "a.b=1" } }
     local record = chart.release(chart.load(golden .. "/charts/tree"), rendered, {
         name = "rel", namespace = "ns", revision = 3, status = "deployed", description = "Install complete",
         first_deployed = "2026-02-15T10:20:30.5Z", last_deployed = "2026-02-15T10:20:30.5Z",

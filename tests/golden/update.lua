@@ -13,6 +13,7 @@ for _, case in ipairs(cases) do
     local command = { helm, "template", case.release, case.chart, table.unpack(case.flags) }
     local result = proc.run(command, { cwd = golden, check = false, stdin = case.stdin or "" })
     local failed = result.status ~= 0
-    fs.write(("%s/expected/%s.%s"):format(golden, case.name, failed and "error" or "yaml"), failed and result.stderr or result.stdout)
+    fs.write(("%s/expected/%s.%s"):format(golden, case.name, failed and "error" or "yaml"),
+        failed and result.stderr or result.stdout)
 end
 print(#cases .. " cases, judged by " .. proc.run({ helm, "version", "--short" }).stdout)

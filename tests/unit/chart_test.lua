@@ -1,0 +1,229 @@
+-- Module chart: loading, values, rendering with lookups, records, patches, lint.
+local chart = require "chart"
+local fs = require "fs"
+local json = require "json"
+local lu = require "luaunit"
+local proc = require "proc"
+local secret = require "secret"
+local task = require "task"
+
+local tests = {}
+
+local function files(more)
+    local all = { ["Chart.yaml"] = "apiVersion: v2\nname: small\nversion: 1.0.0\nappVersion: '2'\n",
+        ["values.yaml"] = "a: 1\nmap: {x: 1, q: two}\n" }
+    for name, text in pairs(more or {}) do all[name] = text or nil end
+    return { files = all }
+end
+
+local function write(path, text)
+    fs.mkdir(fs.dirname(path))
+    fs.write(path, text)
+end
+
+local function render(template, options, more)
+    local given = more or {}
+    given["templates/t.yaml"] = template
+    return chart.load(files(given)):render(options)
+end
+
+local function failure(fn, ...)
+    local ok, err = pcall(fn, ...)
+    lu.assertFalse(ok)
+    return err
+end
+
+function tests.load_gives_the_metadata_and_own_values()
+    local c = chart.load(files())
+    lu.assertEquals({ c.name, c.version, c.app_version, c.dir }, { "small", "1.0.0", "2", nil })
+    lu.assertEquals(c.metadata.apiVersion, "v2")
+    lu.assertEquals(c.values.map.q, "two")
+    lu.assertEquals(tostring(c), "chart small 1.0.0")
+end
+
+function tests.load_of_nothing_there_is_not_found_with_a_hint()
+    local err = failure(chart.load, "./no-such-chart")
+    lu.assertEquals(err.kind, "not_found")
+    lu.assertStrContains(err.message, 'path "./no-such-chart" not found')
+    lu.assertNotNil(err.hint)
+end
+
+function tests.load_of_wrong_arguments_is_refused()
+    lu.assertFalse(pcall(chart.load, 5))
+    lu.assertFalse(pcall(chart.load, {}))
+    lu.assertFalse(pcall(chart.load, { files = { ["Chart.yaml"] = {} } }))
+end
+
+function tests.load_refuses_a_link_that_leads_out_of_the_chart()
+    local dir <close> = fs.tempdir()
+    for name, text in pairs(files().files) do write(dir.path .. "/c/" .. name, text) end
+    write(dir.path .. "/outside", "secret")
+    fs.symlink("values.yaml", dir.path .. "/c/inside.txt")
+    lu.assertEquals(chart.load(dir.path .. "/c").name, "small")
+    fs.symlink("../outside", dir.path .. "/c/leak.txt")
+    lu.assertStrContains(failure(chart.load, dir.path .. "/c").message, "leak.txt leads out of the chart")
+    write(dir.path .. "/c/.helmignore", "leak.txt\n")
+    lu.assertEquals(chart.load(dir.path .. "/c").name, "small")
+end
+
+function tests.load_of_an_archive_that_climbs_out_is_refused()
+    local dir <close> = fs.tempdir()
+    write(dir.path .. "/in/small/Chart.yaml", files().files["Chart.yaml"])
+    write(dir.path .. "/in/evil", "x: y")
+    proc.run({ "tar", "-czPf", "../bad.tgz", "--transform", "s,^evil,small/../../evil,", "small", "evil" },
+        { cwd = dir.path .. "/in" })
+    lu.assertFalse((pcall(chart.load, dir.path .. "/bad.tgz")))
+    proc.run({ "tar", "-czf", "../good.tgz", "small" }, { cwd = dir.path .. "/in" })
+    lu.assertEquals(chart.load(dir.path .. "/good.tgz").name, "small")
+end
+
+function tests.merge_lays_files_values_and_flags_over_each_other()
+    local dir <close> = fs.tempdir()
+    local path = dir.path .. "/v.yaml"
+    fs.write(path, "a: 2\nmap: {x: null, z: file}\nonly: file\n")
+    local merged = chart.load(files()):merge {
+        values_files = { path }, values = { a = 3, map = { z = "lua" } }, set = { "a=4" },
+    }
+    lu.assertEquals(merged, { a = 4, map = { q = "two", z = "lua" }, only = "file" })
+    lu.assertEquals(math.type(merged.a), "integer")
+end
+
+function tests.merge_names_the_flag_that_cannot_be_read()
+    local err = failure(chart.load(files()).merge, chart.load(files()), { set = { "a" } })
+    lu.assertEquals(err.message, 'failed parsing --set data: key "a" has no value')
+    lu.assertFalse((pcall(chart.load(files()).merge, chart.load(files()), { set = "a=1" })))
+    lu.assertFalse((pcall(chart.load(files()).merge, chart.load(files()), { values = { 1, 2 } })))
+end
+
+function tests.render_reveals_secrets_and_keeps_bytes()
+    local rendered = render("v: {{ .Values.s | b64enc }}\nw: {{ len .Values.n }}",
+        { values = { s = secret.new("hush-hush"), n = "a\0b" } })
+    lu.assertEquals(rendered.manifests[1].object.v, "aHVzaC1odXNo")
+    lu.assertEquals(rendered.manifests[1].object.w, 3)
+end
+
+function tests.render_sorts_manifests_and_sets_hooks_and_notes_apart()
+    local rendered = render("kind: Service\n---\n# only a comment\n---\nkind: Secret\nmetadata: {name: s}\n---\n" ..
+        "kind: Job\nmetadata: {annotations: {helm.sh/hook: 'post-install', helm.sh/hook-weight: '3'}}\n", nil,
+        { ["templates/NOTES.txt"] = "hello {{ .Release.Name }}" })
+    lu.assertEquals({ #rendered.manifests, rendered.manifests[1].kind, rendered.manifests[2].kind }, { 2, "Secret",
+        "Service" })
+    lu.assertEquals(rendered.hooks[1].hook.events, { "post-install" })
+    lu.assertEquals(rendered.hooks[1].hook.weight, 3)
+    lu.assertEquals(rendered.notes, "hello release-name")
+    lu.assertNil(rendered.manifest:find("kind: Job", 1, true))
+    lu.assertStrContains(rendered.output, "kind: Job")
+    lu.assertStrContains(rendered.manifest, "# only a comment")
+end
+
+function tests.render_error_carries_helms_words_and_the_kind()
+    local err = failure(render, "a: {{ required \"give it\" .Values.none }}")
+    lu.assertEquals(err.kind, "template")
+    lu.assertEquals(err.message, "execution error at (small/templates/t.yaml:1:6): give it")
+    lu.assertStrContains(failure(render, "a: [").message, "YAML parse error on small/templates/t.yaml: ")
+    lu.assertStrContains(failure(render, "a: 1", { release = "No Good" }).message, "invalid release name")
+end
+
+function tests.render_leaves_the_chart_as_it_was()
+    local c = chart.load(files { ["templates/t.yaml"] = "{{ $_ := set .Values.map \"x\" 9 }}a: {{ .Values.map.x }}" })
+    lu.assertEquals(c:render().manifests[1].object.a, 9)
+    lu.assertEquals(c:merge().map.x, 1)
+    lu.assertEquals(c:render({ set = { "map.x=5" } }).manifests[1].object.a, 9)
+    lu.assertEquals(c.values.map.x, 1)
+end
+
+local asking = [[
+{{- $a := lookup "v1" "Secret" "ns" "a" }}
+found: {{ dig "data" "k" "none" $a }}
+{{- if $a }}
+second: {{ len (lookup "v1" "Pod" "" "").items }}
+{{- end }}
+absent: {{ lookup "v1" "Secret" "ns" "gone" | len }}
+]]
+
+function tests.render_asks_for_lookups_and_renders_again_with_the_answers()
+    local asked = {}
+    local rendered = render(asking, { lookup = function(version, kind, namespace, name)
+        asked[#asked + 1] = table.concat({ version, kind, namespace, name }, "/")
+        task.sleep(0.001)
+        if name == "a" then return { data = { k = "v" } } end
+        if kind == "Pod" then return { items = json.list { {}, {} } } end
+        return nil
+    end })
+    lu.assertEquals(rendered.manifests[1].object, { found = "v", second = 2, absent = 0 })
+    lu.assertEquals(asked, { "v1/Secret/ns/a", "v1/Secret/ns/gone", "v1/Pod//" })
+end
+
+function tests.render_without_a_lookup_function_finds_nothing()
+    lu.assertEquals(render(asking).manifests[1].object, { found = "none", absent = 0 })
+end
+
+function tests.render_passes_on_the_error_of_a_lookup()
+    local err = failure(render, asking, { lookup = function() error({ kind = "denied", message = "no" }, 0) end })
+    lu.assertEquals(err.kind, "denied")
+end
+
+function tests.render_that_never_stops_asking_ends_with_an_error()
+    local count = 0
+    local err = failure(render,
+        "{{ range $i := until (int (lookup \"v1\" \"Secret\" \"ns\" \"n\").count) }}{{ end }}" ..
+        "{{ lookup \"v1\" \"Secret\" \"ns\" (uuidv4) | len }}", { lookup = function()
+        count = count + 1
+        return { count = 1 }
+    end })
+    lu.assertEquals(err.kind, "limit")
+    lu.assertTrue(count < 100)
+end
+
+function tests.cancelled_render_ends_at_once()
+    local started = task.now()
+    local waiting = task.spawn(function()
+        render(asking, { lookup = function() task.sleep(60) end })
+    end)
+    task.sleep(0.01)
+    waiting:cancel()
+    lu.assertTrue(task.now() - started < 10)
+end
+
+function tests.decode_release_of_something_else_is_refused()
+    lu.assertFalse((pcall(chart.decode_release, "not base64 !")))
+    lu.assertEquals(failure(chart.decode_release, "H4sIAAAA").kind, "parse")
+    lu.assertEquals(chart.decode_release("eyJuYW1lIjoieCJ9"), { name = "x" })
+end
+
+function tests.release_takes_the_manifest_that_a_script_changed()
+    local c = chart.load(files { ["templates/t.yaml"] = "a: 1" })
+    local rendered = c:render { set = { "a=2" } }
+    rendered.manifest = "changed"
+    local record = chart.release(c, rendered, { name = "r", namespace = "n", revision = 2, status = "deployed",
+        description = "d" })
+    lu.assertEquals(record.manifest, "changed")
+    lu.assertEquals(record.info, { first_deployed = "", last_deployed = "", deleted = "", description = "d",
+        status = "deployed" })
+    lu.assertEquals(record.config, { a = 2 })
+    lu.assertEquals(record.chart.values, { a = 1.0, map = { x = 1.0, q = "two" } })
+    lu.assertFalse((pcall(chart.release, c, {}, {})))
+end
+
+function tests.patch_of_equal_objects_is_nil()
+    local object = { apiVersion = "v1", kind = "ConfigMap", data = { a = "1" } }
+    local patch, content_type = chart.patch(object, object, object)
+    lu.assertNil(patch)
+    lu.assertEquals(content_type, "application/strategic-merge-patch+json")
+    patch, content_type = chart.patch(nil, { apiVersion = "x/v1", kind = "Y", a = 1 }, { apiVersion = "x/v1",
+        kind = "Y" })
+    lu.assertEquals(patch.a, 1)
+    lu.assertEquals(content_type, "application/merge-patch+json")
+end
+
+function tests.lint_lists_findings_with_severity_and_path()
+    local dir <close> = fs.tempdir()
+    for name, text in pairs(files { ["templates/a.yaml"] = " a: 1\n" }.files) do write(dir.path .. "/" .. name,
+        text) end
+    local seen = {}
+    for _, finding in ipairs(chart.lint(dir.path)) do seen[#seen + 1] = finding.severity .. " " .. finding.path end
+    lu.assertItemsEquals(seen, { "info Chart.yaml", "warning templates/a.yaml", "warning templates/a.yaml" })
+    lu.assertStrContains(failure(chart.lint, dir.path .. "/none").message, "unable to check Chart.yaml file in chart")
+end
+
+return tests
