@@ -121,6 +121,13 @@ local function look_at_release(client, seen)
     end
 end
 
+-- Who set which field is of no use to a recipe and makes up most of an object.
+local function list(client, kind, options)
+    local items = client:list(kind, options)
+    for _, item in ipairs(items) do item.metadata.managedFields = nil end
+    return items
+end
+
 ---@async
 ---@param ctx todo.Context with k8s
 ---@return todo.Observation
@@ -136,11 +143,11 @@ function observe.cluster(ctx)
     local ours = { namespace = seen.namespace, labels = { ["app.kubernetes.io/instance"] = seen.release } }
     local config, secrets
     task.all {
-        function() seen.pods = client:list("pods", ours) end,
-        function() seen.deployments = client:list("deployments", ours) end,
-        function() seen.services = client:list("services", where) end,
-        function() seen.events = client:list("events", where) end,
-        function() seen.nodes = client:list("nodes") end,
+        function() seen.pods = list(client, "pods", ours) end,
+        function() seen.deployments = list(client, "deployments", ours) end,
+        function() seen.services = list(client, "services", where) end,
+        function() seen.events = list(client, "events", where) end,
+        function() seen.nodes = list(client, "nodes") end,
         function() config = client:get("configmaps", seen.release .. "-config", where) end,
         function() secrets = client:get("secrets", seen.release .. "-secret", where) end,
         function() look_at_release(client, seen) end,

@@ -223,12 +223,11 @@ local function make_progress(ctx)
             line = ctx.board:line(name, text)
             lines[name] = line
         end
-        local fraction = done and total and total > 0 and done / total or nil
-        if fraction and fraction >= 1 and not own then line:done(text) else line:set(text, fraction) end
+        line:set(text, done and total and total > 0 and done / total or nil)
     end
     function ctx.end_progress()
         for name, line in pairs(lines) do
-            line:drop()
+            if line.fraction and line.fraction >= 1 then line:done(line.text) else line:drop() end
             lines[name] = nil
         end
     end

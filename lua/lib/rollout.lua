@@ -192,6 +192,9 @@ function rollout.judge(seen, now)
             state.problem = workload_problem(workload)
             for _, pod in ipairs(pods) do
                 local problem = rollout.pod_problem(pod, now)
+                if not rollout.pod_ready(pod) and plain(tables.at(pod, "spec.containers")) then
+                    state.waiting_pod = { name = pod.metadata.name, container = pod.spec.containers[1].name }
+                end
                 if problem then
                     problem.pod = pod.metadata.name
                     state.problem = problem
@@ -241,12 +244,12 @@ function rollout.targets(objects)
     return targets
 end
 
-local function last_log(client, namespace, problem)
+local function last_log(client, namespace, problem, count)
     if not problem.pod or not problem.container then return {} end
     local lines = {}
     local ok, text = pcall(function()
         local reader = client:logs(problem.pod,
-            { namespace = namespace, container = problem.container, tail = LOG_LINES,
+            { namespace = namespace, container = problem.container, tail = count or LOG_LINES,
             previous = problem.crashed or nil })
         local all = reader:text()
         reader:close()
@@ -267,21 +270,45 @@ local function give_up(client, namespace, state)
         { object = problem.pod and "pod/" .. problem.pod or state.name, reason = problem.reason })
 end
 
-local function time_out(client, namespace, states, seconds)
-    local parts = {}
-    for _, state in ipairs(states) do
-        if not state.ready then parts[#parts + 1] = state.name .. " (" .. state.text .. ")" end
-    end
-    local message = ("not Ready within %d s: %s"):format(seconds, table.concat(parts, ", "))
-    local ok, events = pcall(client.list, client, "events", { namespace = namespace, fields = { type = "Warning" } })
+-- The newest words of the kubelet about one pod.
+local function last_warning(client, namespace, pod)
+    local ok, events = pcall(client.list, client, "events", { namespace = namespace,
+        fields = { type = "Warning", ["involvedObject.name"] = pod } })
     local latest
     for _, event in ipairs(ok and events or {}) do
         local stamp = plain(event.lastTimestamp) or plain(event.eventTime) or ""
-        if event.reason == "Unhealthy" and (not latest or stamp >= latest.stamp) then
-            latest = { stamp = stamp, text = event.message }
+        if not latest or stamp >= latest.stamp then latest = { stamp = stamp, text = event.message or "" } end
+    end
+    return latest and term.clean(latest.text):gsub("%s+", " ") or nil
+end
+
+-- The line of a log that says most about a fault; access logs and start messages say nothing.
+local function telling_line(lines)
+    for index = #lines, 1, -1 do
+        local lower = lines[index]:lower()
+        for _, word in ipairs { "error", "refused", "failed", "exception", "unable", "cannot" } do
+            if lower:find(word, 1, true) and not lower:find("get /", 1, true) then return lines[index] end
         end
     end
-    if latest then message = message .. "\n    | " .. term.clean(latest.text):gsub("%s+", " ") end
+    return lines[#lines] or "no log yet"
+end
+
+local function time_out(client, namespace, states, seconds)
+    local parts, evidence = {}, {}
+    for _, state in ipairs(states) do
+        if not state.ready then
+            parts[#parts + 1] = state.name .. " (" .. state.text .. ")"
+            local pod = state.waiting_pod
+            if pod and #evidence < 3 then
+                local lines = last_log(client, namespace, { pod = pod.name, container = pod.container }, 60)
+                evidence[#evidence + 1] = "    | " .. telling_line(lines)
+                local warning = last_warning(client, namespace, pod.name)
+                if warning then evidence[#evidence + 1] = "    | " .. warning end
+            end
+        end
+    end
+    local message = ("not Ready within %d s: %s"):format(seconds, table.concat(parts, ", "))
+    if #evidence > 0 then message = message .. "\n" .. table.concat(evidence, "\n") end
     fail.raise("timeout", message, "todo-lua doctor explains it and offers the fix; --timeout gives it longer")
 end
 

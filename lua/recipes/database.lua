@@ -40,8 +40,9 @@ end
 local function fix_of(seen)
     local found = seen.database or {}
     if found.is_local then
-        local state = found.container == "running" and "check that it answers" or "start the local database again"
-        return { text = state .. ", and give the pods its URL", action = "deploy" }
+        local text = found.container == "running" and "give the pods the local database's own URL (unset DATABASE_URL)"
+            or "start the local database again, and give the pods its URL"
+        return { text = text, action = "deploy" }
     end
     return {
         text = ("correct DATABASE_URL (now: %s): user, password, host, database and sslmode; then deploy again with "

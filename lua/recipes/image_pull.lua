@@ -41,9 +41,8 @@ end
 
 local function explain(seen, pod, status, waiting)
     local image = image_of(pod, status.name)
-    local event = signals.latest_event(seen, pod.metadata.name, "^Failed$", "[Pp]ull")
-        or signals.latest_event(seen, pod.metadata.name, "ErrImageNeverPull") or ""
-    local message = event ~= "" and event or waiting.message or ""
+    local event = signals.latest_event(seen, pod.metadata.name, "^Failed$", "^Failed to pull") or ""
+    local message = event .. " " .. (waiting.message or "")
     local built = seen.images[image]
     local cause = built
         and ("%s is built on this machine, but the cluster's node does not have it"):format(image)
@@ -53,7 +52,8 @@ local function explain(seen, pod, status, waiting)
         object = "pod/" .. pod.metadata.name,
         summary = ("%s waits for its image (%s)"):format(status.name, waiting.reason),
         cause = cause,
-        evidence = { ("container %s: %s: %s"):format(status.name, waiting.reason, waiting.message or ""), event },
+        evidence = { event ~= "" and event
+            or ("container %s: %s: %s"):format(status.name, waiting.reason, waiting.message or "") },
         fix = { text = "build what is missing, bring it into the cluster and let the release use it",
             action = "deploy" },
     }

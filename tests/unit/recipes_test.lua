@@ -111,6 +111,24 @@ function tests.healthy_stack_has_no_finding()
     lu.assertEquals(diagnose(healthy()), {})
 end
 
+-- What `todo-lua doctor --save` wrote on a real cluster, in health and with one fault provoked.
+local function recorded(name)
+    local path = fs.join(program.project, "tests/unit/data/observations", name .. ".json")
+    return require("json").decode(assert(fs.read(path), path))
+end
+
+function tests.recorded_healthy_stack_has_no_finding()
+    lu.assertEquals(diagnose(recorded "healthy"), {})
+end
+
+function tests.recorded_faults_have_one_finding_each()
+    for name, words in pairs {
+        image_pull = "no such host", backend_url = "no Service todo-app-wrong", database = "refuses the password",
+    } do
+        lu.assertStrContains(only(recorded(name), name).cause, words)
+    end
+end
+
 function tests.healthy_stack_on_plain_json_has_no_finding()
     local json = require "json"
     lu.assertEquals(diagnose(json.decode(json.encode(healthy()))), {})
