@@ -244,12 +244,12 @@ function rollout.targets(objects)
     return targets
 end
 
-local function last_log(client, namespace, problem, count)
+local function last_log(client, namespace, problem, tail)
     if not problem.pod or not problem.container then return {} end
     local lines = {}
     local ok, text = pcall(function()
         local reader = client:logs(problem.pod,
-            { namespace = namespace, container = problem.container, tail = count or LOG_LINES,
+            { namespace = namespace, container = problem.container, tail = tail or LOG_LINES,
             previous = problem.crashed or nil })
         local all = reader:text()
         reader:close()

@@ -123,7 +123,7 @@ end
 
 function tests.recorded_faults_have_one_finding_each()
     for name, words in pairs {
-        image_pull = "no such host", backend_url = "no Service todo-app-wrong", database = "refuses the password",
+        image_pull = "cannot be resolved", backend_url = "no Service todo-app-wrong", database = "refuses the password",
     } do
         lu.assertStrContains(only(recorded(name), name).cause, words)
     end
