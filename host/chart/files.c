@@ -8,7 +8,7 @@
 
 #include "chart/chart.h"
 #include "chart/decode.h"
-#include "chart/ignore.h"
+#include "chart/helmignore.h"
 #include "chart/text.h"
 #include "data/gzip.h"
 #include "data/tar.h"
@@ -40,7 +40,7 @@ static void skip_mark(const char **data, size_t *size)
 typedef struct walk {
     tl_arena *arena;
     tl_chart_files *files;
-    const tl_ignore *rules;
+    const tl_helmignore *rules;
     const char *root; /* with symbolic links resolved */
     size_t total;
     int depth;
@@ -88,11 +88,11 @@ static int walk_entry(walk *w, const char *path, const char *relative, tl_error 
     if (S_ISLNK(st.st_mode)) {
         struct stat target;
         int is_dir = !stat(path, &target) && S_ISDIR(target.st_mode);
-        if (tl_ignore_match(w->rules, relative, is_dir)) return 0;
+        if (tl_helmignore_match(w->rules, relative, is_dir)) return 0;
         if (check_link(w, path, relative, err)) return -1;
         if (stat(path, &st)) return tl_error_errno(err, errno, "stat %s", path);
     }
-    if (tl_ignore_match(w->rules, relative, S_ISDIR(st.st_mode))) return 0;
+    if (tl_helmignore_match(w->rules, relative, S_ISDIR(st.st_mode))) return 0;
     if (S_ISDIR(st.st_mode)) return walk_folder(w, path, relative, err);
     if (!S_ISREG(st.st_mode))
         return tl_error_set(err, "chart", "cannot load irregular file %s as it has file mode type bits set", path);
@@ -133,7 +133,7 @@ int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path,
     struct stat st;
     const char *ignore_path = tl_arena_printf(arena, "%s/.helmignore", path);
     if (!stat(ignore_path, &st) && tl_decode_read_file(arena, ignore_path, &ignored, &size, err)) return -1;
-    walk w = {.arena = arena, .files = out, .rules = tl_ignore_parse(arena, ignored, size, err)};
+    walk w = {.arena = arena, .files = out, .rules = tl_helmignore_parse(arena, ignored, size, err)};
     if (!w.rules) return -1;
     char *root = realpath(path, NULL);
     if (!root) return tl_error_errno(err, errno, "stat %s", path);

@@ -1,5 +1,5 @@
 /* Which files of a chart's folder are left out. */
-#include "chart/ignore.h"
+#include "chart/helmignore.h"
 
 #include <string.h>
 
@@ -13,11 +13,11 @@ typedef struct rule {
     struct rule *next;
 } rule;
 
-struct tl_ignore {
+struct tl_helmignore {
     rule *first, **last;
 };
 
-static int add_rule(tl_ignore *rules, tl_arena *arena, const char *text, size_t length, tl_error *err)
+static int add_rule(tl_helmignore *rules, tl_arena *arena, const char *text, size_t length, tl_error *err)
 {
     tl_text_trim(&text, &length);
     if (!length || *text == '#') return 0;
@@ -43,9 +43,9 @@ static int add_rule(tl_ignore *rules, tl_arena *arena, const char *text, size_t 
     return 0;
 }
 
-tl_ignore *tl_ignore_parse(tl_arena *arena, const char *text, size_t size, tl_error *err)
+tl_helmignore *tl_helmignore_parse(tl_arena *arena, const char *text, size_t size, tl_error *err)
 {
-    tl_ignore *rules = tl_arena_zalloc(arena, sizeof *rules);
+    tl_helmignore *rules = tl_arena_zalloc(arena, sizeof *rules);
     rules->last = &rules->first;
     if (size >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3)) {
         text += 3;
@@ -63,7 +63,7 @@ tl_ignore *tl_ignore_parse(tl_arena *arena, const char *text, size_t size, tl_er
     return rules;
 }
 
-int tl_ignore_match(const tl_ignore *rules, const char *path, int is_dir)
+int tl_helmignore_match(const tl_helmignore *rules, const char *path, int is_dir)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     for (const rule *r = rules->first; r; r = r->next) {
