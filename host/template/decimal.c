@@ -80,15 +80,17 @@ static int digit(const tl_decimal *d, int i)
 
 static int add_digits(tl_decimal *out, const tl_decimal *a, const tl_decimal *b)
 {
-    int longest = a->count > b->count ? a->count : b->count, carry = 0;
+    int longest = a->count > b->count ? a->count : b->count, carry = 0, count = 0;
+    uint8_t digits[TL_DECIMAL_DIGITS]; /* out may be one of the operands */
     if (longest + 1 > TL_DECIMAL_DIGITS) return -1;
     for (int i = 0; i < longest || carry; i++) {
         int sum = digit(a, i) + digit(b, i) + carry;
-        out->digits[i] = (uint8_t)(sum % 10);
+        digits[i] = (uint8_t)(sum % 10);
         carry = sum / 10;
-        out->count = i + 1;
+        count = i + 1;
     }
-    if (!longest) out->count = 0;
+    memcpy(out->digits, digits, (size_t)count);
+    out->count = count;
     return 0;
 }
 

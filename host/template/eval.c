@@ -207,8 +207,12 @@ int tl_eval_call(tl_exec *x, const tl_callee *callee, const tl_operands *operand
         char param = param_at(callee->params, fixed, variadic, count - 1);
         if (validate(x, operands->final, param, &args[count - 1])) return -1;
     }
-    if (!invoke(x, callee, args, count, out)) return 0;
+    const tl_node *last = x->node;
     x->node = callee->node;
+    if (!invoke(x, callee, args, count, out)) {
+        x->node = last;
+        return 0;
+    }
     return tl_exec_error(x, "error calling %s: %s", callee->name, x->render->message);
 }
 

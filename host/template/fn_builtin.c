@@ -195,6 +195,13 @@ static int index_map(tl_exec *x, tl_value map, tl_value index, tl_value *out)
     return 0;
 }
 
+/* The type behind a pointer. */
+static const char *pointed_type(tl_value value)
+{
+    const char *type = tl_go_type(value);
+    return type + (type[0] == '*');
+}
+
 TL_FUNCTION(fn_index)
 {
     tl_value item = tl_unboxed(args[0]);
@@ -209,7 +216,7 @@ TL_FUNCTION(fn_index)
         else if (item.type == TL_MAP)
             status = index_map(x, item, index, &item);
         else
-            status = tl_fail(x, "can't index item of type %s", tl_go_type(item));
+            status = tl_fail(x, "can't index item of type %s", pointed_type(item));
         if (status) return -1;
     }
     *out = item;
@@ -227,7 +234,7 @@ TL_FUNCTION(fn_len)
     case TL_BYTES: *out = tl_go_int(item.len); return 0;
     case TL_LIST: *out = tl_go_int((int64_t)item.as.list->len); return 0;
     case TL_MAP: *out = tl_go_int(item.as.map->count); return 0;
-    default: return tl_fail(x, "len of type %s", tl_go_type(item));
+    default: return tl_fail(x, "len of type %s", pointed_type(item));
     }
 }
 

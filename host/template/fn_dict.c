@@ -182,6 +182,7 @@ static int copyable(tl_value value, int depth)
 
 TL_FUNCTION(fn_deep_copy)
 {
+    if (args[0].type == TL_NULL) return tl_fail(x, "reflect: call of reflect.Value.Type on zero Value");
     if (!copyable(args[0], 0)) return tl_limit(x, "a value nested too deeply cannot be copied");
     *out = tl_value_copy(x->arena, args[0]);
     return 0;

@@ -1,4 +1,7 @@
 /* Go's fmt: Sprint, Sprintln and Sprintf with all verbs and flags, on template values. */
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,11 +160,37 @@ static void fmt_int_value(printer *p, tl_value value, uint32_t verb)
     }
 }
 
+/* Verbs x, X and b of floats: hexadecimal as C's %a with two digits of exponent, or mantissa and binary exponent. */
+static size_t binary_float(double d, char verb, int precision, char *out)
+{
+    if (!isfinite(d)) return tl_number_format(d, 'g', -1, 64, out);
+    if (verb == 'b') {
+        int exponent;
+        double fraction = frexp(d, &exponent);
+        int subnormal = fpclassify(d) == FP_SUBNORMAL || d == 0;
+        long long mantissa = (long long)(subnormal ? ldexp(d, 1074) : ldexp(fraction, 53));
+        return (size_t)snprintf(out, TL_NUMBER_MAX, "%s%lldp%+d", d == 0 && signbit(d) ? "-" : "", mantissa,
+                                subnormal ? -1074 : exponent - 53);
+    }
+    int n = precision < 0 ? snprintf(out, TL_NUMBER_MAX, "%a", d)
+                          : snprintf(out, TL_NUMBER_MAX + (size_t)precision, "%.*a", precision, d);
+    char *p = strchr(out, 'p');
+    if (p && !p[3]) {
+        p[3] = p[2];
+        p[2] = '0';
+        p[4] = 0;
+        n++;
+    }
+    for (char *c = out; verb == 'X' && *c; c++) *c = (char)toupper((unsigned char)*c);
+    return (size_t)n;
+}
+
 /* "#": a decimal point always, and for %g the zeros up to the precision. */
 static void sharpen(tl_buf *text, char verb, int precision)
 {
     int digits = 0, point = 0, nonzero = 0;
-    if (verb == 'g' || verb == 'G' || verb == 'v') digits = precision < 0 ? 6 : precision;
+    int hexadecimal = verb == 'x' || verb == 'X';
+    if (verb == 'g' || verb == 'G' || verb == 'x') digits = precision < 0 ? 6 : precision;
     size_t end = 1;
     for (; end < text->len; end++) {
         char c = text->data[end];
@@ -169,7 +198,7 @@ static void sharpen(tl_buf *text, char verb, int precision)
             point = 1;
             continue;
         }
-        if (c == 'e' || c == 'E') break;
+        if (c == 'p' || c == 'P' || (!hexadecimal && (c == 'e' || c == 'E'))) break;
         nonzero |= c != '0';
         if (nonzero) digits--;
     }
@@ -190,7 +219,8 @@ static void fmt_float_as(printer *p, double d, int bits, char verb, int precisio
     if (p->has_precision) precision = p->precision;
     char *number = tl_malloc(TL_NUMBER_MAX + (precision > 0 ? (size_t)precision : 0));
     tl_buf text = TL_BUF_INIT(4 * MAX_WIDTH);
-    size_t length = tl_number_format(d, verb, precision, bits, number);
+    size_t length = verb == 'x' || verb == 'X' || verb == 'b' ? binary_float(d, verb, precision, number)
+                                                              : tl_number_format(d, verb, precision, bits, number);
     if (number[0] != '-' && number[0] != '+') tl_buf_addc(&text, '+');
     tl_buf_add(&text, number, length);
     free(number);
@@ -202,7 +232,7 @@ static void fmt_float_as(printer *p, double d, int bits, char verb, int precisio
         tl_buf_dispose(&text);
         return;
     }
-    if (p->sharp) sharpen(&text, verb, precision);
+    if (p->sharp && verb != 'b') sharpen(&text, verb, precision);
     if (p->plus || text.data[0] != '+') {
         if (p->zero && !p->minus && p->has_width && p->width > (int)text.len) {
             tl_buf_addc(p->out, text.data[0]);

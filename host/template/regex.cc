@@ -33,11 +33,41 @@ static const char *error_name(re2::RE2::ErrorCode code)
     }
 }
 
+// Go reads (?<name>…) as (?P<name>…); older RE2 does not know it.
+static std::string with_go_names(const char *pattern, size_t length)
+{
+    std::string out;
+    bool in_class = false, literal = false;
+    for (size_t i = 0; i < length; i++) {
+        char c = pattern[i];
+        out += c;
+        if (c == '\\' && i + 1 < length) {
+            char next = pattern[++i];
+            out += next;
+            if (next == 'Q') literal = true;
+            if (next == 'E') literal = false;
+        } else if (literal) {
+            continue;
+        } else if (in_class) {
+            if (c == ']') in_class = false;
+        } else if (c == '[') {
+            in_class = true;
+            if (i + 1 < length && pattern[i + 1] == '^') out += pattern[++i];
+            if (i + 1 < length && pattern[i + 1] == ']') out += pattern[++i];
+        } else if (c == '(' && i + 3 < length && pattern[i + 1] == '?' && pattern[i + 2] == '<' && pattern[i + 3] != '=' &&
+                   pattern[i + 3] != '!') {
+            out += "?P";
+            i++;
+        }
+    }
+    return out;
+}
+
 tl_regex *tl_regex_new(const char *pattern, size_t length, char *error, size_t error_size)
 {
     re2::RE2::Options options(re2::RE2::Quiet);
     options.set_max_mem(64 << 20);
-    tl_regex *regex = new tl_regex(re2::StringPiece(pattern, length), options);
+    tl_regex *regex = new tl_regex(with_go_names(pattern, length), options);
     if (regex->re.ok()) return regex;
     std::string argument = regex->re.error_arg();
     switch (regex->re.error_code()) {

@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+"""Writes the templates of the golden files, one a line: cases.py GROUP | judge. The order is fixed by a seed."""
+import itertools
+import random
+import sys
+
+ANY = ['nil', '""', '"abc"', '"héllo ✓"', '0', '1', '-7', '3.75', '1e100', '-0.5', 'true', 'false', '(list)',
+       '(list 1 "a" nil 2.5)', '(dict)', '(dict "a" 1 "b" (list 2))', '.Values.f', '.Values.big', '.Values.none',
+       '.Values.nul', '.Values.m', '.Values.l', '.Values.mixed', '.Values.em', '.Values.el', '(int64 5)', '"0x1F"',
+       '"010"', '"1.50"', '"12abc"', '(until 3)', '(splitList "," "b,a,c")', '(split "," "x,y")', '9223372036854775807',
+       '.Values.multi', '(semver "1.2.3-beta.1+x")', '.Values.million', '(printf "%d" 7)', '.Release', '(len "abc")']
+STR = ['""', '"abc"', '"Hello World"', '"héllo wörld ✓"', '" padded\\t\\n"', '"a,b,,c"', '"$x$"', '"foo_bar-Baz9qux"',
+       '"HTTPStatusCode200OK"', '.Values.multi', '.Values.quoted', '"a\\\\b"', '"x\\x00y"', '"日本語テキスト"', '"ABC abc 123"',
+       '.Values.s', '"\\xff\\xfe"', '"ß İ ı Ωσ"', '"1.2.3"', '"/a/b/../c.tar.gz"', '"a\'b<c>&d"', '.Values.f', 'nil',
+       '(list "a")', '"the quick brown fox jumps over the lazy dog"', '"🙂 smile"']
+INT = ['0', '1', '2', '3', '5', '10', '-1', '-3', '100', '.Values.int', '(int .Values.int)', '"3"', '2.0', '2.5', 'nil', '7']
+NUM = ['0', '1', '-1', '7', '3', '2.5', '-2.5', '0.1', '1e21', '"42"', '"3.9"', '"x"', 'nil', 'true', '.Values.f',
+       '.Values.big', '9223372036854775807', '-9223372036854775808', '.Values.small', '(list 1)', '1e-7', '"0b101"',
+       '123456789.987654321', '.Values.huge', '.Values.neg', "'a'"]
+LIST = ['(list)', '(list 1 2 3)', '(list "b" "a" "c")', '(list nil "" 0 "x" false)', '(list 1 1.0 "1" 1)', '.Values.l',
+        '.Values.mixed', '.Values.el', '(until 4)', '(splitList "," "b,a,b")', 'nil', '"str"', '5', '(dict "a" 1)',
+        '.Values.none', '(list (dict "a" 1) (dict "a" 1) (list 1) (list 1))']
+DICT = ['(dict)', '(dict "a" 1 "b" "two")', '.Values.m', '.Values.em', '(dict "a" (dict "x" 1) "b" (list 1))', '.Values',
+        'nil', '.Values.none', '"str"', '(list 1)', '(dict "a" "" "b" nil "c" false)', '(split "," "x,y")',
+        '(dict "a" (dict "y" 2 "x" 9) "b" (list 2) "d" 0)']
+KEY = ['"a"', '"b"', '"none"', '""', '1', '"c"']
+REGEX = ['"a"', '"[a-z]+"', '"(\\\\w)(\\\\w*)"', '"x*"', '"^"', '"$"', '"(?i)HELLO"', '"(?P<first>l)(l)?"', '"["', '"a**"', '""',
+         '"\\\\d+"', '"(a|b)*c"', '"."', '"(?m)^l"', '"ö"', '"(?<n>o)"', '"\\\\p{L}+"', '"a{2,1}"', '")"', '"\\\\"']
+REPL = ['""', '"X"', '"$1"', '"${1}W"', '"$1W"', '"$first"', '"$$"', '"<$0>"', '"${first}${2}"', '"$"', '"${"', '"${x"']
+# RE2 does not match bytes that are no UTF-8 as Go's regexp does.
+PATTERNS = {'t': [t for t in STR if 'xff' not in t], 'e': [d for d in DICT if d not in ('nil', '.Values.none')], 'a': ANY, 's': STR, 'i': INT, 'n': NUM, 'l': LIST, 'd': DICT, 'k': KEY, 'r': REGEX, 'p': REPL}
+
+
+def cases(functions, each, suffix=''):
+    rng = random.Random(7)
+    for line in functions.split():
+        name, _, params = line.partition(':')
+        pools = [PATTERNS[p] for p in params]
+        total = 1
+        for pool in pools:
+            total *= len(pool)
+        if total <= each:
+            chosen = list(itertools.product(*pools))
+        else:
+            chosen = [tuple(rng.choice(pool) for pool in pools) for _ in range(each)]
+        for i, args in enumerate(dict.fromkeys(chosen)):
+            if args and i % 5 == 4:
+                yield '{{ ' + ' '.join([args[-1], '|', name, *args[:-1]]) + suffix + ' }}'
+            else:
+                yield '{{ ' + ' '.join([name, *args]) + suffix + ' }}'
+
+
+VERBS = ['%v', '%+v', '%#v', '%d', '%5d', '%-5d|', '%05d', '%+d', '%x', '%X', '%#x', '%o', '%O', '%b', '%c', '%q', '%U', '%#U',
+         '%e', '%E', '%f', '%.2f', '%8.3f', '%-8.3f|', '%08.3f', '%g', '%G', '%+.1e', '%s', '%10s', '%-10s|', '%.2s', '%t',
+         '%T', '%5t', '% x', '%#q', '%+q', '%x', '%6.2v', '%!', '%z', '%', '%[1]d %[1]v', '%[2]d', '%*d', '%.*f', '% d',
+         '%#g', '%#.3g', '%10q', '%03s', '%-05d', '%[1]*d', '%v %v', '%w', '%#o', '%#b', '%+#v', '%.0f', '%.10g', '%5%']
+PRINTED = ['42', '-42', '3.75', '"abc"', '"é✓"', 'true', 'nil', '(list 1 "a" nil)', '(dict "a" 1 "b" "x")', '.Values.big',
+           '(int64 7)', '1e100', '"x\\ty"', '(until 3)', '0', '.Values.m', '(splitList "," "a,b")', "'x'", '""', '2.5e-10']
+
+
+def printf_cases():
+    rng = random.Random(3)
+    for verb in VERBS:
+        for value in rng.sample(PRINTED, 9):
+            yield '{{ printf "%s" %s }}' % (verb.replace('\\', '\\\\'), value)
+    for tail in ['', ' 1', ' 1 2', ' nil "a"', ' 5 3.14159']:
+        for verb in ['%d', '%v', 'no verbs', '%*d', '%.*f', '%[3]d', '%[x]d', '%[1]', '%-*d|', '%d %d']:
+            yield '{{ printf "%s"%s }}' % (verb, tail)
+    for a in PRINTED:
+        for name in ['print', 'println', 'html', 'js', 'urlquery']:
+            yield '{{ %s %s "s" 1 %s }}' % (name, a, rng.choice(PRINTED))
+            yield '{{ %s %s }}' % (name, a)
+        yield '{{ %s }}' % a
+        yield '[{{ %s | quote }}]' % a
+
+
+COMPARED = ['1', '2', '1.0', '"1"', '"a"', '"b"', 'true', 'false', 'nil', '(int64 1)', '(list 1)', '(dict)', '.Values.int',
+            '.Values.none', '.Values.f', '.Values.m', '""', '(index "abc" 0)', '.Values.s', '(semver "1.0.0")']
+
+
+def builtin_cases():
+    rng = random.Random(5)
+    for name in ['eq', 'ne', 'lt', 'le', 'gt', 'ge']:
+        for _ in range(40):
+            yield '{{ %s %s %s }}' % (name, rng.choice(COMPARED), rng.choice(COMPARED))
+        yield '{{ %s 1 }}' % name
+        yield '{{ %s 1 2 1 }}' % name
+        yield '{{ %s "a" "b" "c" "a" }}' % name
+    for name in ['and', 'or', 'not', 'len', 'empty']:
+        for a in ANY:
+            yield '{{ %s %s }}' % (name, a)
+    for name in ['and', 'or']:
+        for _ in range(20):
+            yield '{{ %s %s %s }}' % (name, rng.choice(ANY), rng.choice(ANY))
+        yield '{{ %s true (fail "evaluated") }}' % name
+        yield '{{ %s false (fail "evaluated") }}' % name
+        yield '{{ 1 | %s 0 }}' % name
+    for c in ['.Values.l', '.Values.m', '(until 3)', '"abc"', 'nil', '.Values.none', '5', '(list)', '.Values.mixed',
+              '(split "," "x,y")', '.Values', '.Release']:
+        for i in ['0', '2', '3', '-1', '"a"', '"none"', 'nil', '1.0', '"c" "d" "e"', '6 0', '"_1"', '"x" "y"', '5 "k"']:
+            yield '{{ index %s %s }}' % (c, i)
+    for c in ['"abcdef"', '.Values.l', '(list 1 2 3 4)', 'nil', '5', '(dict)', '(list)']:
+        for i in ['', '1', '1 2', '2 1', '0 9', '-1', '"1"', '1 2 3', 'nil']:
+            yield '{{ slice %s %s }}' % (c, i)
+
+
+LANGUAGE = r'''
+{{ .Values.s }}
+{{- .Values.s -}}
+a {{- 1 }} b {{ 2 -}} c
+{{/* note */}}x{{- /* trimmed */ -}} y
+{{ .Values.none }}|{{ .Values.nul }}|{{ .None }}
+{{ .Values.none.x }}
+{{ .Values.nul.x }}
+{{ .Values.s.x }}
+{{ .Values.int.x }}
+{{ .Values.m.c.d.e }}{{ .Values.m.c.x }}
+{{ .Values.m.c.x.y.z }}
+{{ $x := .Values.none }}{{ $x }}|{{ $x.y }}
+{{ $x := .Values.s }}{{ $x.y }}
+{{ (.Values.none).x }}
+{{ (dict "a" 1).a }}{{ (dict "a" 1).b }}
+{{ (dict "a" 1).b.c }}
+{{ "x".y }}
+{{ nil }}
+{{ nil.x }}
+{{ . | len }}{{ .Values.l | len }}
+{{ if .Values.t }}a{{ else }}b{{ end }}{{ if .Values.fa }}a{{ else if .Values.zero }}b{{ else if 1 }}c{{ end }}
+{{ with .Values.m }}{{ .a }}{{ else }}no{{ end }}{{ with .Values.none }}x{{ else with .Values.l }}{{ . }}{{ end }}
+{{ with $y := .Values.int }}{{ $y }}{{ . }}{{ end }}
+{{ range .Values.l }}{{ . }},{{ end }}
+{{ range $i, $e := .Values.l }}{{ $i }}{{ $e }},{{ end }}
+{{ range $e := .Values.l }}{{ $e }},{{ end }}
+{{ range $k, $v := .Values.m }}{{ $k }}={{ $v }};{{ end }}
+{{ range .Values.none }}x{{ else }}none{{ end }}{{ range .Values.el }}x{{ else }}none{{ end }}
+{{ range 3 }}{{ . }}{{ end }}{{ range 0 }}x{{ else }}zero{{ end }}{{ range $i := 2 }}{{ $i }}{{ end }}
+{{ range $i, $j := 3 }}{{ end }}
+{{ range .Values.int }}{{ . }}{{ break }}{{ end }}
+{{ range "abc" }}{{ . }}{{ end }}
+{{ range true }}{{ end }}
+{{ range .Values.l }}{{ if eq . "a" }}{{ continue }}{{ end }}{{ . }}{{ end }}
+{{ range .Values.l }}{{ if eq . "a" }}{{ break }}{{ end }}{{ . }}{{ end }}
+{{ range .Values.mixed }}{{ .k }}{{ end }}
+{{ $x := 1 }}{{ range .Values.l }}{{ $x = add $x 1 }}{{ end }}{{ $x }}
+{{ $x := 1 }}{{ if true }}{{ $x := 2 }}{{ $x }}{{ end }}{{ $x }}
+{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}
+{{ $i := "" }}{{ $e := "" }}{{ range $i, $e = .Values.l }}{{ end }}{{ $i }}{{ $e }}
+{{ $x = 1 }}
+{{ $x }}
+{{ define "a" }}A{{ . }}{{ end }}{{ template "a" 1 }}{{ template "a" }}{{ template "a" .Values.none }}
+{{ define "a" }}1{{ end }}{{ define "a" }}2{{ end }}
+{{ block "b" .Values.s }}[{{ . }}]{{ end }}
+{{ template "nope" . }}
+{{ include "nope" . }}
+{{ include "name" . }}|{{ include "name" . | upper | quote }}
+{{ include "echo" .Values.none }}{{ include "echo" nil }}{{ include "echo" "x" }}
+{{ include "deep" . }}
+{{ include "warns" . }}
+{{ include "vals" .Values.m }}
+{{ template "deep" . }}
+{{ tpl .Values.tpl . }}|{{ tpl "{{ .Values.s }}" . }}|{{ tpl "plain" . }}|{{ tpl "" . }}
+{{ tpl "{{ include \"name\" . }}{{ define \"q\" }}Q{{ end }}{{ include \"q\" . }}" . }}
+{{ tpl "{{ define \"q\" }}Q{{ end }}" . }}{{ include "q" . }}
+{{ tpl "{{ .Values.none }}|{{ .x }}" . }}
+{{ tpl "{{ .Values.none.x }}" . }}
+{{ tpl "{{ nope }}" . }}
+{{ tpl "{{ if }}" . }}
+{{ tpl "{{ fail \"inner\" }}" . }}
+{{ tpl "{{ tpl \"{{ .a }}\" . }}" (dict "a" 5) }}
+{{ required "need it" .Values.none }}
+{{ required "need it" "" }}
+{{ required "need it" 0 }}{{ required "need it" .Values.s }}
+{{ .Values.none | required "a: b" }}
+{{ fail "my: message" }}
+{{ fail }}
+{{ fail 1 }}
+{{ upper 1 }}
+{{ upper .Values.int }}
+{{ upper .Values.none }}
+{{ .Values.none | upper }}
+{{ .Values.int | upper }}
+{{ upper (dict) }}
+{{ upper nil }}
+{{ upper }}
+{{ upper "a" "b" }}
+{{ trunc 1 }}
+{{ repeat "a" 3 }}
+{{ repeat 3 "ab" }}{{ repeat 0 "x" }}
+{{ repeat -1 "x" }}
+{{ trunc 3.0 "abcdef" }}{{ trunc 3.5 "x" }}
+{{ ternary "a" "b" 1 }}
+{{ ternary "a" "b" true }}{{ true | ternary 1 2 }}
+{{ 1 | 2 }}
+{{ "a" | "b" }}
+{{ .Values.s "x" }}
+{{ .Values.s | .Values.u }}
+{{ 1 2 }}
+{{ (1) 2 }}
+{{ . 1 }}
+{{ true 1 }}
+{{ $.Values.s }}{{ with .Values.m }}{{ $.Values.int }}{{ end }}
+{{ 0x1F }} {{ 0b11 }} {{ 0o17 }} {{ 017 }} {{ 1_000 }} {{ 1e3 }} {{ 1.5e-3 }} {{ 'a' }} {{ '\n' }} {{ '✓' }} {{ +5 }} {{ -5 }}
+{{ 0x1p4 }} {{ .5 }} {{ 5. }} {{ 1e }}
+{{ 99999999999999999999 }}
+{{ 18446744073709551615 }}
+{{ 9223372036854775807 }} {{ -9223372036854775808 }}
+{{ 08 }}
+{{ 1a }}
+{{ 'ab' }}
+{{ "a\tb\u00e9\x41\101" }}{{ `raw\n"x"` }}
+{{ "bad\q" }}
+{{ "unterminated }}
+{{ `unterminated }}
+{{ 'x }}
+{{ "new\nline" }}
+{{
+{{ }}
+{{ . 
+{{ if }}x{{ end }}
+{{ if true }}
+{{ end }}
+{{ else }}
+{{ if true }}a{{ else }}b{{ else }}c{{ end }}
+{{ if true }}a{{ else if }}b{{ end }}
+{{ range }}x{{ end }}
+{{ break }}
+{{ continue }}
+{{ range .Values.l }}{{ break 1 }}{{ end }}
+{{ define }}x{{ end }}
+{{ define "x }}{{ end }}
+{{ define "x" }}
+{{ define x }}{{ end }}
+{{ if true }}{{ define "x" }}{{ end }}{{ end }}
+{{ template }}
+{{ template x }}
+{{ template "name" . . }}
+{{ block "x" }}{{ end }}
+{{ nope }}
+{{ nope 1 2 }}
+{{ .Values.s | nope }}
+{{ env "HOME" }}
+{{ expandenv "$HOME" }}
+{{ /* unclosed }}
+{{ /* spaced */ }}
+{{/* a */ x }}
+{{ ) }}
+{{ ( }}
+{{ (1 }}
+{{ () }}
+{{ ((1)) }}{{ ((.Values).s) }}
+{{ 1) }}
+{{ | }}
+{{ 1 | }}
+{{ | upper }}
+{{ $x, $y := 1 }}
+{{ range $a, $b, $c := .Values.l }}{{ end }}
+{{ range $a, 1 }}{{ end }}
+{{ $x : 1 }}
+{{ $x := }}
+{{ .Values.s.. }}
+{{ ..s }}
+{{ .Values.a-b }}
+{{ a-b }}
+{{ .Values @ }}
+{{ # }}
+{{ é }}
+{{ .Values.é }}
+{{ $é := 1 }}{{ $é }}
+{{ "a" "b" }}
+{{ not true false }}
+{{ call .Values.s }}
+{{ call nil }}
+{{ call .Values.s 1 }}
+{{ printf }}
+{{ printf 1 }}
+{{ print }}{{ println }}
+{{ len }}
+{{ len 5 }}
+{{ len nil }}
+{{ .Values.none | len }}
+{{ index }}
+{{ list | first }}{{ list | last }}
+{{ dict "a" }}{{ dict 1 2 true 3 }}
+{{ $d := dict "a" 1 }}{{ $_ := set $d "b" 2 }}{{ $d }}{{ $_ = unset $d "a" }}{{ $d }}
+{{ $d := .Values.m }}{{ $_ := set $d "new" 1 }}{{ .Values.m.new }}
+{{ $_ := set .Values "added" "yes" }}{{ .Values.added }}
+{{ $a := dict "x" (dict "y" 1) }}{{ $b := merge (dict) $a }}{{ $_ := set $b.x "y" 2 }}{{ $a }}
+{{ $a := dict "x" (dict "y" 1) }}{{ $b := deepCopy $a }}{{ $_ := set $b.x "y" 2 }}{{ $a }}{{ $b }}
+{{ $l := list 1 2 }}{{ $m := append $l 3 }}{{ $l }}{{ $m }}
+{{ $s := splitList "," "c,b,a" }}{{ $t := sortAlpha $s }}{{ $s }}{{ $t }}
+{{ .Release.Name }}-{{ .Chart.Name }}
+{{ .Release.Nope }}|{{ .Release.Nope.x }}
+{{ typeOf . }} {{ typeOf .Values }} {{ typeOf .Values.m }} {{ typeOf .Release }} {{ kindOf .Values.l }} {{ typeOf .Values.int }}
+{{ range $i, $c := "ab" | splitList "" }}{{ $i }}{{ $c }}{{ end }}
+{{ range tuple 1 2 }}{{ . }}{{ end }}{{ range (dict "b" 1 "a" 2) }}{{ . }}{{ end }}
+{{ if not (or .Values.none .Values.zero) }}ok{{ end }}
+{{ if and }}x{{ end }}
+{{ if (list) }}x{{ else }}empty{{ end }}{{ if (dict) }}x{{ else }}empty{{ end }}{{ if "" }}x{{ else }}empty{{ end }}{{ if 0.0 }}x{{ else }}empty{{ end }}
+{{- range $i, $e := until 3 }}{{ if $i }},{{ end }}{{ $e }}{{ end -}}
+{{ lookup "v1" "Pod" "" "" }}{{ lookup "v1" "Pod" "ns" "x" }}
+{{ getHostByName "localhost" }}|
+{{ (semver "1.2.3-rc.1+b").Major }} {{ (semver "v1.2").Original }} {{ (semver "1.2.3-rc.1").Prerelease }} {{ semver "v2" }}
+{{ (semver "1.2.3").Compare (semver "1.3.0") }} {{ (semver "1.2.3").IncMinor }}
+{{ (semver "1.2.3").Nope }}
+{{ semver "x" }}
+{{ (semver "1.2.3").Major 1 }}
+{{ .Values.m.list | join "-" }}{{ .Values.mixed | join "," }}
+{{ with .Values.m }}{{ $ := 5 }}{{ $ }}{{ end }}
+{{ $x := dict }}{{ $_ := set $x "self" 1 }}{{ $x.self }}
+{{ $_ := set .Values.none "a" 1 }}
+{{ hello }}
+'''
+
+
+GROUPS = {
+    'language': lambda: [line for line in LANGUAGE.split('\n') if line],
+    'builtin': builtin_cases,
+    'printf': printf_cases,
+    'string': lambda: cases('''upper:s lower:s title:s untitle:s swapcase:s trim:s nospace:s initials:s snakecase:s kebabcase:s
+        camelcase:s trimAll:ss trimPrefix:ss trimSuffix:ss hasPrefix:ss hasSuffix:ss contains:ss trunc:is substr:iis
+        abbrev:is abbrevboth:iis repeat:is indent:is nindent:is replace:sss plural:ssi quote:aa squote:aa cat:aaa
+        join:sl split:ss splitn:sis splitList:ss wrap:is wrapWith:iss toString:a''', 30),
+    'convert': lambda: cases('''int:a int64:a float64:a atoi:s toDecimal:n toStrings:a typeOf:a kindOf:a typeIs:sa kindIs:sa
+        typeIsLike:sa deepEqual:aa default:aa empty:a coalesce:aaa all:aa any:aa ternary:aaa''', 40),
+    'math': lambda: cases('''add:nn add1:n sub:nn mul:nn div:nn mod:nn max:nnn min:nnn maxf:nn minf:nn ceil:n floor:n round:ni
+        until:i untilStep:iii seq:iii seq:ii seq:i addf:nn add1f:n subf:nn mulf:nn divf:nn''', 34),
+    'list': lambda: cases('''append:la prepend:la first:l last:l rest:l initial:l reverse:l compact:l uniq:l without:laa has:al
+        slice:lii concat:ll chunk:il sortAlpha:l mustHas:al list:aa tuple:aa''', 28),
+    'dict': lambda: cases('''get:dk set:dka unset:ek hasKey:dk pluck:kdd pick:dkk omit:dkk merge:dd
+        mergeOverwrite:dd mustMerge:dd dig:kad dig:kkad deepCopy:d dict:ka''', 30, ' | toJson'),
+    'keys': lambda: ['{{ keys %s | sortAlpha }}' % d for d in DICT] + ['{{ values %s | len }}' % d for d in DICT],
+    'encode': lambda: cases('''b64enc:s b64dec:s b32enc:s b32dec:s toJson:a toPrettyJson:a toRawJson:a toYaml:a fromJson:s fromYaml:s
+        fromJsonArray:s fromYamlArray:s mustFromJson:s sha1sum:s sha256sum:s sha512sum:s adler32sum:s toYamlPretty:a''', 40),
+    'regex': lambda: cases('''regexMatch:rt mustRegexMatch:rt regexFindAll:rti regexFind:rt mustRegexFind:rt regexReplaceAll:rtp
+        mustRegexReplaceAll:rtp regexReplaceAllLiteral:rtp regexSplit:rti regexQuoteMeta:t''', 40),
+    'path': lambda: cases('base:x clean:x dir:x ext:x isAbs:x osBase:x', 60),
+    'semver': lambda: cases('semverCompare:yz', 260),
+    'date': lambda: date_cases(),
+    'url': lambda: cases('urlParse:w', 60, ' | toJson'),
+}
+PATTERNS['x'] = ['""', '"/"', '"."', '".."', '"a"', '"/a"', '"a/"', '"a/b"', '"../a"', '"a/../../b"', '"//a//b/."', '"a.b.c"', '"/.x"',
+                 '"a/.b/c"', '"/.."', '"a/b/../.."', '"./a"']
+PATTERNS['y'] = ['"^1.2.3"', '"~1.2"', '">=1.19-0"', '">=1.19.0"', '"1.x"', '"*"', '"1.2 - 1.5"', '"<2 || >3"', '">1.0, <2"', '"!=1.2.3"',
+                 '"^0.2"', '"^0.0.3"', '"~0"', '"=1.2"', '">1.2"', '"<=1.2"', '"x"', '"bad"', '""', '">= 1.2.3-beta.2"', '"=>1 =<2"',
+                 '"~>1.2.3"', '"^v1"', '"1.2.3.4"', '"!=1.2.x"', '"<1.2.3-0"', '"^1.x.x"', '"01.2"']
+PATTERNS['z'] = ['"1.2.3"', '"v1.20.4"', '"1.2"', '"0.2.5"', '"0.0.3"', '"1.2.3-beta.1"', '"2.0.0-rc1"', '"1.36.3"', '"x"', '"1.19.0-gke.1"',
+                 '"3"', '"1.2.3+meta"', '"01.2.3"', '"1.2.3-01"', '""']
+PATTERNS['w'] = ['"http://u:p@host:80/p/a?q=1#f"', '"https://h/"', '"/rel/path?x"', '"mailto:a@b"', '"http://[::1]:8080/x"', '""', '"a b"',
+                 '"http://h/%41%zz"', '"//host/p"', '"http://h:port/"', '"x://"', '"http://é/ü?ö#ä"', '"1x:y"', '":x"', '"http://a@b@c/"',
+                 '"postgresql://u:p%40ss@db.example.com:5432/name?sslmode=require"', '"http://h/a%2Fb"', '"http://u@h"', '"?q"', '"#f"']
+
+
+def date_cases():
+    layouts = ['2006-01-02', '2006-01-02T15:04:05Z07:00', 'Jan _2 Mon Monday January', '3:04PM pm', '06 1 2 3 4 5 002 __2', '.000 .999 MST',
+               '-07:00 -0700 -07', 'Z0700', 'Mon, 02 Jan 2006 15:04:05 MST', 'text', '', '2006-01-02 15:04:05.000000000', 'Januaryx Janx']
+    stamps = ['0', '1', '1700000000', '-1', '951782399', '(int64 4102444800)']
+    for layout in layouts:
+        for stamp in stamps:
+            yield '{{ dateInZone "%s" %s "UTC" }}' % (layout, stamp)
+    for layout, text in [('2006-01-02', '2024-02-29'), ('2006-01-02', '2023-02-29'), ('2006-01-02', 'x'), ('15:04', '25:00'),
+                         ('2006-01-02 15:04:05 -0700', '2024-05-06 07:08:09 +0200'), ('Jan 2 2006', 'Mar 4 2020'), ('2006', '2024x'),
+                         ('2006-01-02T15:04:05Z07:00', '2024-05-06T07:08:09.123Z'), ('3PM', '4AM'), ('2006-1-2', '2024-13-1')]:
+        yield '{{ toDate "%s" "%s" | dateInZone "2006-01-02T15:04:05.999Z07:00" "UTC" }}' % (layout, text)
+        yield '{{ dateInZone "2006-01-02T15:04:05.999Z07:00" (toDate "%s" "%s") "UTC" }}' % (layout, text)
+        yield '{{ dateInZone "2006-01-02T15:04:05.999Z07:00" (mustToDate "%s" "%s") "UTC" }}' % (layout, text)
+        yield '{{ mustToDate "%s" "%s" | unixEpoch }}' % (layout, text)
+    for d in ['1h', '-90m', '1.5h', '10ms', 'x', '', '1', '1d', '-1h30m5s', '300ns', '2562048h']:
+        yield '{{ dateInZone "2006-01-02 15:04:05.999" (dateModify "%s" (toDate "2006" "2020")) "UTC" }}' % d
+        yield '{{ mustDateModify "%s" (toDate "2006" "2020") | unixEpoch }}' % d
+        yield '{{ durationRound "%s" }}' % d
+    for d in ['0', '"95"', '(int64 3661)', '"x"', '(int64 -5)', 'nil', '3.5', '"86400"']:
+        yield '{{ duration %s }}' % d
+        yield '{{ durationRound %s }}' % d
+    yield '{{ dateModify "1h" 5 }}'
+    yield '{{ (toDate "2006-01-02" "2021-07-08").Year }}{{ (toDate "2006-01-02" "2021-07-08").Format "Jan" }}'
+    yield '{{ toDate "2006-01-02" "2021-07-08" }}'
+
+
+def main():
+    seen = set()
+    for case in GROUPS[sys.argv[1]]():
+        if case not in seen:
+            seen.add(case)
+            print(case.replace('\\', '\\\\').replace('\n', '\\n').replace('\r', '\\r'))
+
+
+if __name__ == '__main__':
+    main()
