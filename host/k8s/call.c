@@ -45,8 +45,10 @@ static void unlink_call(tl_k8s_call *call)
 {
     if (!call->running) return;
     call->running = 0;
-    if (call->previous) call->previous->next = call->next;
-    else call->client->calls = call->next;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        call->client->calls = call->next;
     if (call->next) call->next->previous = call->previous;
 }
 
@@ -91,7 +93,8 @@ static void on_deadline(tl_timer *timer)
     tl_k8s_call *call = timer->data;
     tl_error why = {0};
     int64_t ms = call->request.timeout_ms;
-    tl_error_set(&why, "timeout", "%s: no answer from %s within %.3g s", call->what, call->client->target.server, ms / 1000.0);
+    tl_error_set(&why, "timeout", "%s: no answer from %s within %.3g s", call->what, call->client->target.server,
+                 ms / 1000.0);
     tl_error_hint(&why, "is the cluster of context \"%s\" running?", call->client->target.context);
     fail(call, &why);
 }
@@ -234,23 +237,31 @@ static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_err
     add_identity(call, &list, credential);
     for (size_t i = 0; !call->proving && i < request->header_count; i++)
         add_header(&list, request->headers[i].name, request->headers[i].value);
-    const tl_tls tls = {.ca_pem = target->ca_pem, .cert_pem = credential->cert_pem, .key_pem = credential->key_pem,
-                        .server_name = target->server_name, .insecure = target->insecure};
+    const tl_tls tls = {.ca_pem = target->ca_pem,
+                        .cert_pem = credential->cert_pem,
+                        .key_pem = credential->key_pem,
+                        .server_name = target->server_name,
+                        .insecure = target->insecure};
     int stream = request->on_body && !call->proving;
     const tl_http_options options = {
         .method = call->proving ? "GET" : call->method,
         .url = tl_arena_printf(call->arena, "%s%s", target->server, call->proving ? PROOF_PATH : request->path),
-        .headers = list.items, .header_count = list.count,
-        .body = call->proving ? NULL : request->body, .body_len = call->proving ? 0 : request->body_len,
+        .headers = list.items,
+        .header_count = list.count,
+        .body = call->proving ? NULL : request->body,
+        .body_len = call->proving ? 0 : request->body_len,
         .tls = secure ? &tls : NULL,
         .idle_timeout_ms = stream ? request->idle_ms : 0,
         .proxy = target->proxy,
         .http1 = stream,
         .max_body = request->max_body ? request->max_body : MAX_BODY,
-        .username = credential->username, .password = credential->username ? credential->password : NULL,
+        .username = credential->username,
+        .password = credential->username ? credential->password : NULL,
         .before_send = client->pin ? before_send : NULL,
-        .on_headers = on_http_headers, .on_body = stream ? on_http_body : NULL,
-        .on_done = on_http_done, .data = call};
+        .on_headers = on_http_headers,
+        .on_body = stream ? on_http_body : NULL,
+        .on_done = on_http_done,
+        .data = call};
     tl_http_free(call->http);
     tl_buf_clear(&call->refusal);
     call->http = tl_http_start(client->net, &options, err);
@@ -367,8 +378,10 @@ static void on_http_done(tl_http_request *http, void *data)
         return;
     }
     if (repeated(call)) return;
-    if (check_answer(call, call->what, &why)) fail(call, &why);
-    else finish(call);
+    if (check_answer(call, call->what, &why))
+        fail(call, &why);
+    else
+        finish(call);
 }
 
 /* ---- start and end ---- */
@@ -402,7 +415,8 @@ static void copy_request(tl_k8s_call *call, const tl_k8s_request *from)
     to->accept = from->accept ? tl_arena_strdup(arena, from->accept) : NULL;
     tl_header *headers = tl_arena_alloc(arena, (from->header_count + 1) * sizeof *headers);
     for (size_t i = 0; i < from->header_count; i++)
-        headers[i] = (tl_header){tl_arena_strdup(arena, from->headers[i].name), tl_arena_strdup(arena, from->headers[i].value)};
+        headers[i] =
+            (tl_header){tl_arena_strdup(arena, from->headers[i].name), tl_arena_strdup(arena, from->headers[i].value)};
     to->headers = headers;
     to->timeout_ms = from->timeout_ms ? from->timeout_ms : call->client->timeout_ms;
 }

@@ -35,8 +35,8 @@ const char *tl_k8s_namespace(const tl_k8s *client);
 tl_loop *tl_k8s_loop(const tl_k8s *client);
 
 /* From now on every request that is no read (see guard.h) is refused with kind "wrong_cluster" unless the UID of the
- * kube-system namespace is `uid`. The UID is read once over each connection before that connection carries a write, so a
- * server that took the other's address gets none. A second pin to another UID is refused with kind "usage": -1. */
+ * kube-system namespace is `uid`. The UID is read once over each connection before that connection carries a write, so
+ * a server that took the other's address gets none. A second pin to another UID is refused with kind "usage": -1. */
 int tl_k8s_pin(tl_k8s *client, const char *uid, tl_error *err);
 /* From now on every request that is no read is refused with kind "read_only" and this reason. Cannot be undone. */
 void tl_k8s_read_only(tl_k8s *client, const char *why);
@@ -45,9 +45,9 @@ void tl_k8s_read_only(tl_k8s *client, const char *why);
 typedef struct tl_k8s_call tl_k8s_call;
 
 typedef struct tl_k8s_request {
-    const char *method;       /* default GET */
-    const char *path;         /* with its query, below the server's URL */
-    const void *body;         /* copied */
+    const char *method; /* default GET */
+    const char *path;   /* with its query, below the server's URL */
+    const void *body;   /* copied */
     size_t body_len;
     const char *content_type; /* default application/json where there is a body */
     const char *accept;       /* default application/json */

@@ -19,14 +19,14 @@ struct tl_k8s {
     char *namespace, *user_agent;
     int64_t timeout_ms;
     int closed;
-    char *read_only;     /* why, or NULL */
-    char *pin;           /* the UID, or NULL */
+    char *read_only; /* why, or NULL */
+    char *pin;       /* the UID, or NULL */
     /* local ports of the connections over which the live UID was the pinned one */
     unsigned short proven[TL_K8S_PROVEN];
     int proven_count, proven_next;
-    char *last_warning;  /* of the server, so that each is logged once in a row */
+    char *last_warning; /* of the server, so that each is logged once in a row */
     unsigned random;
-    tl_k8s_call *calls;  /* those that run */
+    tl_k8s_call *calls;             /* those that run */
     struct tl_discovery *discovery; /* made on first use by discovery.c */
 };
 

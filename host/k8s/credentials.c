@@ -66,7 +66,8 @@ int tl_credentials_get(tl_credentials *credentials, tl_credential *out, tl_crede
     *out = (tl_credential){auth->token, auth->username, auth->password, auth->cert_pem, auth->key_pem};
     if (auth->token_file) {
         tl_error below = {0};
-        if (!refresh_file(credentials, &below)) out->token = credentials->file_token.data;
+        if (!refresh_file(credentials, &below))
+            out->token = credentials->file_token.data;
         else if (!auth->token) {
             tl_error_move(err, &below);
             return tl_error_wrap(err, "cannot read the token of this context");

@@ -50,7 +50,8 @@ static int check_ref(const tl_kind_ref *ref, const char *text, tl_error *err)
     const char *bad = " /%?#&";
     if (!*ref->name || strpbrk(ref->name, bad) || (ref->group && strpbrk(ref->group, bad)) ||
         (ref->version && (!*ref->version || strpbrk(ref->version, bad))))
-        return tl_error_set(err, "usage", "\"%s\" names no kind; write \"pods\", \"deployments.apps\" or \"apps/v1/Deployment\"", text);
+        return tl_error_set(
+            err, "usage", "\"%s\" names no kind; write \"pods\", \"deployments.apps\" or \"apps/v1/Deployment\"", text);
     return 0;
 }
 
@@ -71,7 +72,8 @@ int tl_kind_parse(tl_arena *arena, const char *text, tl_kind_ref *out, tl_error 
     /* "deployments.v1.apps": a first part that looks like a version is one (client-go ParseResourceArg) */
     const char *second = strchr(dot + 1, '.');
     if (dot[1] == 'v' && dot[2] >= '0' && dot[2] <= '9') {
-        out->version = second ? tl_arena_strndup(arena, dot + 1, (size_t)(second - dot - 1)) : tl_arena_strdup(arena, dot + 1);
+        out->version =
+            second ? tl_arena_strndup(arena, dot + 1, (size_t)(second - dot - 1)) : tl_arena_strdup(arena, dot + 1);
         out->group = second ? tl_arena_strdup(arena, second + 1) : "";
     }
     return check_ref(out, text, err);
@@ -92,7 +94,8 @@ static const tl_k8s_resource *find_in_set(const resource_set *set, const char *n
 {
     for (size_t i = 0; i < set->count; i++) {
         const tl_k8s_resource *item = &set->items[i];
-        if (!strcasecmp(item->plural, name) || !strcasecmp(item->kind, name) || !strcasecmp(item->singular, name)) return item;
+        if (!strcasecmp(item->plural, name) || !strcasecmp(item->kind, name) || !strcasecmp(item->singular, name))
+            return item;
     }
     for (size_t i = 0; i < set->count; i++)
         for (const char *const *other = set->items[i].short_names; *other; other++)
@@ -139,8 +142,8 @@ static const char *text_of(tl_arena *arena, const tl_value *map, const char *key
 }
 
 /* `resources` of an APIResourceList, or of one version in an APIGroupDiscoveryList (aggregated = 1). */
-static void add_resources(struct tl_discovery *discovery, const char *group, const char *version, const tl_value *resources,
-                          int preferred, int aggregated)
+static void add_resources(struct tl_discovery *discovery, const char *group, const char *version,
+                          const tl_value *resources, int preferred, int aggregated)
 {
     tl_arena *arena = discovery->arena;
     resource_set *set = tl_arena_zalloc(arena, sizeof *set);
@@ -174,7 +177,8 @@ static void add_aggregated(struct tl_discovery *discovery, tl_arena *arena, cons
         const tl_value *versions = tl_value_path(group, "versions", NULL);
         for (size_t j = 0; versions && versions->type == TL_LIST && j < versions->as.list->len; j++) {
             const tl_value *version = &versions->as.list->items[j];
-            add_resources(discovery, name, text_of(arena, version, "version"), tl_value_path(version, "resources", NULL), 1, 1);
+            add_resources(discovery, name, text_of(arena, version, "version"),
+                          tl_value_path(version, "resources", NULL), 1, 1);
         }
     }
 }
@@ -207,7 +211,8 @@ static int take_answer(tl_lookup *lookup, tl_error *err)
     struct tl_discovery *discovery = discovery_of(lookup->client);
     if (rc) {
     } else if (lookup->group) {
-        add_resources(discovery, lookup->group, lookup->version, tl_value_path(&root, "resources", NULL), lookup->preferred, 0);
+        add_resources(discovery, lookup->group, lookup->version, tl_value_path(&root, "resources", NULL),
+                      lookup->preferred, 0);
     } else if (strcmp(text_of(arena, &root, "kind"), "APIGroupList") == 0) {
         const tl_value *groups = tl_value_path(&root, "groups", NULL);
         if (groups && groups->type == TL_LIST) lookup->groups = tl_value_copy(lookup->arena, *groups).as.list;
@@ -235,15 +240,17 @@ static void on_answer(tl_k8s_call *call, void *data)
 
 static int fetch(tl_lookup *lookup, const char *group, const char *version, int preferred, tl_error *err)
 {
-    static const char aggregated[] = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
-                                     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
+    static const char aggregated[] =
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+        "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
     lookup->group = group;
     lookup->version = version;
     lookup->preferred = preferred;
-    const char *path = !group ? "/apis"
+    const char *path = !group   ? "/apis"
                        : *group ? tl_arena_printf(lookup->arena, "/apis/%s/%s", group, version)
                                 : tl_arena_printf(lookup->arena, "/api/%s", version);
-    const tl_k8s_request request = {.path = path, .accept = group ? NULL : aggregated, .on_done = on_answer, .data = lookup};
+    const tl_k8s_request request = {
+        .path = path, .accept = group ? NULL : aggregated, .on_done = on_answer, .data = lookup};
     lookup->call = tl_k8s_start(lookup->client, &request, err);
     return lookup->call ? 0 : -1;
 }
@@ -254,7 +261,8 @@ static int fetch_next_group(tl_lookup *lookup, tl_error *err)
     while (lookup->groups && lookup->next_group < lookup->groups->len) {
         const tl_value *group = &lookup->groups->items[lookup->next_group++];
         const char *name = text_of(lookup->arena, group, "name");
-        const char *version = tl_value_text(lookup->arena, tl_value_path(group, "preferredVersion", "version", NULL), "");
+        const char *version =
+            tl_value_text(lookup->arena, tl_value_path(group, "preferredVersion", "version", NULL), "");
         if (lookup->ref.group && strcmp(lookup->ref.group, name) != 0) continue;
         if (*name && *version) return fetch(lookup, name, version, 1, err);
     }

@@ -32,7 +32,7 @@ typedef struct tl_lookup {
     void *data;
     /* its own */
     tl_k8s_call *call;
-    tl_arena *arena; /* paths, and the groups of a server without aggregated discovery */
+    tl_arena *arena;             /* paths, and the groups of a server without aggregated discovery */
     const char *group, *version; /* of the list that is being fetched; NULL: all groups */
     int stage, preferred;
     const tl_list *groups;

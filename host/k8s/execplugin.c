@@ -28,10 +28,10 @@ struct tl_exec_plugin {
     tl_buf text;
     int running, output_open, exited;
     tl_credential_wait *waiting, *telling; /* for the run to end; its end is being told */
-    tl_arena *arena; /* of the answer */
+    tl_arena *arena;                       /* of the answer */
     tl_credential answer;
     int answered;
-    int64_t expires; /* seconds since 1970, 0: never */
+    int64_t expires;  /* seconds since 1970, 0: never */
     tl_error failure; /* of the run that has just ended, while its waiters are told */
     int failed;
 };
@@ -85,7 +85,8 @@ static int read_answer(tl_exec_plugin *plugin, const char *version, tl_error *er
     if (tl_json_parse(arena, plugin->text.data, plugin->text.len, &options, &root, err)) return -1;
     const char *got = tl_value_text(arena, tl_value_path(&root, "apiVersion", NULL), "");
     if (strcmp(got, version) != 0)
-        return tl_error_set(err, "denied", "the credential plugin answered in version \"%s\" instead of %s", got, version);
+        return tl_error_set(err, "denied", "the credential plugin answered in version \"%s\" instead of %s", got,
+                            version);
     const tl_value *status = tl_value_path(&root, "status", NULL);
     tl_credential *answer = &plugin->answer;
     answer->token = tl_value_text(arena, tl_value_path(status, "token", NULL), NULL);
@@ -98,7 +99,8 @@ static int read_answer(tl_exec_plugin *plugin, const char *version, tl_error *er
     const char *expires = tl_value_text(arena, tl_value_path(status, "expirationTimestamp", NULL), NULL);
     int64_t at = expires ? tl_rfc3339(expires, NULL) : 0;
     plugin->expires = at / 1000000000;
-    if (at < 0) return tl_error_set(err, "denied", "the credential plugin's expirationTimestamp \"%s\" is no time", expires);
+    if (at < 0)
+        return tl_error_set(err, "denied", "the credential plugin's expirationTimestamp \"%s\" is no time", expires);
     plugin->answered = 1;
     return 0;
 }
@@ -131,7 +133,8 @@ static void settle(tl_exec_plugin *plugin)
     const char *command = setting(plugin, "command", "");
     plugin->failed = 1;
     if (plugin->child.status != 0) {
-        tl_error_set(&plugin->failure, "denied", "the credential plugin %s ended with status %d", command, plugin->child.status);
+        tl_error_set(&plugin->failure, "denied", "the credential plugin %s ended with status %d", command,
+                     plugin->child.status);
         plugin->failure.status = plugin->child.status;
         if (hint) tl_error_hint(&plugin->failure, "%s", hint);
     } else if (!read_answer(plugin, setting(plugin, "apiVersion", ""), &plugin->failure)) {
@@ -167,8 +170,8 @@ static void on_deadline(tl_timer *timer)
 {
     tl_exec_plugin *plugin = timer->data;
     plugin->failed = 1;
-    tl_error_set(&plugin->failure, "timeout", "the credential plugin %s gave no answer within %d s", setting(plugin, "command", ""),
-                 DEADLINE_MS / 1000);
+    tl_error_set(&plugin->failure, "timeout", "the credential plugin %s gave no answer within %d s",
+                 setting(plugin, "command", ""), DEADLINE_MS / 1000);
     end_run(plugin);
 }
 
@@ -225,8 +228,9 @@ static const char *const *make_env(tl_exec_plugin *plugin, const char *info)
         if (!replaced) env[count++] = environ[i];
     }
     for (size_t j = 0; j < own; j++)
-        env[count++] = tl_arena_printf(arena, "%s=%s", tl_value_text(arena, tl_value_path(&extra->as.list->items[j], "name", NULL), ""),
-                                       tl_value_text(arena, tl_value_path(&extra->as.list->items[j], "value", NULL), ""));
+        env[count++] = tl_arena_printf(
+            arena, "%s=%s", tl_value_text(arena, tl_value_path(&extra->as.list->items[j], "name", NULL), ""),
+            tl_value_text(arena, tl_value_path(&extra->as.list->items[j], "value", NULL), ""));
     env[count] = info;
     return env;
 }
@@ -238,7 +242,8 @@ static const char *const *make_argv(tl_exec_plugin *plugin, const char *command)
     size_t count = args && args->type == TL_LIST ? args->as.list->len : 0;
     const char **argv = tl_arena_zalloc(arena, (count + 2) * sizeof *argv);
     const char *dir = plugin->target->auth.exec_dir;
-    argv[0] = strchr(command, '/') && command[0] != '/' && dir ? tl_arena_printf(arena, "%s/%s", dir, command) : command;
+    argv[0] =
+        strchr(command, '/') && command[0] != '/' && dir ? tl_arena_printf(arena, "%s/%s", dir, command) : command;
     for (size_t i = 0; i < count; i++) argv[i + 1] = tl_value_text(arena, &args->as.list->items[i], "");
     return argv;
 }
@@ -262,8 +267,10 @@ static int start_run(tl_exec_plugin *plugin, tl_error *err)
     if (strcmp(mode, "Always") == 0 && !interactive)
         return tl_error_set(err, "denied", "the credential plugin %s needs a terminal", command);
     if (make_info(plugin, version, interactive, &info, err)) return -1;
-    const tl_child_options options = {.argv = make_argv(plugin, command), .env = make_env(plugin, info),
-                                      .stdio = {interactive ? TL_STDIO_INHERIT : TL_STDIO_NULL, TL_STDIO_PIPE, TL_STDIO_INHERIT}};
+    const tl_child_options options = {
+        .argv = make_argv(plugin, command),
+        .env = make_env(plugin, info),
+        .stdio = {interactive ? TL_STDIO_INHERIT : TL_STDIO_NULL, TL_STDIO_PIPE, TL_STDIO_INHERIT}};
     plugin->child = (tl_child){.on_exit = on_exit_status, .data = plugin};
     if (tl_child_start(plugin->loop, &plugin->child, &options, err)) {
         const char *hint = setting(plugin, "installHint", NULL);

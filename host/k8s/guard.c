@@ -28,7 +28,8 @@ static int decode(tl_buf *out, const char *path, tl_error *err)
             byte = high * 16 + low;
             c += 2;
         }
-        if (byte < 32 || byte == 127 || byte == '#') return tl_error_set(err, "usage", "bad character in the path %s", path);
+        if (byte < 32 || byte == 127 || byte == '#')
+            return tl_error_set(err, "usage", "bad character in the path %s", path);
         tl_buf_addc(out, (char)byte);
     }
     return out->over ? tl_error_set(err, "usage", "the path is too long") : 0;
@@ -61,9 +62,12 @@ static int resource_index(const char *const *part, int count)
 {
     static const char *const own[] = {"status", "finalize", NULL}; /* subresources of a namespace */
     int i;
-    if (count >= 2 && strcmp(part[0], "api") == 0) i = 2;
-    else if (count >= 3 && strcmp(part[0], "apis") == 0) i = 3;
-    else return -1;
+    if (count >= 2 && strcmp(part[0], "api") == 0)
+        i = 2;
+    else if (count >= 3 && strcmp(part[0], "apis") == 0)
+        i = 3;
+    else
+        return -1;
     if (i < count && (strcmp(part[i], "watch") == 0 || strcmp(part[i], "proxy") == 0)) i++;
     if (i + 2 < count && strcmp(part[i], "namespaces") == 0 && !one_of(part[i + 2], own)) i += 2;
     return i < count ? i : -1;
@@ -80,8 +84,13 @@ static int acts_with_get(const char *const *part, int count)
 
 static int is_review(const char *const *part, int count)
 {
-    static const char *const reviews[] = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews",
-                                          "localsubjectaccessreviews", "tokenreviews", "selfsubjectreviews", NULL};
+    static const char *const reviews[] = {"selfsubjectaccessreviews",
+                                          "selfsubjectrulesreviews",
+                                          "subjectaccessreviews",
+                                          "localsubjectaccessreviews",
+                                          "tokenreviews",
+                                          "selfsubjectreviews",
+                                          NULL};
     int i = resource_index(part, count);
     if (i < 3 || i + 1 != count || strcmp(part[0], "apis") != 0) return 0;
     if (strcmp(part[1], "authorization.k8s.io") != 0 && strcmp(part[1], "authentication.k8s.io") != 0) return 0;
@@ -100,8 +109,10 @@ int tl_k8s_is_read(const char *method, const char *path, tl_error *err)
     if (decode(&decoded, path, err)) goto out;
     int count = split(decoded.data, segments, err);
     if (count < 0) goto out;
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) rc = !acts_with_get(segments, count);
-    else rc = strcmp(method, "POST") == 0 && is_review(segments, count);
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        rc = !acts_with_get(segments, count);
+    else
+        rc = strcmp(method, "POST") == 0 && is_review(segments, count);
 out:
     tl_buf_dispose(&decoded);
     return rc;

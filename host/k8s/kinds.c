@@ -7,10 +7,12 @@
 /* The core group stands first: it wins for "events", as with kubectl. */
 static const tl_kind_hint hints[] = {
     {"", "v1",
-     " binding bindings componentstatus componentstatuses cs configmap configmaps cm endpoints ep event events ev limitrange "
+     " binding bindings componentstatus componentstatuses cs configmap configmaps cm endpoints ep event events ev "
+     "limitrange "
      "limitranges limits namespace namespaces ns node nodes no persistentvolumeclaim persistentvolumeclaims pvc "
      "persistentvolume persistentvolumes pv pod pods po podtemplate podtemplates replicationcontroller "
-     "replicationcontrollers rc resourcequota resourcequotas quota secret secrets serviceaccount serviceaccounts sa service "
+     "replicationcontrollers rc resourcequota resourcequotas quota secret secrets serviceaccount serviceaccounts sa "
+     "service "
      "services svc "},
     {"apps", "v1",
      " deployment deployments deploy daemonset daemonsets ds statefulset statefulsets sts replicaset replicasets rs "

@@ -51,8 +51,7 @@ static void end_strings(tl_arena *arena, tl_map *body)
 {
     uint32_t cursor = 0;
     for (tl_entry *entry; (entry = tl_map_next(body, &cursor));)
-        if (entry->value.type == TL_STRING)
-            entry->value = tl_string(arena, entry->value.as.s, entry->value.len);
+        if (entry->value.type == TL_STRING) entry->value = tl_string(arena, entry->value.as.s, entry->value.len);
 }
 
 /* Takes the entries of one list ("clusters") that no earlier file has named. */
@@ -138,7 +137,8 @@ static int add_in_cluster(tl_kubeconfig *config, const char *dir)
     const char *token = tl_arena_printf(arena, "%s/token", dir);
     if (!host || !*host || !port || !*port || access(token, R_OK) != 0) return 0;
     tl_map *cluster = tl_map_new(arena, 4), *user = tl_map_new(arena, 4), *context = tl_map_new(arena, 4);
-    put(config, cluster, "server", tl_arena_printf(arena, strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host, port));
+    put(config, cluster, "server",
+        tl_arena_printf(arena, strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host, port));
     const char *ca = tl_arena_printf(arena, "%s/ca.crt", dir);
     if (access(ca, R_OK) == 0) put(config, cluster, "certificate-authority", ca);
     put(config, user, "tokenFile", token);
@@ -181,7 +181,8 @@ tl_kubeconfig *tl_kubeconfig_load(const tl_kubeconfig_options *options, tl_error
     const char *dir = options->service_account_dir ? options->service_account_dir : SERVICE_ACCOUNT;
     if (!config->files && !add_in_cluster(config, dir)) {
         tl_error_set(err, "not_found", "there is no kubeconfig: %s does not exist", config->looked_for);
-        tl_error_hint(err, "start a cluster (todo-lua deploy.lua does), or name a file with --kubeconfig or KUBECONFIG");
+        tl_error_hint(err,
+                      "start a cluster (todo-lua deploy.lua does), or name a file with --kubeconfig or KUBECONFIG");
         goto fail;
     }
     return config;
@@ -250,7 +251,8 @@ static int load_material(tl_kubeconfig *config, const tl_map *body, const char *
     return rc;
 }
 
-static int load_auth(tl_kubeconfig *config, const tl_map *user, const tl_map *cluster, tl_kube_auth *auth, tl_error *err)
+static int load_auth(tl_kubeconfig *config, const tl_map *user, const tl_map *cluster, tl_kube_auth *auth,
+                     tl_error *err)
 {
     auth->token = text_at(user, "token");
     auth->token_file = text_at(user, "tokenFile");
@@ -333,12 +335,14 @@ int tl_kubeconfig_target(tl_kubeconfig *config, const char *name, tl_kube_target
     const tl_map *cluster = out->cluster ? map_at(config->clusters, out->cluster) : NULL;
     const tl_map *user = out->user ? map_at(config->users, out->user) : NULL;
     if (!cluster)
-        return tl_error_set(err, "not_found", "context \"%s\" names the cluster \"%s\", which the kubeconfig does not have", name,
+        return tl_error_set(err, "not_found",
+                            "context \"%s\" names the cluster \"%s\", which the kubeconfig does not have", name,
                             out->cluster ? out->cluster : "");
     if (out->user && !user)
-        return tl_error_set(err, "not_found", "context \"%s\" names the user \"%s\", which the kubeconfig does not have", name, out->user);
-    if (!out->server)
-        return tl_error_set(err, "usage", "cluster \"%s\" of the kubeconfig has no server", out->cluster);
+        return tl_error_set(err, "not_found",
+                            "context \"%s\" names the user \"%s\", which the kubeconfig does not have", name,
+                            out->user);
+    if (!out->server) return tl_error_set(err, "usage", "cluster \"%s\" of the kubeconfig has no server", out->cluster);
     if (load_material(config, cluster, "certificate-authority", &out->ca_pem, err)) return -1;
     if (out->ca_pem && !(out->ca_sha256 = tl_pem_fingerprint(config->arena, out->ca_pem, err))) return -1;
     return load_auth(config, user, cluster, &out->auth, err);

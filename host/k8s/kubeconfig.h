@@ -24,9 +24,9 @@ typedef struct tl_kube_auth {
     const char *as, *as_uid; /* impersonation */
     const tl_list *as_groups;
     const tl_map *as_extra;
-    const tl_map *exec;         /* the credential plugin's settings */
+    const tl_map *exec;          /* the credential plugin's settings */
     const tl_value *exec_config; /* the cluster's extension for it */
-    const char *exec_dir;       /* folder of the file that holds it: a command with a slash is relative to it */
+    const char *exec_dir;        /* folder of the file that holds it: a command with a slash is relative to it */
 } tl_kube_auth;
 
 /* What a context resolves to, read once; certificate files are loaded into memory. */

@@ -7,8 +7,8 @@
 
 /* Cuts a byte stream into lines, holding at most one line's worth of bytes beyond the piece that is being fed. */
 typedef struct tl_lines {
-    tl_buf rest;  /* the unfinished line */
-    size_t max;   /* bytes of a line */
+    tl_buf rest; /* the unfinished line */
+    size_t max;  /* bytes of a line */
     int (*on_line)(void *data, const char *line, size_t length, int whole);
     void *data;
 } tl_lines;

@@ -37,7 +37,8 @@ struct tl_k8s_logs {
 static int open_stream(tl_k8s_logs *logs, tl_error *err);
 static void ask_pod(tl_k8s_logs *logs);
 
-static const tl_k8s_resource pods = {.group = "", .version = "v1", .kind = "Pod", .plural = "pods", .singular = "pod", .namespaced = 1};
+static const tl_k8s_resource pods = {
+    .group = "", .version = "v1", .kind = "Pod", .plural = "pods", .singular = "pod", .namespaced = 1};
 
 static void wake(tl_k8s_logs *logs)
 {
@@ -96,8 +97,10 @@ static int on_body(tl_k8s_call *call, const char *bytes, size_t length, void *da
         return TL_HTTP_PAUSE;
     }
     logs->attempts = 0;
-    if (logs->options.follow) tl_lines_feed(&logs->lines, bytes, length);
-    else tl_buf_add(&logs->out, bytes, length);
+    if (logs->options.follow)
+        tl_lines_feed(&logs->lines, bytes, length);
+    else
+        tl_buf_add(&logs->out, bytes, length);
     wake(logs);
     return 0;
 }
@@ -116,10 +119,12 @@ static void try_later(tl_k8s_logs *logs)
     logs->attempts++;
     logs->retry.on_due = on_retry;
     logs->retry.data = logs;
-    tl_timer_start(tl_k8s_loop(logs->client), &logs->retry, (int64_t)((double)ms * (0.5 + tl_k8s_random(logs->client))));
+    tl_timer_start(tl_k8s_loop(logs->client), &logs->retry,
+                   (int64_t)((double)ms * (0.5 + tl_k8s_random(logs->client))));
 }
 
-/* Worth another try: the transfer broke or the server is in trouble after it had answered before. A refusal is final. */
+/* Worth another try: the transfer broke or the server is in trouble after it had answered before. A refusal is final.
+ */
 static int passing(const tl_k8s_logs *logs, const tl_error *why)
 {
     if (!logs->options.follow || !logs->opened || logs->attempts >= RETRIES || tl_k8s_closed(logs->client)) return 0;
@@ -139,8 +144,10 @@ static void on_done(tl_k8s_call *call, void *data)
         int again = passing(logs, &why);
         tl_lines_reset(&logs->lines);
         logs->inside_line = 0;
-        if (again) try_later(logs);
-        else end(logs, &why);
+        if (again)
+            try_later(logs);
+        else
+            end(logs, &why);
         tl_error_dispose(&why);
     } else if (logs->options.follow) {
         ask_pod(logs);
@@ -177,7 +184,8 @@ static int open_stream(tl_k8s_logs *logs, tl_error *err)
         if (options->tail >= 0) tl_k8s_query_int(&path, "tailLines", options->tail);
         if (options->since_s > 0) tl_k8s_query_int(&path, "sinceSeconds", options->since_s);
     }
-    const tl_k8s_request request = {.path = path.data, .accept = "*/*", .once = 1, .on_body = on_body, .on_done = on_done, .data = logs};
+    const tl_k8s_request request = {
+        .path = path.data, .accept = "*/*", .once = 1, .on_body = on_body, .on_done = on_done, .data = logs};
     logs->call = tl_k8s_start(logs->client, &request, err);
 out:
     tl_buf_dispose(&path);

@@ -9,11 +9,11 @@
 typedef struct tl_k8s_logs tl_k8s_logs;
 
 typedef struct tl_k8s_logs_options {
-    const char *namespace; /* NULL: the client's */
+    const char *namespace;       /* NULL: the client's */
     const char *pod, *container; /* container NULL: the only one, or the pod's default */
     int follow, previous, timestamps;
-    int64_t tail;    /* lines, -1: all */
-    int64_t since_s; /* seconds, 0: all */
+    int64_t tail;                                    /* lines, -1: all */
+    int64_t since_s;                                 /* seconds, 0: all */
     void (*on_ready)(tl_k8s_logs *logs, void *data); /* bytes to take, or the end */
     void *data;
 } tl_k8s_logs_options;
@@ -22,7 +22,8 @@ typedef struct tl_k8s_logs_options {
 tl_k8s_logs *tl_k8s_logs_start(tl_k8s *client, const tl_k8s_logs_options *options, tl_error *err);
 void tl_k8s_logs_free(tl_k8s_logs *logs);
 /* What has come: 1 and the bytes, which are whole lines while it follows; 0: nothing new beyond `seen` bytes, on_ready
- * will come; 2: the end, with the bytes that are left (possibly none); -1: it failed, and everything before is taken. */
+ * will come; 2: the end, with the bytes that are left (possibly none); -1: it failed, and everything before is taken.
+ */
 int tl_k8s_logs_peek(tl_k8s_logs *logs, size_t seen, const char **bytes, size_t *length, tl_error *err);
 void tl_k8s_logs_consume(tl_k8s_logs *logs, size_t length);
 

@@ -26,8 +26,10 @@ static int segment(tl_buf *out, const char *what, const char *text, tl_error *er
 int tl_k8s_path(tl_buf *out, const tl_k8s_resource *resource, const char *namespace, const char *name,
                 const char *subresource, tl_error *err)
 {
-    if (*resource->group) tl_buf_addf(out, "/apis/%s/%s", resource->group, resource->version);
-    else tl_buf_addf(out, "/api/%s", resource->version);
+    if (*resource->group)
+        tl_buf_addf(out, "/apis/%s/%s", resource->group, resource->version);
+    else
+        tl_buf_addf(out, "/api/%s", resource->version);
     if (resource->namespaced && namespace) {
         tl_buf_adds(out, "/namespaces");
         if (segment(out, "namespace", namespace, err)) return -1;

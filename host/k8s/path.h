@@ -6,11 +6,11 @@
 
 /* One resource type of the server. */
 typedef struct tl_k8s_resource {
-    const char *group;   /* "" for the core group */
+    const char *group; /* "" for the core group */
     const char *version;
     const char *kind;
     const char *plural;
-    const char *singular; /* may be "" */
+    const char *singular;           /* may be "" */
     const char *const *short_names; /* NULL-ended */
     int namespaced;
 } tl_k8s_resource;

@@ -51,7 +51,8 @@ int64_t tl_rfc3339(const char *text, size_t *length)
     struct tm tm = {0};
     if ((tm.tm_year = part(&at, 4, '-')) < 1970 || tm.tm_year > 2261) return -1;
     if ((tm.tm_mon = part(&at, 2, '-')) < 1 || (tm.tm_mday = part(&at, 2, 'T')) < 1) return -1;
-    if ((tm.tm_hour = part(&at, 2, ':')) < 0 || (tm.tm_min = part(&at, 2, ':')) < 0 || (tm.tm_sec = digits(&at, 2)) < 0) return -1;
+    if ((tm.tm_hour = part(&at, 2, ':')) < 0 || (tm.tm_min = part(&at, 2, ':')) < 0 || (tm.tm_sec = digits(&at, 2)) < 0)
+        return -1;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
     int64_t nanos = fraction(&at);

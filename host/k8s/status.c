@@ -15,9 +15,11 @@ static const char *kind_of(int status, const char *reason)
     if (strcmp(reason, "AlreadyExists") == 0) return "exists";
     if (strcmp(reason, "Expired") == 0) return "gone";
     switch (status) {
-    case 401: case 403: return "denied";
+    case 401:
+    case 403: return "denied";
     case 404: return "not_found";
-    case 408: case 504: return "timeout";
+    case 408:
+    case 504: return "timeout";
     case 409: return "conflict";
     case 410: return "gone";
     case 422: return "invalid";
@@ -28,8 +30,10 @@ static const char *kind_of(int status, const char *reason)
 
 static void add_hint(tl_error *err, int status)
 {
-    if (status == 401) tl_error_hint(err, "the server does not accept these credentials: log in again or choose another context");
-    if (status == 403) tl_error_hint(err, "the user of this context lacks the right; ask for it or choose another context");
+    if (status == 401)
+        tl_error_hint(err, "the server does not accept these credentials: log in again or choose another context");
+    if (status == 403)
+        tl_error_hint(err, "the user of this context lacks the right; ask for it or choose another context");
     if (status == 429) tl_error_hint(err, "the server is overloaded: try again later");
 }
 
@@ -56,8 +60,10 @@ static int from_object(tl_arena *arena, int status, const tl_value *object, cons
     if (!status && code && code->type == TL_INT) status = (int)code->as.i;
     const char *reason = tl_value_text(arena, tl_value_path(object, "reason", NULL), "");
     const char *message = tl_value_text(arena, tl_value_path(object, "message", NULL), "");
-    if (*message) tl_error_set(err, kind_of(status, reason), "%s", message);
-    else tl_error_set(err, kind_of(status, reason), "%s: the server answered %d %s", what, status, reason);
+    if (*message)
+        tl_error_set(err, kind_of(status, reason), "%s", message);
+    else
+        tl_error_set(err, kind_of(status, reason), "%s: the server answered %d %s", what, status, reason);
     if (!err) return -1;
     err->status = status;
     add_hint(err, status);
@@ -70,8 +76,10 @@ static int from_text(int status, const char *body, size_t length, const char *wh
 {
     size_t end = 0;
     while (end < length && end < 200 && (unsigned char)body[end] >= 32) end++;
-    if (!end || !tl_utf8_valid(body, end)) tl_error_set(err, kind_of(status, ""), "%s: the server answered %d", what, status);
-    else tl_error_set(err, kind_of(status, ""), "%s: the server answered %d: %.*s", what, status, (int)end, body);
+    if (!end || !tl_utf8_valid(body, end))
+        tl_error_set(err, kind_of(status, ""), "%s: the server answered %d", what, status);
+    else
+        tl_error_set(err, kind_of(status, ""), "%s: the server answered %d: %.*s", what, status, (int)end, body);
     if (err) err->status = status;
     if (err) add_hint(err, status);
     return -1;
@@ -84,8 +92,10 @@ int tl_k8s_status_error(int status, const char *body, size_t length, const char 
     tl_error ignored = {0};
     int parsed = length && body[0] == '{' && !tl_json_parse(arena, body, length, NULL, &object, &ignored);
     const tl_value *kind = parsed ? tl_value_path(&object, "kind", NULL) : NULL;
-    if (kind && tl_value_is(*kind, "Status")) from_object(arena, status, &object, what, err);
-    else from_text(status, body, length, what, err);
+    if (kind && tl_value_is(*kind, "Status"))
+        from_object(arena, status, &object, what, err);
+    else
+        from_text(status, body, length, what, err);
     tl_error_dispose(&ignored);
     tl_arena_free(arena);
     return -1;

@@ -77,7 +77,8 @@ static known **find(tl_tracker *tracker, const identity *id)
 {
     unsigned hash = hash_of(id);
     known **at = &tracker->buckets[hash & (tracker->bucket_count - 1)];
-    while (*at && ((*at)->hash != hash || strcmp((*at)->name, id->name) != 0 || strcmp((*at)->namespace, id->namespace) != 0))
+    while (*at &&
+           ((*at)->hash != hash || strcmp((*at)->name, id->name) != 0 || strcmp((*at)->namespace, id->namespace) != 0))
         at = &(*at)->next;
     return at;
 }
@@ -291,7 +292,8 @@ const char *tl_tracker_version(const tl_tracker *tracker)
 int tl_tracker_expire(tl_tracker *tracker, tl_error *err)
 {
     if (!tracker->listed) {
-        tl_error_set(err, "gone", "the resource version %s is too old to watch from", tracker->version ? tracker->version : "");
+        tl_error_set(err, "gone", "the resource version %s is too old to watch from",
+                     tracker->version ? tracker->version : "");
         tl_error_hint(err, "list again, or watch without resource_version");
         return -1;
     }

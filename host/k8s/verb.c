@@ -25,8 +25,10 @@ static void on_answer(tl_k8s_call *call, void *data)
 {
     tl_verb *verb = data;
     tl_error *failure = tl_k8s_call_error(call);
-    if (failure) fail(verb, failure);
-    else verb->on_done(verb);
+    if (failure)
+        fail(verb, failure);
+    else
+        verb->on_done(verb);
 }
 
 static int send(tl_verb *verb, tl_error *err)
@@ -46,9 +48,15 @@ static int send(tl_verb *verb, tl_error *err)
         tl_error_set(err, "usage", "the path and query of the request are too long");
         goto out;
     }
-    const tl_k8s_request request = {.method = verb->method, .path = path.data, .body = verb->body, .body_len = verb->body_len,
-                                    .content_type = verb->content_type, .accept = verb->accept,
-                                    .timeout_ms = verb->timeout_ms, .on_done = on_answer, .data = verb};
+    const tl_k8s_request request = {.method = verb->method,
+                                    .path = path.data,
+                                    .body = verb->body,
+                                    .body_len = verb->body_len,
+                                    .content_type = verb->content_type,
+                                    .accept = verb->accept,
+                                    .timeout_ms = verb->timeout_ms,
+                                    .on_done = on_answer,
+                                    .data = verb};
     verb->call = tl_k8s_start(client, &request, err);
     rc = verb->call ? 0 : -1;
 out:
@@ -60,8 +68,10 @@ static void on_lookup(tl_lookup *lookup)
 {
     tl_verb *verb = lookup->data;
     tl_error why = {0};
-    if (lookup->failed) fail(verb, &lookup->error);
-    else if (send(verb, &why)) fail(verb, &why);
+    if (lookup->failed)
+        fail(verb, &lookup->error);
+    else if (send(verb, &why))
+        fail(verb, &why);
 }
 
 int tl_verb_start(tl_k8s *client, tl_verb *verb, tl_error *err)

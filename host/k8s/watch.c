@@ -14,7 +14,8 @@
 #define PAGE_ITEMS 500
 #define QUEUE_HIGH 2000 /* events; over QUEUE_BYTES they count earlier */
 #define QUEUE_BYTES ((size_t)16 << 20)
-#define STREAM_SECONDS 90 /* the server ends a stream after so long (and a third more); silence past it means a dead peer */
+#define STREAM_SECONDS                                                                                                 \
+    90 /* the server ends a stream after so long (and a third more); silence past it means a dead peer */
 #define SILENCE_MS 15000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 10000
@@ -101,8 +102,10 @@ int tl_k8s_watch_next(tl_k8s_watch *watch, tl_k8s_event *event, tl_error *err)
     free(item);
     if (watch->held && watch->queue_count <= QUEUE_HIGH / 2 && watch->queue_bytes <= QUEUE_BYTES / 2) {
         watch->held = 0;
-        if (watch->call) tl_k8s_call_resume(watch->call);
-        else proceed(watch);
+        if (watch->call)
+            tl_k8s_call_resume(watch->call);
+        else
+            proceed(watch);
     }
     return 1;
 }
@@ -122,7 +125,8 @@ static void try_later(tl_k8s_watch *watch)
     watch->attempts++;
     watch->retry.on_due = on_retry;
     watch->retry.data = watch;
-    tl_timer_start(tl_k8s_loop(watch->client), &watch->retry, (int64_t)((double)ms * (0.5 + tl_k8s_random(watch->client))));
+    tl_timer_start(tl_k8s_loop(watch->client), &watch->retry,
+                   (int64_t)((double)ms * (0.5 + tl_k8s_random(watch->client))));
 }
 
 /* A version from the future comes of a server whose data was put back: the same cure as for one that is too old. */
@@ -136,8 +140,10 @@ static void recover(tl_k8s_watch *watch, tl_error *why)
 {
     int64_t now = tl_loop_now(tl_k8s_loop(watch->client));
     int refused = why->status == 401 || why->status == 403 || why->status == 404;
-    if (!refused) watch->refused_since = 0;
-    else if (!watch->refused_since) watch->refused_since = now;
+    if (!refused)
+        watch->refused_since = 0;
+    else if (!watch->refused_since)
+        watch->refused_since = now;
     int hopeless = strcmp(why->kind, "closed") == 0 && tl_k8s_closed(watch->client);
     if (!watch->listed && !is_expired(why)) hopeless = 1; /* the first answer tells the script at once what is wrong */
     if (refused && now - watch->refused_since > REFUSED_MS) hopeless = 1;
@@ -150,8 +156,10 @@ static void recover(tl_k8s_watch *watch, tl_error *why)
     watch->next_page = NULL;
     int expired = is_expired(why);
     tl_error_dispose(why);
-    if (expired && tl_tracker_version(watch->tracker) && tl_tracker_expire(watch->tracker, why)) fail(watch, why);
-    else try_later(watch);
+    if (expired && tl_tracker_version(watch->tracker) && tl_tracker_expire(watch->tracker, why))
+        fail(watch, why);
+    else
+        try_later(watch);
 }
 
 /* ---- the list ---- */
@@ -166,8 +174,8 @@ static int take_page(tl_k8s_watch *watch, tl_error *err)
     int rc = tl_json_parse(doc->arena, body, length, &options, &root, err);
     if (rc) goto out;
     const tl_k8s_resource *resource = watch->resource;
-    const char *api_version = *resource->group ? tl_arena_printf(doc->arena, "%s/%s", resource->group, resource->version)
-                                               : resource->version;
+    const char *api_version =
+        *resource->group ? tl_arena_printf(doc->arena, "%s/%s", resource->group, resource->version) : resource->version;
     const tl_value *items = tl_value_path(&root, "items", NULL);
     size_t count = items && items->type == TL_LIST ? items->as.list->len : 0;
     watch->line_bytes = count ? length / count : 0;
@@ -210,7 +218,9 @@ static void on_page(tl_k8s_call *call, void *data)
 static int on_line(void *data, const char *line, size_t length, int whole)
 {
     tl_k8s_watch *watch = data;
-    if (!whole) return tl_error_set(&watch->error, "too_large", "the server sent a watch event of over %zu MiB", LINE_LIMIT >> 20);
+    if (!whole)
+        return tl_error_set(&watch->error, "too_large", "the server sent a watch event of over %zu MiB",
+                            LINE_LIMIT >> 20);
     watch->line_bytes = length;
     int rc = tl_tracker_line(watch->tracker, line, length, &watch->error);
     watch->expired = rc == 1;
@@ -233,10 +243,14 @@ static void on_stream_done(tl_k8s_call *call, void *data)
 {
     tl_k8s_watch *watch = data;
     tl_error why = {0}, *failure = tl_k8s_call_error(call);
-    if (watch->error.message) tl_error_move(&why, &watch->error); /* what a line said counts before the broken transfer */
-    else if (watch->expired) tl_error_set(&why, "gone", "the watch's version has expired");
-    else if (failure) tl_error_move(&why, failure);
-    else if (watch->lines.rest.len) tl_error_set(&why, "closed", "the watch ended within an event");
+    if (watch->error.message)
+        tl_error_move(&why, &watch->error); /* what a line said counts before the broken transfer */
+    else if (watch->expired)
+        tl_error_set(&why, "gone", "the watch's version has expired");
+    else if (failure)
+        tl_error_move(&why, failure);
+    else if (watch->lines.rest.len)
+        tl_error_set(&why, "closed", "the watch ended within an event");
     tl_lines_reset(&watch->lines);
     tl_k8s_call_free(call);
     watch->call = NULL;
@@ -323,7 +337,8 @@ static void copy_options(tl_k8s_watch *watch, const tl_k8s_watch_options *from)
     tl_arena *arena = watch->arena;
     tl_k8s_watch_options *to = &watch->options;
     *to = *from;
-    const char **texts[] = {&to->kind.group, &to->kind.version, &to->kind.name, &to->namespace, &to->labels, &to->fields};
+    const char **texts[] = {&to->kind.group, &to->kind.version, &to->kind.name,
+                            &to->namespace,  &to->labels,       &to->fields};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i]) *texts[i] = tl_arena_strdup(arena, *texts[i]);
     to->resource_version = NULL; /* the tracker has its own copy */

@@ -11,7 +11,7 @@ typedef struct tl_k8s_watch tl_k8s_watch;
 
 typedef struct tl_k8s_watch_options {
     tl_kind_ref kind;
-    const char *namespace;        /* NULL: the client's */
+    const char *namespace; /* NULL: the client's */
     int all_namespaces;
     const char *labels, *fields;  /* selectors, or NULL */
     const char *resource_version; /* where to start; NULL: with the present objects as ADDED */

@@ -128,18 +128,25 @@ static int l_index(lua_State *L)
     lua_pushvalue(L, 2);
     if (lua_gettable(L, lua_upvalueindex(1)) != LUA_TNIL || !self->k8s) return 1;
     const tl_kube_target *target = tl_k8s_target(self->k8s);
-    if (strcmp(key, "context") == 0) lua_pushstring(L, target->context);
-    else if (strcmp(key, "namespace") == 0) lua_pushstring(L, tl_k8s_namespace(self->k8s));
-    else if (strcmp(key, "server") == 0) lua_pushstring(L, target->server);
-    else if (strcmp(key, "ca_sha256") == 0) lua_pushstring(L, target->ca_sha256);
+    if (strcmp(key, "context") == 0)
+        lua_pushstring(L, target->context);
+    else if (strcmp(key, "namespace") == 0)
+        lua_pushstring(L, tl_k8s_namespace(self->k8s));
+    else if (strcmp(key, "server") == 0)
+        lua_pushstring(L, target->server);
+    else if (strcmp(key, "ca_sha256") == 0)
+        lua_pushstring(L, target->ca_sha256);
     return 1;
 }
 
 static int l_tostring(lua_State *L)
 {
     client *self = luaL_checkudata(L, 1, TL_K8S_CLIENT);
-    if (!self->k8s || tl_k8s_closed(self->k8s)) lua_pushliteral(L, "k8s client (closed)");
-    else lua_pushfstring(L, "k8s client of %s (%s)", tl_k8s_target(self->k8s)->context, tl_k8s_target(self->k8s)->server);
+    if (!self->k8s || tl_k8s_closed(self->k8s))
+        lua_pushliteral(L, "k8s client (closed)");
+    else
+        lua_pushfstring(L, "k8s client of %s (%s)", tl_k8s_target(self->k8s)->context,
+                        tl_k8s_target(self->k8s)->server);
     return 1;
 }
 

@@ -97,7 +97,8 @@ static const char *requirement(lua_State *L, tl_arena *arena, const char *option
     const char *key = lua_tostring(L, -2);
     if (lua_type(L, -1) == LUA_TBOOLEAN) return tl_arena_printf(arena, "%s%s", lua_toboolean(L, -1) ? "" : "!", key);
     if (lua_isstring(L, -1)) return tl_arena_printf(arena, "%s=%s", key, luaL_tolstring(L, -1, NULL));
-    if (!lua_istable(L, -1)) tl_raisef(L, "usage", "option %s: %s: a string, a list or a boolean expected", option, key);
+    if (!lua_istable(L, -1))
+        tl_raisef(L, "usage", "option %s: %s: a string, a list or a boolean expected", option, key);
     const char *text = tl_arena_printf(arena, "%s in (", key);
     for (lua_Integer i = 1, n = luaL_len(L, -1); i <= n; i++) {
         lua_geti(L, -1, i);

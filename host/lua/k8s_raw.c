@@ -17,7 +17,6 @@ static void on_lookup(tl_lookup *lookup)
     tl_wake(&((tl_k8s_operation *)lookup->data)->wait);
 }
 
-
 static int send_call(lua_State *L, tl_k8s_operation *op, tl_k8s_request *request, lua_KFunction k)
 {
     tl_error err = {0};
@@ -37,8 +36,10 @@ static int k_request(lua_State *L, int status, lua_KContext index)
     size_t length;
     const char *body = tl_k8s_call_body(op->call, &length);
     const char *type = tl_k8s_call_header(op->call, "content-type");
-    if (type && strstr(type, "json") && length) tl_lua_k8s_push_json(L, body, length);
-    else lua_pushlstring(L, body, length);
+    if (type && strstr(type, "json") && length)
+        tl_lua_k8s_push_json(L, body, length);
+    else
+        lua_pushlstring(L, body, length);
     lua_pushinteger(L, tl_k8s_call_status(op->call));
     tl_lua_k8s_stop(op);
     return 2;
@@ -50,8 +51,10 @@ static size_t header_options(lua_State *L, int options, tl_arena *arena, tl_head
     if (!lua_istable(L, options)) return 0;
     if (lua_getfield(L, options, "headers") == LUA_TTABLE)
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-            if (lua_type(L, -2) != LUA_TSTRING || count == room) tl_raisef(L, "usage", "option headers: strings by name expected");
-            headers[count++] = (tl_header){tl_arena_strdup(arena, lua_tostring(L, -2)), tl_arena_strdup(arena, luaL_checkstring(L, -1))};
+            if (lua_type(L, -2) != LUA_TSTRING || count == room)
+                tl_raisef(L, "usage", "option headers: strings by name expected");
+            headers[count++] = (tl_header){tl_arena_strdup(arena, lua_tostring(L, -2)),
+                                           tl_arena_strdup(arena, luaL_checkstring(L, -1))};
         }
     lua_pop(L, 1);
     return count;
@@ -84,7 +87,8 @@ static int l_request(lua_State *L)
     request.timeout_ms = tl_opt_ms(L, 4, "timeout", 0);
     query_options(L, 4, op);
     request.path = path;
-    if (op->query.len) request.path = tl_arena_printf(arena, "%s%c%s", path, strchr(path, '?') ? '&' : '?', op->query.data);
+    if (op->query.len)
+        request.path = tl_arena_printf(arena, "%s%c%s", path, strchr(path, '?') ? '&' : '?', op->query.data);
     int body = lua_istable(L, 4) ? lua_getfield(L, 4, "body") : LUA_TNIL;
     if (body == LUA_TSTRING) {
         request.body = lua_tolstring(L, -1, &request.body_len);
@@ -143,7 +147,10 @@ static int k_resource(lua_State *L, int status, lua_KContext index)
     }
     const struct {
         const char *name, *value;
-    } fields[] = {{"group", found->group}, {"version", found->version}, {"kind", found->kind}, {"plural", found->plural},
+    } fields[] = {{"group", found->group},
+                  {"version", found->version},
+                  {"kind", found->kind},
+                  {"plural", found->plural},
                   {"singular", found->singular}};
     lua_newtable(L);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -173,11 +180,8 @@ static int l_resource(lua_State *L)
 void tl_lua_k8s_raw(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"request", l_request},
-        {"version", l_version},
-        {"cluster_uid", l_cluster_uid},
-        {"resource", l_resource},
-        {NULL, NULL},
+        {"request", l_request},   {"version", l_version}, {"cluster_uid", l_cluster_uid},
+        {"resource", l_resource}, {NULL, NULL},
     };
     luaL_setfuncs(L, methods, 0);
 }

@@ -172,29 +172,44 @@ static int l_lines_gc(lua_State *L)
     return 0;
 }
 
+/* Looks for the end of the first line in what has come: 1 and its size (without the newline, which is there where
+ * *ended), 0 where more must come, 2 at the end of the log, -1. */
+static int find_line(lines *self, const char **bytes, size_t *size, int *ended, tl_error *err)
+{
+    size_t length;
+    for (;;) {
+        int rc = tl_k8s_logs_peek(self->logs, self->seen, bytes, &length, err);
+        if (rc <= 0) return rc;
+        const char *newline = length > self->seen ? memchr(*bytes + self->seen, '\n', length - self->seen) : NULL;
+        *ended = newline != NULL;
+        *size = newline ? (size_t)(newline - *bytes) : length < LINE_LIMIT ? length : LINE_LIMIT;
+        if (newline || length >= LINE_LIMIT) return 1;
+        if (rc == 2) return length ? 1 : 2;
+        if (length == self->seen) return 1; /* the log has failed: what it still brought comes first */
+        self->seen = length;
+    }
+}
+
 static int k_lines_next(lua_State *L, int status, lua_KContext context)
 {
     (void)status;
     (void)context;
     lines *self = lua_touserdata(L, 1);
-    const char *bytes, *newline;
-    size_t length;
+    const char *bytes;
+    size_t size;
+    int ended;
     tl_error err = {0};
     if (!self->logs) return 0;
-    int rc = tl_k8s_logs_peek(self->logs, self->seen, &bytes, &length, &err);
+    int rc = find_line(self, &bytes, &size, &ended, &err);
     if (rc < 0) return tl_raise(L, &err);
-    newline = length > self->seen ? memchr(bytes + self->seen, '\n', length - self->seen) : NULL;
-    int rest = rc == 2 || length >= LINE_LIMIT || (rc == 1 && length == self->seen);
-    if (!newline && !rest) {
-        self->seen = length;
+    if (rc == 0) {
         self->wait.woken = 0;
         return tl_await(L, &self->wait, 0, k_lines_next);
     }
     self->seen = 0;
-    if (!newline && !length) return 0;
-    size_t size = newline ? (size_t)(newline - bytes) : length < LINE_LIMIT ? length : LINE_LIMIT;
+    if (rc == 2) return 0;
     lua_pushlstring(L, bytes, size);
-    tl_k8s_logs_consume(self->logs, size + (newline != NULL));
+    tl_k8s_logs_consume(self->logs, size + ended);
     return 1;
 }
 
@@ -213,26 +228,28 @@ static int l_lines_next(lua_State *L)
     return k_lines_next(L, LUA_OK, 0);
 }
 
-/* Stack: 1 lines, 2 and up: what has been taken. The pieces are joined at the end. */
-static int k_lines_text(lua_State *L, int status, lua_KContext total)
+/* Stack: 1 lines, 2 a table of the pieces so far, joined at the end; the context is their size. */
+static int k_lines_text(lua_State *L, int status, lua_KContext context)
 {
     (void)status;
     lines *self = lua_touserdata(L, 1);
-    const char *bytes;
-    size_t length, sum = (size_t)total;
-    tl_error err = {0};
-    int rc = self->logs ? tl_k8s_logs_peek(self->logs, 0, &bytes, &length, &err) : 2;
-    if (rc < 0) return tl_raise(L, &err);
-    if (self->logs && length) {
-        if (sum + length > TEXT_LIMIT) return tl_raisef(L, "too_large", "the log has more than %d MiB", (int)(TEXT_LIMIT >> 20));
+    size_t sum = (size_t)context;
+    for (int rc = 1; rc != 2;) {
+        const char *bytes;
+        size_t length;
+        tl_error err = {0};
+        if (!self->logs) break;
+        rc = tl_k8s_logs_peek(self->logs, 0, &bytes, &length, &err);
+        if (rc < 0) return tl_raise(L, &err);
+        if (rc == 0) {
+            self->wait.woken = 0;
+            return tl_await(L, &self->wait, (lua_KContext)sum, k_lines_text);
+        }
         sum += length;
+        if (sum > TEXT_LIMIT) return tl_raisef(L, "too_large", "the log has more than %d MiB", (int)(TEXT_LIMIT >> 20));
         lua_pushlstring(L, bytes, length);
         lua_rawseti(L, 2, (lua_Integer)lua_rawlen(L, 2) + 1);
         tl_k8s_logs_consume(self->logs, length);
-    }
-    if (rc != 2) {
-        self->wait.woken = 0;
-        return tl_await(L, &self->wait, (lua_KContext)sum, k_lines_text);
     }
     luaL_Buffer text;
     luaL_buffinit(L, &text);

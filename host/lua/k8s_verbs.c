@@ -33,7 +33,8 @@ static void object_place(lua_State *L, tl_k8s_operation *op, int named, tl_arena
     int meta = lua_gettop(L);
     const char *namespace = tl_lua_k8s_text(L, meta, "namespace", arena);
     if (namespace && op->verb.namespace && strcmp(namespace, op->verb.namespace) != 0)
-        tl_raisef(L, "usage", "the object's namespace \"%s\" is not the option's \"%s\"", namespace, op->verb.namespace);
+        tl_raisef(L, "usage", "the object's namespace \"%s\" is not the option's \"%s\"", namespace,
+                  op->verb.namespace);
     if (namespace) op->verb.namespace = namespace;
     const char *name = tl_lua_k8s_text(L, meta, "name", arena);
     if (named && !name) tl_raisef(L, "usage", "the object has no metadata.name");
@@ -137,7 +138,8 @@ static int k_list(lua_State *L, int status, lua_KContext index)
     tl_error err = {0};
     op->verb.query = query.data;
     op->wait.woken = 0;
-    int rc = tl_verb_start(tl_lua_k8s_check(L), &op->verb, &err); /* the path is built before it returns: the kind is known */
+    int rc = tl_verb_start(tl_lua_k8s_check(L), &op->verb,
+                           &err); /* the path is built before it returns: the kind is known */
     op->verb.query = NULL;
     tl_buf_dispose(&query);
     if (rc) return tl_raise(L, &err);
@@ -160,7 +162,8 @@ static int l_list(lua_State *L)
     tl_lua_k8s_query(op, "fieldSelector", tl_lua_k8s_selector(L, 3, "fields", arena));
     tl_lua_k8s_query(op, "resourceVersion", tl_opt_string(L, 3, "resource_version", NULL));
     int limit = (int)tl_opt_number(L, 3, "limit", 0);
-    op->verb.query = tl_arena_printf(arena, "%s%slimit=%d", op->query.data, op->query.len ? "&" : "", limit > 0 ? limit : PAGE_ITEMS);
+    op->verb.query = tl_arena_printf(arena, "%s%slimit=%d", op->query.data, op->query.len ? "&" : "",
+                                     limit > 0 ? limit : PAGE_ITEMS);
     return tl_lua_k8s_send(L, op, 6, k_list);
 }
 
@@ -298,14 +301,8 @@ static int l_delete(lua_State *L)
 void tl_lua_k8s_verbs(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"get", l_get},
-        {"list", l_list},
-        {"create", l_create},
-        {"update", l_update},
-        {"apply", l_apply},
-        {"patch", l_patch},
-        {"delete", l_delete},
-        {NULL, NULL},
+        {"get", l_get},     {"list", l_list},   {"create", l_create}, {"update", l_update},
+        {"apply", l_apply}, {"patch", l_patch}, {"delete", l_delete}, {NULL, NULL},
     };
     luaL_setfuncs(L, methods, 0);
 }

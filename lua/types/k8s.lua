@@ -1,7 +1,9 @@
 ---@meta k8s
 
 ---The Kubernetes API. Objects are plain tables in the API's own shape. Errors carry the Status: kind "not_found",
----"conflict", "exists", "denied" (401, 403), "invalid" (422), "connect", "tls", "timeout", "http"; `status` is the HTTP status.
+---"conflict", "exists", "denied" (401, 403), "invalid" (422), "gone" (410), "busy" (429), "connect", "tls", "timeout",
+---"http", "wrong_cluster", "read_only", "closed"; `status` is the HTTP status, `cause` the first field's or conflict's
+---own reason (its `cause` the next one). A kind that the server does not have is "not_found" without a status.
 local k8s = {}
 
 ---@class todo.K8sConnect
@@ -16,9 +18,9 @@ local k8s = {}
 ---@return todo.K8s
 function k8s.connect(options) end
 
----Contexts of the kubeconfig, with what they point to.
----@param options todo.K8sConnect?
----@return { name: string, cluster: string, user: string, namespace: string?, server: string, current: boolean, ca_sha256: string? }[]
+---Contexts of the kubeconfig, with what they point to. Fields that the file leaves open are nil.
+---@param options { kubeconfig: string? }?
+---@return { name: string, cluster: string?, user: string?, namespace: string, server: string?, current: boolean, ca_sha256: string? }[]
 function k8s.contexts(options) end
 
 ---@class todo.K8s
@@ -31,12 +33,16 @@ local K8s = {}
 ---A kind: "pods", "Pod", "po", "deployments.apps", "apps/v1/Deployment", or an object with apiVersion and kind.
 ---@alias todo.Kind string|table
 
+---A selector: "app=web,tier in (a,b)" or { app = "web", tier = { "a", "b" }, debug = true, old = false } (the booleans: the
+---label is there, or is not).
+---@alias todo.Selector string|table<string, string|string[]|boolean>
+
 ---@class todo.K8sOptions
 ---@field namespace string? default: the client's
----@field all_namespaces boolean?
----@field labels string|table<string,string>? label selector
----@field fields string|table<string,string>? field selector
----@field limit integer?
+---@field all_namespaces boolean? list and watch
+---@field labels todo.Selector? label selector of list and watch
+---@field fields todo.Selector? field selector of list and watch
+---@field limit integer? list: at most so many, in one page; default: all, fetched in pages
 ---@field timeout number|string?
 ---@field subresource string?
 ---@field resource_version string?
@@ -49,6 +55,7 @@ local K8s = {}
 ---@return table?
 function K8s:get(kind, name, options) end
 
+---Large lists are fetched in pages of 500.
 ---@async
 ---@param kind todo.Kind
 ---@param options todo.K8sOptions?
@@ -90,15 +97,26 @@ function K8s:patch(kind, name, patch, options) end
 ---@return boolean deleted false where it did not exist
 function K8s:delete(kind, name, options) end
 
----Iterates events { type = "ADDED"|"MODIFIED"|"DELETED"|"BOOKMARK"|"ERROR", object = … } until closed, resuming after disconnects.
----Starts with the present objects as ADDED unless resource_version is given.
----@async
+---@class todo.WatchOptions
+---@field namespace string?
+---@field all_namespaces boolean?
+---@field labels todo.Selector?
+---@field fields todo.Selector?
+---@field resource_version string? starts after this version instead of with the present objects
+---@field bookmarks boolean? deliver BOOKMARK events too; the first stands at the end of the present objects (its object is a list)
+
+---Iterates events { type = "ADDED"|"MODIFIED"|"DELETED"|"BOOKMARK", object = … } until closed: `for event in watch do`.
+---Starts with the present objects as ADDED. Reconnects after disconnects and lists again after an expired version, so that
+---no object's end or newest state is missed and nothing comes twice; an object that went unseen meanwhile is DELETED with
+---its identity only (apiVersion, kind, and of metadata name, namespace, uid, resourceVersion). Raises what refuses the
+---first list, a refusal that lasts over a minute, and "gone" where a given resource_version is too old.
 ---@param kind todo.Kind
----@param options todo.K8sOptions?
+---@param options todo.WatchOptions?
 ---@return todo.Watch
 function K8s:watch(kind, options) end
 
 ---@class todo.Watch
+---@overload fun(): { type: string, object: table }?
 local Watch = {}
 ---@async
 ---@param timeout number|string? raises "timeout"
@@ -109,29 +127,31 @@ function Watch:close() end
 ---@class todo.LogOptions
 ---@field namespace string?
 ---@field container string?
----@field follow boolean?
+---@field follow boolean? until the container ends; a broken connection is resumed without a gap and without doubles
 ---@field previous boolean?
 ---@field tail integer?
 ---@field since number|string? seconds
 ---@field timestamps boolean?
 
----@async
+---Lines of a container's log: `for line in k:logs("pod") do`.
 ---@param pod string
 ---@param options todo.LogOptions?
 ---@return todo.Lines
 function K8s:logs(pod, options) end
 
 ---@class todo.Lines
+---@overload fun(): string?
 local Lines = {}
 ---@async
----@return string? line without its newline, nil at the end
+---@return string? line without its newline, nil at the end; a line over 1 MiB comes in pieces
 function Lines:next() end
 ---@async
 ---@return string all the rest in one string (at most 64 MiB)
 function Lines:text() end
 function Lines:close() end
 
----A raw request under the server's root.
+---A raw request under the server's root. Like every other method it raises the server's refusal; the status is that of
+---a success.
 ---@async
 ---@param method string
 ---@param path string "/version", "/api/v1/…"
@@ -147,7 +167,7 @@ function K8s:version() end
 ---What the server calls a kind; nil where it has none such.
 ---@async
 ---@param kind todo.Kind
----@return { group: string, version: string, kind: string, plural: string, namespaced: boolean }?
+---@return { group: string, version: string, kind: string, plural: string, singular: string, namespaced: boolean }?
 function K8s:resource(kind) end
 
 ---UID of the kube-system namespace.
@@ -155,7 +175,8 @@ function K8s:resource(kind) end
 ---@return string
 function K8s:cluster_uid() end
 
----From now on refuses every request but reads with kind "wrong_cluster" unless the cluster's UID is this one. Enforced in C.
+---From now on refuses every request but reads with kind "wrong_cluster" unless the cluster's UID is this one. Enforced in C,
+---on the very connection that would carry the write. Reads are get, list, watch, logs and the review APIs.
 ---@param uid string
 function K8s:pin(uid) end
 

@@ -30,7 +30,8 @@ local function certificate(dir, name, subject, names)
     openssl(dir, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", name .. ".key",
         "-out", name .. ".csr", "-subj", subject)
     fs.write(dir .. "/" .. name .. ".ext", "subjectAltName=" .. names)
-    openssl(dir, "x509", "-req", "-in", name .. ".csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
+    openssl(dir, "x509", "-req", "-in", name .. ".csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+        "-days", "30",
         "-out", name .. ".crt", "-extfile", name .. ".ext")
 end
 
@@ -91,7 +92,8 @@ function Server:start_api()
         "--audit-policy-file=" .. self.dir .. "/audit.yaml", "--audit-log-path=" .. self.dir .. "/audit.log",
         "--shutdown-delay-duration=0s",
     }, "apiserver.log")
-    wait_until_ready(self, ("https://127.0.0.1:%d/readyz"):format(self.port), { ca_file = pki .. "/ca.crt", proxy = "" },
+    wait_until_ready(self, ("https://127.0.0.1:%d/readyz"):format(self.port), { ca_file = pki .. "/ca.crt",
+        proxy = "" },
         self.api, "apiserver.log")
 end
 
@@ -159,10 +161,12 @@ function apiserver.start(options)
     local peer = "http://127.0.0.1:" .. free_port()
     local client = "http://127.0.0.1:" .. self.etcd_port
     fs.write(self.dir .. "/tokens.csv", "good-token,token-user,1,\"system:masters\"\nother-token,other-user,2\n", 0x180)
-    fs.write(self.dir .. "/audit.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n")
+    fs.write(self.dir .. "/audit.yaml",
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n")
     self.kubeconfig = self.dir .. "/kubeconfig"
     fs.write(self.kubeconfig, KUBECONFIG:format(self.port, self.pki, self.pki, self.pki), 0x180)
-    self.etcd = spawn(self, { self.etcd_program, "--data-dir", self.dir .. "/etcd", "--unsafe-no-fsync", "--log-level=error",
+    self.etcd = spawn(self, { self.etcd_program, "--data-dir", self.dir .. "/etcd", "--unsafe-no-fsync",
+        "--log-level=error",
         "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
         "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" .. peer }, "etcd.log")
     local ok, err = pcall(function()

@@ -52,13 +52,26 @@ current-context: x
     return path
 end
 
+-- A kubeconfig for a plain HTTP server of the tests on this port.
+local function plain_kubeconfig(port)
+    local path = server.dir .. "/plain-" .. port
+    fs.write(path, ([[
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:%d"}}]
+users: [{name: u, user: {token: secret-token}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+]]):format(port), 0x180)
+    return path
+end
+
 -- ---- who and where ----
 
 function tests.connect_shows_where_it_points()
     lu.assertEquals(client.context, "test")
     lu.assertEquals(client.namespace, "default")
     lu.assertEquals(client.server, "https://127.0.0.1:" .. server.port)
-    local der = proc.run({ "sh", "-c", "openssl x509 -in ca.crt -outform DER | sha256sum" }, { cwd = server.pki }).stdout
+    local der = proc.run({ "sh", "-c", "openssl x509 -in ca.crt -outform DER | sha256sum" },
+        { cwd = server.pki }).stdout
     lu.assertEquals(client.ca_sha256, der:match("^%x+"))
     local contexts = k8s.contexts { kubeconfig = server.kubeconfig }
     lu.assertEquals(#contexts, 1)
@@ -132,7 +145,8 @@ end
 
 function tests.impersonation_is_sent()
     local review = { apiVersion = "authentication.k8s.io/v1", kind = "SelfSubjectReview", metadata = {} }
-    local other = k8s.connect { kubeconfig = kubeconfig_with("as", "token: good-token, as: jane, as-groups: [a, b], as-user-extra: {why: [x]}") }
+    local other = k8s.connect { kubeconfig = kubeconfig_with("as",
+        "token: good-token, as: jane, as-groups: [a, b], as-user-extra: {why: [x]}") }
     local info = other:create(review).status.userInfo
     lu.assertEquals(info.username, "jane")
     lu.assertEquals({ info.groups[1], info.groups[2] }, { "a", "b" })
@@ -147,9 +161,11 @@ function tests.forbidden_names_user_and_resource()
 end
 
 function tests.tls_is_verified_unless_told_otherwise()
-    local wrong = k8s.connect { kubeconfig = kubeconfig_with("wrong-name", "token: good-token", ", tls-server-name: wrong.test") }
+    local wrong = k8s.connect { kubeconfig = kubeconfig_with("wrong-name", "token: good-token",
+        ", tls-server-name: wrong.test") }
     fails("tls", wrong.version, wrong)
-    local right = k8s.connect { kubeconfig = kubeconfig_with("right-name", "token: good-token", ", tls-server-name: api.test") }
+    local right = k8s.connect { kubeconfig = kubeconfig_with("right-name", "token: good-token",
+        ", tls-server-name: api.test") }
     lu.assertNotNil(right:version())
     local path = kubeconfig_with("insecure", "token: good-token", ", insecure-skip-tls-verify: true")
     fs.write(path, (fs.read(path):gsub("certificate%-authority: [^,]+, ", "")), 0x180)
@@ -170,7 +186,8 @@ end
 -- ---- resources ----
 
 function tests.resource_by_every_name()
-    for _, name in ipairs { "deploy", "deployment", "deployments", "Deployment", "deployments.apps", "deployments.v1.apps",
+    for _, name in ipairs { "deploy", "deployment", "deployments", "Deployment", "deployments.apps",
+        "deployments.v1.apps",
         "apps/v1/Deployment" } do
         local found = client:resource(name)
         lu.assertEquals({ found.group, found.version, found.kind, found.plural, found.namespaced },
@@ -193,7 +210,8 @@ function tests.resource_fetches_only_the_group_it_needs()
     local uris = {}
     local audit = server:audit()
     for i = before + 1, #audit do
-        if audit[i].user == "admin" and not audit[i].uri:find("namespaces/default/deployments") then uris[#uris + 1] = audit[i].uri end
+        if audit[i].user == "admin"
+            and not audit[i].uri:find("namespaces/default/deployments") then uris[#uris + 1] = audit[i].uri end
     end
     lu.assertEquals(uris, { "/apis/apps/v1" })
 end
@@ -202,15 +220,18 @@ function tests.custom_resource_is_found_as_soon_as_it_exists()
     lu.assertNil(client:resource("widgets.example.com"))
     client:create { apiVersion = "apiextensions.k8s.io/v1", kind = "CustomResourceDefinition",
         metadata = { name = "widgets.example.com" },
-        spec = { group = "example.com", scope = "Namespaced", names = { plural = "widgets", singular = "widget", kind = "Widget", shortNames = { "wd" } },
+        spec = { group = "example.com", scope = "Namespaced", names = { plural = "widgets", singular = "widget",
+            kind = "Widget", shortNames = { "wd" } },
             versions = { { name = "v1", served = true, storage = true,
-                schema = { openAPIV3Schema = { type = "object", ["x-kubernetes-preserve-unknown-fields"] = true } } } } } }
+                schema = { openAPIV3Schema = { type = "object",
+                    ["x-kubernetes-preserve-unknown-fields"] = true } } } } } }
     task.timeout(20, function()
         while not client:resource("wd") do task.sleep(0.1) end
     end)
     local made = task.timeout(20, function()
         while true do
-            local ok, object = pcall(client.create, client, { apiVersion = "example.com/v1", kind = "Widget", metadata = { name = "w" },
+            local ok, object = pcall(client.create, client, { apiVersion = "example.com/v1", kind = "Widget",
+                metadata = { name = "w" },
                 spec = { big = 9007199254740993, none = {}, text = "a\0b" } })
             if ok then return object end
             lu.assertEquals(object.status, 404)
@@ -240,7 +261,8 @@ function tests.create_get_update_delete()
 end
 
 function tests.create_invalid_names_the_field()
-    local err = fails("invalid", client.create, client, { apiVersion = "v1", kind = "Service", metadata = { name = "s" },
+    local err = fails("invalid", client.create, client, { apiVersion = "v1", kind = "Service",
+        metadata = { name = "s" },
         spec = { ports = { { port = 99999 } } } })
     lu.assertEquals(err.status, 422)
     lu.assertStrContains(err.message, "spec.ports[0].port")
@@ -265,19 +287,24 @@ end
 function tests.apply_conflicts_name_manager_and_field()
     lu.assertEquals(client:apply(configmap("applied", { a = "1", b = "2" })).data.a, "1")
     lu.assertNil(client:apply(configmap("applied", { a = "1" })).data.b) -- no longer ours
-    local err = fails("conflict", client.apply, client, configmap("applied", { a = "3" }), { field_manager = "somebody" })
+    local err = fails("conflict", client.apply, client, configmap("applied", { a = "3" }),
+        { field_manager = "somebody" })
     lu.assertStrContains(err.message, '"todo-lua"')
     lu.assertStrContains(err.cause.message, ".data.a")
-    lu.assertEquals(client:apply(configmap("applied", { a = "3" }), { field_manager = "somebody", force = true }).data.a, "3")
+    lu.assertEquals(client:apply(configmap("applied", { a = "3" }), { field_manager = "somebody",
+        force = true }).data.a, "3")
     client:delete("cm", "applied")
 end
 
 function tests.patch_types()
-    client:create { apiVersion = "v1", kind = "Service", metadata = { name = "patched" }, spec = { ports = { { name = "a", port = 1 } } } }
+    client:create { apiVersion = "v1", kind = "Service", metadata = { name = "patched" },
+        spec = { ports = { { name = "a", port = 1 } } } }
     lu.assertEquals(client:patch("svc", "patched", { metadata = { labels = { x = "y" } } }).metadata.labels.x, "y")
-    local ports = client:patch("svc", "patched", { spec = { ports = { { name = "b", port = 2 } } } }, { type = "strategic" }).spec.ports
+    local ports = client:patch("svc", "patched", { spec = { ports = { { name = "b", port = 2 } } } },
+        { type = "strategic" }).spec.ports
     lu.assertEquals(#ports, 2) -- merged by port
-    lu.assertNil(client:patch("svc", "patched", { { op = "remove", path = "/metadata/labels/x" } }, { type = "json" }).metadata.labels)
+    lu.assertNil(client:patch("svc", "patched", { { op = "remove", path = "/metadata/labels/x" } },
+        { type = "json" }).metadata.labels)
     fails("usage", client.patch, client, "svc", "patched", {}, { type = "other" })
     fails("not_found", client.patch, client, "svc", "absent", {})
     client:delete("svc", "patched")
@@ -286,7 +313,8 @@ end
 function tests.subresource_scale()
     client:create { apiVersion = "apps/v1", kind = "Deployment", metadata = { name = "scaled" },
         spec = { replicas = 1, selector = { matchLabels = { a = "b" } },
-            template = { metadata = { labels = { a = "b" } }, spec = { containers = { { name = "c", image = "i" } } } } } }
+            template = { metadata = { labels = { a = "b" } }, spec = { containers = { { name = "c",
+                image = "i" } } } } } }
     lu.assertEquals(client:get("deploy", "scaled", { subresource = "scale" }).spec.replicas, 1)
     client:patch("deploy", "scaled", { spec = { replicas = 3 } }, { subresource = "scale" })
     lu.assertEquals(client:get("deploy", "scaled").spec.replicas, 3)
@@ -349,16 +377,16 @@ end
 
 function tests.secrets_in_bodies_are_revealed()
     local secret = require "secret"
-    client:create { apiVersion = "v1", kind = "Secret", metadata = { name = "s" }, stringData = { key = secret.new("hidden-value") } }
+    client:create { apiVersion = "v1", kind = "Secret", metadata = { name = "s" },
+        stringData = { key = secret.new("hidden-value") } }
     lu.assertEquals(kubectl("get", "secret", "s", "-o", "go-template={{.data.key|base64decode}}"), "hidden-value")
     client:delete("secret", "s")
 end
 
 function tests.requests_end_in_time_and_by_cancelling()
-    local listener = http.listen("127.0.0.1", 0, function(conn) task.sleep(30) conn:close() end) -- accepts, says nothing
-    local path = server.dir .. "/mute"
-    fs.write(path, ("clusters: [{name: c, cluster: {server: 'http://127.0.0.1:%d'}}]\ncontexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n")
-        :format(listener.port))
+    local listener = http.listen("127.0.0.1", 0,
+        function(conn) task.sleep(30) conn:close() end) -- accepts, says nothing
+    local path = plain_kubeconfig(listener.port)
     local mute = k8s.connect { kubeconfig = path, timeout = 0.3 }
     local started = task.now()
     local err = fails("timeout", mute.version, mute)
@@ -386,9 +414,7 @@ local function scripted(answers)
         conn:write(answers[#asked] or answers[#answers])
         conn:close()
     end)
-    local path = server.dir .. "/scripted-" .. listener.port
-    fs.write(path, ("clusters: [{name: c, cluster: {server: 'http://127.0.0.1:%d'}}]\nusers: [{name: u, user: {token: secret-token}}]\n"
-        .. "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"):format(listener.port))
+    local path = plain_kubeconfig(listener.port)
     return k8s.connect { kubeconfig = path }, asked, listener
 end
 
@@ -417,12 +443,83 @@ function tests.credentials_never_travel_in_clear()
         conn:write(GOOD)
         conn:close()
     end)
-    local path = server.dir .. "/clear"
-    fs.write(path, ("clusters: [{name: c, cluster: {server: 'http://127.0.0.1:%d'}}]\nusers: [{name: u, user: {token: secret-token}}]\n"
-        .. "contexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n"):format(listener.port))
+    local path = plain_kubeconfig(listener.port)
     k8s.connect({ kubeconfig = path }):request("GET", "/x")
     lu.assertStrContains(seen, "GET /x")
     lu.assertNotStrContains(seen, "secret-token")
+    listener:close()
+end
+
+-- ---- logs, against a server that speaks recorded answers (real ones are tested where a node is) ----
+
+local LOG = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+local RUNNING = '{"kind":"Pod","status":{"containerStatuses":[{"name":"c","state":{"running":{}}}]}}'
+local ENDED = '{"kind":"Pod","status":{"containerStatuses":[{"name":"c","state":{"terminated":{}}}]}}'
+
+local function chunked(...)
+    local text = LOG .. "Transfer-Encoding: chunked\r\n\r\n"
+    for _, chunk in ipairs { ... } do text = text .. ("%x\r\n%s\r\n"):format(#chunk, chunk) end
+    return text
+end
+
+local function answer(text)
+    return ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s")
+        :format(#text, text)
+end
+
+local STAMP = "2026-11-24T03:28:%02d.%09dZ %s\n"
+
+function tests.logs_followed_over_a_break_have_no_gap_and_no_double()
+    local k, asked, listener = scripted {
+        chunked(STAMP:format(1, 5, "one"), STAMP:format(1, 7, "two"), STAMP:format(1, 7, "three"),
+            "2026-11-24T03:28:02.0"),
+        "", -- the server is away
+        -- from the second of the last line on; "two" and "three" share a time, "four" is new with the same time
+        chunked(STAMP:format(1, 5, "one"), STAMP:format(1, 7, "two"), STAMP:format(1, 7, "three"), STAMP:format(1, 7,
+            "four"),
+            STAMP:format(2, 1, "fi"), "", "") .. "0\r\n\r\n",
+        answer(RUNNING), -- the end was no end
+        chunked(STAMP:format(2, 1, "fi"), "2026-11-24T03:28:03Z last") .. "0\r\n\r\n",
+        answer(ENDED),
+    }
+    local lines = {}
+    task.timeout(20, function()
+        for line in k:logs("pod", { follow = true, container = "c" }) do lines[#lines + 1] = line end
+    end)
+    listener:close()
+    lu.assertEquals(lines, { "one", "two", "three", "four", "fi", "last" })
+    lu.assertStrContains(asked[1], "/api/v1/namespaces/default/pods/pod/log?container=c&follow=true&timestamps=true")
+    lu.assertStrContains(asked[3], "sinceTime=2026-11-24T03%3A28%3A01Z")
+    lu.assertEquals(asked[4], "GET /api/v1/namespaces/default/pods/pod")
+end
+
+function tests.logs_keep_the_bytes_and_the_timestamps_when_asked()
+    local k, asked, listener = scripted { chunked("a\0b\r\n", "\n\xff", "end") .. "0\r\n\r\n" }
+    lu.assertEquals(k:logs("pod", { tail = 3, since = "1m", previous = true }):text(), "a\0b\r\n\n\xffend")
+    lu.assertStrContains(asked[1], "previous=true&tailLines=3&sinceSeconds=60")
+    local lines = {}
+    for line in k:logs("pod") do lines[#lines + 1] = line end
+    lu.assertEquals(lines, { "a\0b\r", "", "\xffend" })
+    listener:close()
+    k, asked, listener = scripted { chunked(STAMP:format(1, 5, "one")) .. "0\r\n\r\n", answer(ENDED) }
+    lu.assertEquals(k:logs("pod", { follow = true, timestamps = true }):next(), "2026-11-24T03:28:01.000000005Z one")
+    lu.assertStrContains(asked[1], "timestamps=true")
+    listener:close()
+end
+
+function tests.logs_of_an_absent_pod_are_not_found()
+    local lines = client:logs("absent")
+    fails("not_found", lines.next, lines)
+    lines:close()
+    lu.assertNil(lines:next())
+end
+
+function tests.logs_broken_without_follow_raise_after_what_came()
+    local k, _, listener = scripted { chunked("one\n", "tw") }
+    local lines = k:logs("pod")
+    lu.assertEquals(lines:next(), "one")
+    lu.assertEquals(lines:next(), "tw")
+    lu.assertFalse(pcall(lines.next, lines))
     listener:close()
 end
 
@@ -643,7 +740,8 @@ function tests.watch_keeps_up_with_a_slow_reader()
     local jobs = {}
     for w = 1, 8 do
         jobs[w] = function()
-            for i = 1, 60 do client:create(configmap(("slow-%d-%d"):format(w, i), { x = ("y"):rep(50000) }, { labels = { slow = "1" } })) end
+            for i = 1, 60 do client:create(configmap(("slow-%d-%d"):format(w, i), { x = ("y"):rep(50000) },
+                { labels = { slow = "1" } })) end
         end
     end
     task.all(jobs) -- 24 MB wait for the reader, more than is queued

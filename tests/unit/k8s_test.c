@@ -1,4 +1,5 @@
-/* The parts of the Kubernetes client that need no server: paths, reads and writes, lines, errors, the watch's memory. */
+/* The parts of the Kubernetes client that need no server: paths, reads and writes, lines, errors, the watch's memory.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +22,10 @@
 
 /* ---- paths ---- */
 
-static const tl_k8s_resource pods = {.group = "", .version = "v1", .kind = "Pod", .plural = "pods", .singular = "pod", .namespaced = 1};
-static const tl_k8s_resource roles = {.group = "rbac.authorization.k8s.io", .version = "v1", .kind = "ClusterRole", .plural = "clusterroles"};
+static const tl_k8s_resource pods = {
+    .group = "", .version = "v1", .kind = "Pod", .plural = "pods", .singular = "pod", .namespaced = 1};
+static const tl_k8s_resource roles = {
+    .group = "rbac.authorization.k8s.io", .version = "v1", .kind = "ClusterRole", .plural = "clusterroles"};
 
 static void path_of_core_and_grouped_resources(void **state)
 {
@@ -33,7 +36,8 @@ static void path_of_core_and_grouped_resources(void **state)
     tl_k8s_query(&path, "labelSelector", "app=a,b in (c d)");
     tl_k8s_query(&path, "absent", NULL);
     tl_k8s_query_int(&path, "limit", 5);
-    assert_string_equal(path.data, "/api/v1/namespaces/a/pods/x/log?labelSelector=app%3Da%2Cb%20in%20%28c%20d%29&limit=5");
+    assert_string_equal(path.data,
+                        "/api/v1/namespaces/a/pods/x/log?labelSelector=app%3Da%2Cb%20in%20%28c%20d%29&limit=5");
     tl_buf_clear(&path);
     assert_int_equal(tl_k8s_path(&path, &pods, NULL, NULL, NULL, &err), 0);
     assert_string_equal(path.data, "/api/v1/pods");
@@ -104,7 +108,8 @@ static void guard_tells_reads_from_writes(void **state)
 static void guard_refuses_paths_that_are_not_plain(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"api/v1", "/api/../x", "/api/%2e%2e/x", "/a/./b", "/a%zz", "/a%0ab", "/a#b", "/a%00", "/a%2"};
+    static const char *const bad[] = {"api/v1", "/api/../x", "/api/%2e%2e/x", "/a/./b", "/a%zz",
+                                      "/a%0ab", "/a#b",      "/a%00",         "/a%2"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         tl_error err = {0};
         if (tl_k8s_is_read("GET", bad[i], &err) != -1) fail_msg("%s was taken", bad[i]);
@@ -204,8 +209,10 @@ static void status_becomes_kind_message_and_causes(void **state)
 {
     (void)state;
     static const char body[] =
-        "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"Deployment \\\"x\\\" is invalid\",\"reason\":\"Invalid\",\"code\":422,"
-        "\"details\":{\"causes\":[{\"reason\":\"FieldValueRequired\",\"message\":\"Required value\",\"field\":\"spec.selector\"},"
+        "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"Deployment \\\"x\\\" is "
+        "invalid\",\"reason\":\"Invalid\",\"code\":422,"
+        "\"details\":{\"causes\":[{\"reason\":\"FieldValueRequired\",\"message\":\"Required "
+        "value\",\"field\":\"spec.selector\"},"
         "{\"reason\":\"FieldValueInvalid\",\"message\":\"too long\",\"field\":\"metadata.name\"}]}}";
     tl_error err = {0};
     assert_int_equal(tl_k8s_status_error(422, body, strlen(body), "POST /x", &err), -1);
@@ -229,8 +236,13 @@ static void status_kinds_by_code_and_reason(void **state)
         {409, "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"message\":\"m\"}", "exists"},
         {409, "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"message\":\"m\"}", "conflict"},
         {401, "{\"kind\":\"Status\",\"reason\":\"Unauthorized\",\"message\":\"m\"}", "denied"},
-        {403, "<html>", "denied"}, {404, "404 page not found\n", "not_found"}, {410, "", "gone"}, {429, "", "busy"},
-        {504, "", "timeout"}, {500, "{\"kind\":", "http"}, {302, "\x01\x02", "http"},
+        {403, "<html>", "denied"},
+        {404, "404 page not found\n", "not_found"},
+        {410, "", "gone"},
+        {429, "", "busy"},
+        {504, "", "timeout"},
+        {500, "{\"kind\":", "http"},
+        {302, "\x01\x02", "http"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tl_error err = {0};
@@ -251,7 +263,8 @@ static void rfc3339_reads_what_kubernetes_writes(void **state)
     assert_true(tl_rfc3339("2026-11-24T03:28:00.000000005+02:00 text", &length) == 1795483680000000005);
     assert_int_equal(length, 35);
     assert_true(tl_rfc3339("2026-11-24T03:28:00.5-01:30", NULL) == 1795496280500000000 - 0);
-    static const char *const bad[] = {"", "2026", "2026-11-24 03:28:00Z", "2026-11-24T03:28:00", "2026-11-24T03:28:00+0200", "2026-11-24T03:28:00Zx"};
+    static const char *const bad[] = {
+        "", "2026", "2026-11-24 03:28:00Z", "2026-11-24T03:28:00", "2026-11-24T03:28:00+0200", "2026-11-24T03:28:00Zx"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (tl_rfc3339(bad[i], NULL) != -1) fail_msg("\"%s\" was taken", bad[i]);
 }
@@ -275,7 +288,8 @@ static void list(tl_tracker *tracker, const char *items, const char *version)
     tl_value root;
     assert_int_equal(tl_json_parse(doc->arena, items, strlen(items), NULL, &root, NULL), 0);
     tl_tracker_list_begin(tracker);
-    for (size_t i = 0; i < root.as.list->len; i++) tl_tracker_list_item(tracker, "v1", "Pod", root.as.list->items[i], doc);
+    for (size_t i = 0; i < root.as.list->len; i++)
+        tl_tracker_list_item(tracker, "v1", "Pod", root.as.list->items[i], doc);
     if (version) tl_tracker_list_end(tracker, version);
     tl_doc_drop(doc);
 }
@@ -284,13 +298,16 @@ static int event(tl_tracker *tracker, const char *type, const char *name, const 
 {
     char line[512];
     snprintf(line, sizeof line,
-             "{\"type\":\"%s\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"n\",\"name\":\"%s\","
-             "\"uid\":\"%s\",\"resourceVersion\":\"%d\"}}}", type, name, uid, version);
+             "{\"type\":\"%s\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"n\","
+             "\"name\":\"%s\","
+             "\"uid\":\"%s\",\"resourceVersion\":\"%d\"}}}",
+             type, name, uid, version);
     return tl_tracker_line(tracker, line, strlen(line), NULL);
 }
 
-#define ITEM(name, uid, version) \
-    "{\"metadata\":{\"namespace\":\"n\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"resourceVersion\":\"" version "\"}}"
+#define ITEM(name, uid, version)                                                                                       \
+    "{\"metadata\":{\"namespace\":\"n\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"resourceVersion\":\"" version "\"" \
+    "}}"
 
 static tl_tracker *listed_tracker(void)
 {
@@ -362,8 +379,10 @@ static void tracker_error_events(void **state)
 {
     (void)state;
     tl_tracker *tracker = listed_tracker();
-    static const char gone[] = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"message\":\"too old resource version\",\"reason\":\"Expired\",\"code\":410}}";
-    static const char broken[] = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"message\":\"etcd lost\",\"reason\":\"InternalError\",\"code\":500}}";
+    static const char gone[] = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"message\":\"too old resource "
+                               "version\",\"reason\":\"Expired\",\"code\":410}}";
+    static const char broken[] = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"message\":\"etcd "
+                                 "lost\",\"reason\":\"InternalError\",\"code\":500}}";
     tl_error err = {0};
     assert_int_equal(tl_tracker_line(tracker, gone, strlen(gone), &err), 1);
     assert_null(err.message);
@@ -405,10 +424,14 @@ static void tracker_recorded_stream_in_any_pieces(void **state)
 {
     (void)state;
     static const char stream[] =
-        "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p1\",\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"101\"}}}\n"
-        "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p1\",\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"102\"}}}\n"
-        "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"110\"}}}\n"
-        "{\"type\":\"DELETED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p1\",\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"111\"}}}\n";
+        "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p1\","
+        "\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"101\"}}}\n"
+        "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p1\","
+        "\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"102\"}}}\n"
+        "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
+        "\"110\"}}}\n"
+        "{\"type\":\"DELETED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p1\","
+        "\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"111\"}}}\n";
     for (size_t size = 1; size < sizeof stream; size += 13) {
         told[0] = 0;
         tl_tracker *tracker = tl_tracker_new(NULL, on_event, NULL);
@@ -416,7 +439,8 @@ static void tracker_recorded_stream_in_any_pieces(void **state)
         tl_lines lines;
         tl_lines_init(&lines, 4096, feed, tracker);
         for (size_t at = 0; at < sizeof stream - 1; at += size)
-            assert_int_equal(tl_lines_feed(&lines, stream + at, sizeof stream - 1 - at < size ? sizeof stream - 1 - at : size), 0);
+            assert_int_equal(
+                tl_lines_feed(&lines, stream + at, sizeof stream - 1 - at < size ? sizeof stream - 1 - at : size), 0);
         assert_string_equal(told, "ADDED p1@101 MODIFIED p1@102 BOOKMARK -@110 DELETED p1@111 ");
         assert_string_equal(tl_tracker_version(tracker), "111");
         assert_int_equal(tl_tracker_count(tracker), 0);

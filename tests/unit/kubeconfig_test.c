@@ -16,19 +16,19 @@
 #include "k8s/fingerprint.h"
 #include "k8s/kubeconfig.h"
 
-/* A self-signed certificate made for this test; its DER has the digest below (openssl x509 -outform DER | sha256sum). */
-static const char test_pem[] =
-    "-----BEGIN CERTIFICATE-----\n"
-    "MIIBkzCCATmgAwIBAgIUIA8FrNzX3XthhFGXHy3fe2QTJ9YwCgYIKoZIzj0EAwIw\n"
-    "HjEcMBoGA1UEAwwTdW5pdC10ZXN0LWF1dGhvcml0eTAgFw0yNjExMjQwNDA4MDha\n"
-    "GA8yMTI2MTAzMTA0MDgwOFowHjEcMBoGA1UEAwwTdW5pdC10ZXN0LWF1dGhvcml0\n"
-    "eTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHIhO9QWa6nNLmXZDJuTT6KjFh53\n"
-    "PUAALeMm/JuHSAmg1LYXrby02lnYnJWdnUSuuYowLDAuXhwPrwvmhJ6Rd9yjUzBR\n"
-    "MB0GA1UdDgQWBBRDbxJm7pd6yuVVvjPYy57NKxjZqDAfBgNVHSMEGDAWgBRDbxJm\n"
-    "7pd6yuVVvjPYy57NKxjZqDAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gA\n"
-    "MEUCIFAGL/Ah6Wh7QK2L4M+j59VPS0fvlwRzmPLcHITaVEUNAiEA7KjSNSINgL2u\n"
-    "TS2cLTZbtvPlEKkQQa3Gpk3hjIXmcvY=\n"
-    "-----END CERTIFICATE-----\n";
+/* A self-signed certificate made for this test; its DER has the digest below (openssl x509 -outform DER | sha256sum).
+ */
+static const char test_pem[] = "-----BEGIN CERTIFICATE-----\n"
+                               "MIIBkzCCATmgAwIBAgIUIA8FrNzX3XthhFGXHy3fe2QTJ9YwCgYIKoZIzj0EAwIw\n"
+                               "HjEcMBoGA1UEAwwTdW5pdC10ZXN0LWF1dGhvcml0eTAgFw0yNjExMjQwNDA4MDha\n"
+                               "GA8yMTI2MTAzMTA0MDgwOFowHjEcMBoGA1UEAwwTdW5pdC10ZXN0LWF1dGhvcml0\n"
+                               "eTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHIhO9QWa6nNLmXZDJuTT6KjFh53\n"
+                               "PUAALeMm/JuHSAmg1LYXrby02lnYnJWdnUSuuYowLDAuXhwPrwvmhJ6Rd9yjUzBR\n"
+                               "MB0GA1UdDgQWBBRDbxJm7pd6yuVVvjPYy57NKxjZqDAfBgNVHSMEGDAWgBRDbxJm\n"
+                               "7pd6yuVVvjPYy57NKxjZqDAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gA\n"
+                               "MEUCIFAGL/Ah6Wh7QK2L4M+j59VPS0fvlwRzmPLcHITaVEUNAiEA7KjSNSINgL2u\n"
+                               "TS2cLTZbtvPlEKkQQa3Gpk3hjIXmcvY=\n"
+                               "-----END CERTIFICATE-----\n";
 static const char test_digest[] = "ea15a7e117fb0df00c0148b1b725b44eb849ad5a3e17e8da2d9dc905d4cec7a2";
 
 static char dir[64];
@@ -71,15 +71,16 @@ static tl_kubeconfig *load_list(const char *first, const char *second, tl_error 
     return tl_kubeconfig_load(&(tl_kubeconfig_options){0}, err);
 }
 
-static const char first_file[] =
-    "apiVersion: v1\nkind: Config\n"
-    "clusters:\n- {name: c1, cluster: {server: 'https://one:6443/'}}\n"
-    "users:\n- {name: u, user: {token: first}}\n"
-    "contexts:\n- {name: both, context: {cluster: c1, user: u}}\n- {name: one, context: {cluster: c1, user: u, namespace: n1}}\n";
+static const char first_file[] = "apiVersion: v1\nkind: Config\n"
+                                 "clusters:\n- {name: c1, cluster: {server: 'https://one:6443/'}}\n"
+                                 "users:\n- {name: u, user: {token: first}}\n"
+                                 "contexts:\n- {name: both, context: {cluster: c1, user: u}}\n- {name: one, context: "
+                                 "{cluster: c1, user: u, namespace: n1}}\n";
 static const char second_file[] =
     "current-context: two\n"
     "clusters:\n- {name: c1, cluster: {server: 'https://other'}}\n"
-    "- {name: c2, cluster: {server: 'https://two', tls-server-name: sni, proxy-url: 'http://p:1', insecure-skip-tls-verify: true}}\n"
+    "- {name: c2, cluster: {server: 'https://two', tls-server-name: sni, proxy-url: 'http://p:1', "
+    "insecure-skip-tls-verify: true}}\n"
     "users:\n- {name: u, user: {token: second, username: not-taken}}\n"
     "- {name: u2, user: {username: me, password: pw, as: boss, as-groups: [g1, g2]}}\n"
     "contexts:\n- {name: two, context: {cluster: c2, user: u2}}\n- {name: both, context: {cluster: c2, user: u2}}\n";
@@ -139,10 +140,9 @@ static void files_relative_paths_start_at_the_files_folder(void **state)
     mkdir(path, 0700);
     write_file("sub/ca.pem", test_pem);
     write_file("sub/token", "from-file\n");
-    write_file("sub/config",
-               "clusters:\n- {name: c, cluster: {server: 'https://s', certificate-authority: ca.pem}}\n"
-               "users:\n- {name: u, user: {tokenFile: ./token}}\n"
-               "contexts:\n- {name: x, context: {cluster: c, user: u}}\ncurrent-context: x\n");
+    write_file("sub/config", "clusters:\n- {name: c, cluster: {server: 'https://s', certificate-authority: ca.pem}}\n"
+                             "users:\n- {name: u, user: {tokenFile: ./token}}\n"
+                             "contexts:\n- {name: x, context: {cluster: c, user: u}}\ncurrent-context: x\n");
     snprintf(path, sizeof path, "%s/sub/config", dir);
     tl_kubeconfig *config = tl_kubeconfig_load(&(tl_kubeconfig_options){.path = path}, &err);
     assert_non_null(config);
@@ -159,10 +159,10 @@ static void data_embedded_wins_over_the_file(void **state)
     (void)state;
     tl_error err = {0};
     tl_kube_target target;
-    write_file("config",
-               "clusters:\n- {name: c, cluster: {server: 'https://s'}}\n"
-               "users:\n- {name: u, user: {client-certificate: /nonexistent, client-certificate-data: Y2VydA==, client-key-data: a2V5}}\n"
-               "contexts:\n- {name: x, context: {cluster: c, user: u}}\ncurrent-context: x\n");
+    write_file("config", "clusters:\n- {name: c, cluster: {server: 'https://s'}}\n"
+                         "users:\n- {name: u, user: {client-certificate: /nonexistent, client-certificate-data: "
+                         "Y2VydA==, client-key-data: a2V5}}\n"
+                         "contexts:\n- {name: x, context: {cluster: c, user: u}}\ncurrent-context: x\n");
     char path[128];
     snprintf(path, sizeof path, "%s/config", dir);
     tl_kubeconfig *config = tl_kubeconfig_load(&(tl_kubeconfig_options){.path = path}, &err);
@@ -216,11 +216,13 @@ static void target_dangling_cluster_or_half_a_certificate_fails(void **state)
     (void)state;
     tl_error err = {0};
     tl_kube_target target;
-    write_file("config",
-               "clusters:\n- {name: c, cluster: {server: 'https://s'}}\n- {name: d, cluster: {server: 'https://s', certificate-authority-data: '***'}}\n"
-               "users:\n- {name: u, user: {client-key-data: a2V5}}\n"
-               "contexts:\n- {name: x, context: {cluster: gone, user: u}}\n- {name: y, context: {cluster: c, user: u}}\n"
-               "- {name: z, context: {cluster: d}}\n");
+    write_file(
+        "config",
+        "clusters:\n- {name: c, cluster: {server: 'https://s'}}\n- {name: d, cluster: {server: 'https://s', "
+        "certificate-authority-data: '***'}}\n"
+        "users:\n- {name: u, user: {client-key-data: a2V5}}\n"
+        "contexts:\n- {name: x, context: {cluster: gone, user: u}}\n- {name: y, context: {cluster: c, user: u}}\n"
+        "- {name: z, context: {cluster: d}}\n");
     char path[128];
     snprintf(path, sizeof path, "%s/config", dir);
     tl_kubeconfig *config = tl_kubeconfig_load(&(tl_kubeconfig_options){.path = path}, &err);
