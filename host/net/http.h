@@ -111,6 +111,8 @@ tl_stream *tl_stream_open(tl_net *net, const tl_stream_options *options, tl_erro
 int64_t tl_stream_read(tl_stream *stream, char *buffer, size_t size, tl_error *err);
 /* Bytes taken, possibly fewer than given (on_writable will come); -1 on failure. */
 int64_t tl_stream_write(tl_stream *stream, const char *bytes, size_t length, tl_error *err);
+/* Says that no more will be written (a TCP half-close); reading goes on. */
+void tl_stream_shutdown(tl_stream *stream);
 tl_error *tl_stream_error(tl_stream *stream);
 /* Reading off and on again, for back-pressure. */
 void tl_stream_pause(tl_stream *stream, int paused);

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "net/easy.h"
@@ -189,6 +190,11 @@ int64_t tl_stream_write(tl_stream *s, const char *bytes, size_t length, tl_error
         watch_again(s);
     }
     return (int64_t)taken;
+}
+
+void tl_stream_shutdown(tl_stream *s)
+{
+    if (s->connected) shutdown(s->watch.fd, SHUT_WR);
 }
 
 tl_error *tl_stream_error(tl_stream *s)

@@ -63,25 +63,18 @@ function images.list(ctx, values)
     return list
 end
 
-local function ignore_file(image)
-    for _, path in ipairs { image.dockerfile .. ".dockerignore", fs.join(image.context, ".dockerignore") } do
-        if fs.exists(path) then return path end
-    end
-    return nil
-end
-
 ---The content's tag: sources, Dockerfile, arguments and the images it starts from.
 ---@async
 ---@param image todo.Image
 ---@param base_ids table<string, string> image id by name
 ---@return string
 function images.tag_of(image, base_ids)
-    local extra = { "dockerfile", image.text, "target", image.target or "" }
+    local extra = { "target", image.target or "" }
     for _, name in ipairs(tables.keys(image.args)) do
         extra[#extra + 1] = "arg " .. name .. "=" .. tostring(image.args[name])
     end
     for _, ref in ipairs(image.bases) do extra[#extra + 1] = "base " .. ref .. "=" .. tostring(base_ids[ref]) end
-    return fs.hash_tree(image.context, { ignore_file = ignore_file(image), extra = extra }):sub(1, TAG_LENGTH)
+    return docker.context_hash(image.context, { dockerfile = image.dockerfile, extra = extra }):sub(1, TAG_LENGTH)
 end
 
 ---The engine to build with: the cluster's own where its provider has one, else the local one.

@@ -14,6 +14,29 @@ local docker = {}
 ---@return todo.Docker
 function docker.connect(options) end
 
+---Hash (64 hex digits of SHA-256) of a build context: names, kinds, executable bits, link targets and contents of what the
+---ignore rules keep, the Dockerfile's text and the `extra` strings; independent of times, owners, other mode bits and the
+---machine. Computed off the loop. `ignore_file` replaces the rules that a build would use (see Docker:build).
+---@async
+---@param dir string
+---@param options { dockerfile: string?, ignore_file: string?, extra: string[]? }?
+---@return string hash
+function docker.context_hash(dir, options) end
+
+---A client without any talk to the engine; docker.connect is what scripts want.
+---@param options todo.DockerConnect?
+---@return todo.Docker
+function docker.open(options) end
+
+---Splits the output stream of a container without a terminal.
+---@return todo.DockerFrames
+function docker.frames() end
+---@class todo.DockerFrames
+local DockerFrames = {}
+---@param bytes string any piece of the stream
+---@return string[] pieces "stdout" or "stderr", bytes, and so on
+function DockerFrames:feed(bytes) end
+
 ---@class todo.Docker
 ---@field host string
 ---@field api_version string
@@ -25,6 +48,7 @@ local Docker = {}
 ---@class todo.BuildOptions
 ---@field context string folder
 ---@field dockerfile string path of the Dockerfile, inside or outside the context
+---@field ignore_file string? rules instead of DOCKERFILE.dockerignore or .dockerignore
 ---@field tags string[]
 ---@field args table<string,string>?
 ---@field labels table<string,string>?
@@ -47,7 +71,8 @@ local Docker = {}
 ---@field total integer?
 
 ---Builds with the .dockerignore rules (Dockerfile.dockerignore beside the Dockerfile wins). Raises kind "build" where a step fails: the message
----names the step, `output` holds its last lines.
+---names the step, `output` holds its last lines and `status` its exit status. Other kinds: "pull" (a base image cannot be had), "no_space".
+---Files get the mode 0644 or 0755 and one fixed time, so that the same sources hit the cache on every machine.
 ---@async
 ---@param options todo.BuildOptions
 ---@return { id: string, tags: string[], seconds: number, cached: boolean }
@@ -75,6 +100,11 @@ function Docker:remove_image(name, options) end
 ---@param name string
 ---@param options { platform: string?, on_progress: fun(event: todo.BuildEvent)?, username: string?, password: todo.Secret? }?
 function Docker:pull(name, options) end
+
+---@async
+---@param name string
+---@param options { on_progress: fun(event: todo.BuildEvent)?, username: string?, password: todo.Secret? }?
+function Docker:push(name, options) end
 
 ---Writes the images as a docker archive to a file, a process's stdin or a function.
 ---@async
@@ -189,14 +219,75 @@ function Docker:remove_volume(name) end
 ---@return table as GET /info
 function Docker:info() end
 
----A raw request.
+---@class todo.DockerRequest
+---@field body any? sent as JSON
+---@field query table<string, any>? a list repeats the name, a map is sent as JSON
+---@field timeout number|string? default 120 s, 0: none
+---@field absent boolean? 404 gives nil instead of an error
+---@field text boolean? leave a JSON answer as text
+
+---A raw request. Raises for every status of 400 and more, with the engine's message.
 ---@async
 ---@param method string
 ---@param path string without the version prefix
----@param options { body: any?, query: table<string,string>?, timeout: number|string? }?
----@return any body
+---@param options todo.DockerRequest?
+---@return any body decoded JSON, or bytes; nil where there is none
 ---@return integer status
 function Docker:request(method, path, options) end
+---@async
+---@param method string
+---@param path string
+---@param options todo.DockerRequest?
+---@return any body
+---@return integer status
+function Docker:call(method, path, options) end
+
+---A request whose answer is read piece by piece, whatever its status (Docker:refused raises what the engine meant).
+---@async
+---@param method string
+---@param path string
+---@param options { query: table<string, any>? }?
+---@return todo.HttpStream
+function Docker:stream(method, path, options) end
+---@param status integer
+---@param body string
+function Docker:refused(status, body) end
+
+---A POST whose answer is a stream of progress messages.
+---@param path string
+---@param options { query: table<string, any>?, file: string?, content_type: string?, context: table?, auth: table? }
+---@return todo.DockerTransfer
+function Docker:transfer(path, options) end
+---@class todo.DockerTransfer
+local DockerTransfer = {}
+---@async
+---@return todo.BuildEvent? event nil at the end
+function DockerTransfer:next() end
+---@return { id: string?, cached: boolean, loaded: string[] }
+function DockerTransfer:result() end
+function DockerTransfer:close() end
+
+---A POST whose connection becomes a byte stream (exec start, attach).
+---@param path string
+---@param options { body: any?, tty: boolean? }?
+---@return todo.DockerHijack
+function Docker:hijack(path, options) end
+---@class todo.DockerHijack
+local DockerHijack = {}
+---@async
+---@return string? bytes nil at the end
+---@return "stdout"|"stderr"|nil stream
+function DockerHijack:read() end
+---@async
+---@param bytes string
+function DockerHijack:write(bytes) end
+function DockerHijack:close_input() end
+function DockerHijack:close() end
+
+---Settles the version of the API and the fields of the client; docker.connect does it.
+---@param version string of the engine's API
+---@param fields table
+function Docker:negotiate(version, fields) end
 
 function Docker:close() end
 

@@ -96,14 +96,6 @@ function TempDir:close() end
 ---@return string
 function fs.sha256(path) end
 
----Hash (hex SHA-256) over the names, kinds, permission bits that matter (executable) and contents of everything below
----`path` that the ignore rules keep; independent of times, owners and the machine.
----@async
----@param path string
----@param options { ignore_file: string?, extra: string[]? }? ignore_file: .dockerignore rules; extra: strings mixed in
----@return string hash
-function fs.hash_tree(path, options) end
-
 ---Takes an exclusive lock on a file (created 0600). nil and the holder's pid where another process has it.
 ---@param path string
 ---@return todo.Lock? lock

@@ -1,0 +1,45 @@
+#ifndef TL_DOCKER_CONTEXT_H
+#define TL_DOCKER_CONTEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* A build context: the files of a folder that the ignore rules keep, as a tar stream or as one hash. Memory does not grow
+ * with the context. So that the same sources give the same bytes on each machine, entries are sorted, owners are 0:0,
+ * times are fixed and modes are 0644, or 0755 for folders and what somebody may execute. Ignored folders are not read
+ * where no negated rule can match inside. */
+typedef struct tl_context tl_context;
+
+typedef struct tl_context_file {
+    const char *name; /* in the context */
+    const void *bytes;
+    size_t length;
+} tl_context_file;
+
+typedef struct tl_context_options {
+    const char *dir;
+    const char *dockerfile;  /* path, inside of the folder or not; NULL: none (hashing only) */
+    const char *ignore_file; /* NULL: DOCKERFILE.dockerignore where it exists, else DIR/.dockerignore */
+    const tl_context_file *files; /* added after the rules, replacing files of the same name */
+    size_t file_count;
+} tl_context_options;
+
+/* Reads the rules and the Dockerfile; the options are not needed afterwards. Kinds "not_found", "denied", "parse", "io".
+ * Free with tl_context_free. */
+tl_context *tl_context_open(const tl_context_options *options, tl_error *err);
+void tl_context_free(tl_context *context);
+/* The Dockerfile's name in the archive. One that is ignored or lies elsewhere gets a name of its own, which rules in the
+ * archive make the engine drop before the first COPY. */
+const char *tl_context_dockerfile(const tl_context *context);
+/* The next bytes of the archive, at most `size`; 0 at the end, -1 on failure. */
+int64_t tl_context_read(tl_context *context, char *buffer, size_t size, tl_error *err);
+/* Bytes read so far. */
+int64_t tl_context_sent(const tl_context *context);
+
+/* Hexadecimal SHA-256 over names, kinds, executable bits, link targets and contents, the Dockerfile and the `extra`
+ * texts. The context is used up. Pure C: safe on the worker thread once tl_digest_load was called. */
+int tl_context_hash(tl_context *context, const char *const *extra, size_t extra_count, char hex[65], tl_error *err);
+
+#endif

@@ -1,0 +1,433 @@
+-- Module docker against the real engine; images are made FROM scratch around tests/unit/docker/tool.c.
+local docker = require "docker"
+local lu = require "luaunit"
+local proc = require "proc"
+local task = require "task"
+
+local tests = {}
+local d, dir, base
+local serial = 0
+
+local function failure(fn, ...)
+    local ok, err = pcall(fn, ...)
+    lu.assertFalse(ok)
+    return err
+end
+
+local function write(path, text)
+    proc.run { "mkdir", "-p", (path:gsub("/[^/]*$", "")) }
+    local file <close> = assert(io.open(path, "wb"))
+    file:write(text)
+end
+
+-- A context with the tool, the Dockerfile and the given files.
+local function context(dockerfile, files)
+    serial = serial + 1
+    local folder = dir .. "/context" .. serial
+    write(folder .. "/Dockerfile", dockerfile)
+    proc.run { "ln", base, folder .. "/tool" }
+    for name, text in pairs(files or {}) do write(folder .. "/" .. name, text) end
+    return folder
+end
+
+local function build(folder, tag, options)
+    options = options or {}
+    options.context = options.context or folder
+    options.dockerfile = options.dockerfile or folder .. "/Dockerfile"
+    options.tags = { tag }
+    return d:build(options)
+end
+
+local function run(options)
+    options.image = options.image or "tl-test:base"
+    return d:run(options)
+end
+
+local function lines_of(name, options)
+    local lines <close> = d:logs(name, options)
+    local list = {}
+    for line, stream in lines.next, lines do list[#list + 1] = stream .. ":" .. line end
+    table.sort(list)
+    return list
+end
+
+local function clean()
+    for _, container in ipairs(d:containers { all = true, filters = { label = { "tl-test" } } }) do
+        d:remove(container.Id, { force = true, volumes = true })
+    end
+    for _, image in ipairs(d:images { filters = { reference = { "tl-test" } } }) do
+        for _, tag in ipairs(image.RepoTags or {}) do d:remove_image(tag, { force = true }) end
+    end
+end
+
+function tests.setup_all()
+    dir = proc.run({ "mktemp", "-d" }).stdout:gsub("\n", "")
+    base = dir .. "/tool"
+    proc.run { "gcc", "-static", "-O1", "-o", base, "tests/unit/docker/tool.c" }
+    d = docker.connect()
+    clean()
+    build(context 'FROM scratch\nCOPY tool /tool\nLABEL tl-test=1\nENTRYPOINT ["/tool"]', "tl-test:base")
+end
+
+function tests.teardown_all()
+    clean()
+    d:close()
+    proc.run { "rm", "-rf", dir }
+end
+
+function tests.connect_tells_who_answers()
+    lu.assertEquals(d.os, "linux")
+    lu.assertStrMatches(d.api_version, "%d+%.%d+")
+    lu.assertEquals(d.server_version, d:info().ServerVersion)
+    lu.assertStrContains(d.host, "unix:///")
+end
+
+function tests.connect_without_engine_says_how_to_start_it()
+    local err = failure(docker.connect, { host = "unix:///nonexistent/docker.sock" })
+    lu.assertEquals(err.kind, "connect")
+    lu.assertStrContains(err.message, "no Docker engine answers at unix:///nonexistent/docker.sock")
+    lu.assertStrContains(err.hint, "DOCKER_HOST")
+    lu.assertEquals(failure(docker.connect, { host = "tcp://127.0.0.1:1" }).kind, "connect")
+    lu.assertEquals(failure(docker.connect, { host = "ssh://me@there" }).kind, "usage")
+    local no_files = failure(docker.connect, { host = "tcp://127.0.0.1:1", cert_path = "/none" })
+    lu.assertStrContains(no_files.message, "/none/ca.pem")
+end
+
+function tests.connect_without_permission_says_which_group()
+    local user = proc.run({ "id", "-u" }).stdout
+    if user ~= "0\n" then return lu.fail("the tests run as root") end
+    local script = dir .. "/denied.lua"
+    write(script, [[
+        local ok, err = pcall(require("docker").connect)
+        print(ok, err.kind, err.hint)
+    ]])
+    proc.run { "chmod", "-R", "a+rX", dir }
+    local program = proc.run({ "readlink", "/proc/" .. proc.pid() .. "/exe" }).stdout:gsub("\n", "")
+    proc.run { "cp", program, dir .. "/program" }
+    local as_nobody = { "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", dir .. "/program", script }
+    local result = proc.run(as_nobody, { cwd = dir, env = { HOME = dir } })
+    lu.assertStrContains(result.stdout, "false\tdenied\t")
+    lu.assertStrContains(result.stdout, "usermod -aG docker")
+end
+
+function tests.build_reports_steps_output_and_result()
+    local folder = context('FROM tl-test:base\nRUN ["/tool", "out", "hello ' .. proc.time() .. '", "err", "warn"]')
+    local seen = {}
+    local result = build(folder, "tl-test:steps", {
+        labels = { ["tl-test"] = "1", made = "here" },
+        on_progress = function(event)
+            seen[#seen + 1] = event.stream .. ":" .. tostring(event.step) .. ":" .. (event.text or ""):match("^%w*")
+        end,
+    })
+    lu.assertStrMatches(result.id, "sha256:%x+")
+    lu.assertFalse(result.cached)
+    local all = table.concat(seen, " ")
+    lu.assertStrContains(all, "context:nil:")
+    lu.assertStrContains(all, "step:1:FROM step:2:RUN output:2:")
+    lu.assertStrContains(all, "output:2:hello")
+    lu.assertStrContains(all, "output:2:warn")
+    local image = d:image("tl-test:steps")
+    lu.assertEquals(image.Id, result.id)
+    lu.assertEquals(image.Config.Labels.made, "here")
+    local again = build(folder, "tl-test:steps", { labels = { ["tl-test"] = "1", made = "here" } })
+    lu.assertTrue(again.cached)
+    lu.assertEquals(again.id, result.id)
+    lu.assertFalse(build(folder, "tl-test:steps", { no_cache = true }).cached)
+end
+
+function tests.build_failure_names_the_step_and_keeps_its_output()
+    local folder = context [[
+        FROM tl-test:base
+        RUN ["/tool", "out", "before"]
+        RUN ["/tool", "lines", "30", "exit", "7"]
+    ]]
+    local err = failure(build, folder, "tl-test:broken", { no_cache = true })
+    lu.assertEquals(err.kind, "build")
+    lu.assertStrContains(err.message, 'step 3 of 3 failed: RUN ["/tool", "lines", "30", "exit", "7"]')
+    lu.assertEquals(err.status, 7)
+    local first, last = err.output:match("^(line %d+)\n.*(line %d+)\n$")
+    lu.assertEquals(first .. last, "line 11line 30")
+    lu.assertNil(d:image("tl-test:broken"))
+end
+
+function tests.build_of_broken_dockerfile_or_context_says_why()
+    lu.assertStrContains(failure(build, context "FORM scratch", "tl-test:x").message, "FORM")
+    lu.assertStrContains(failure(build, context "FROM scratch\nCOPY nothing /", "tl-test:x").message, "nothing")
+    local err = failure(build, dir, "tl-test:x", { dockerfile = dir .. "/none" })
+    lu.assertEquals(err.kind, "not_found")
+    lu.assertStrContains(err.message, dir .. "/none")
+    lu.assertEquals(failure(build, "/nonexistent", "tl-test:x").kind, "not_found")
+    local unreachable = failure(build, context "FROM registry.invalid/nothing:1", "tl-test:x")
+    lu.assertEquals(unreachable.kind, "pull")
+end
+
+function tests.build_arguments_and_target_count()
+    local folder = context('FROM tl-test:base AS first\nARG WORD=none\nENV WORD=$WORD\nFROM first\nENV WORD=second')
+    build(folder, "tl-test:target", { target = "first", args = { WORD = "a b&c" } })
+    lu.assertStrContains(table.concat(d:image("tl-test:target").Config.Env, ";"), "WORD=a b&c")
+end
+
+-- Builds an image that holds the whole context and lists the files that arrived.
+local function arrived(folder, options)
+    build(folder, "tl-test:files", options)
+    local id = d:call("POST", "/containers/create", {
+        body = { Image = "tl-test:files", Cmd = { "x" }, Labels = { ["tl-test"] = "1" } },
+    }).Id
+    local listing = dir .. "/files.tar"
+    local stream <close> = d:stream("GET", "/containers/" .. id .. "/archive", { query = { path = "/all" } })
+    local file <close> = assert(io.open(listing, "wb"))
+    for bytes in stream.read, stream do file:write(bytes) end
+    file:close()
+    d:remove(id, { force = true })
+    local names = {}
+    for name in proc.run({ "tar", "-tf", listing }).stdout:gmatch("[^\n]+") do
+        name = name:gsub("^all/", "")
+        if name ~= "" then names[#names + 1] = name end
+    end
+    table.sort(names)
+    return table.concat(names, " ")
+end
+
+local DOCKERFILE = "FROM scratch\nCOPY . /all/\n"
+
+function tests.context_holds_what_the_rules_keep()
+    local files = {
+        [".dockerignore"] = "# rules\n*\n!src\nsrc/**/*.log\n!src/keep/*.log\n!tool*\n",
+        ["src/a.js"] = "a", ["src/a.log"] = "l", ["src/keep/b.log"] = "k", ["src/deep/er/c.log"] = "x",
+        ["src/deep/er/c.js"] = "c", ["node_modules/x/y.js"] = "n", ["tools/t"] = "t",
+    }
+    lu.assertEquals(arrived(context(DOCKERFILE, files)),
+        "src/ src/a.js src/deep/ src/deep/er/ src/deep/er/c.js src/keep/ src/keep/b.log tool tools/ tools/t")
+end
+
+function tests.context_rules_beside_the_dockerfile_win()
+    local files = {
+        [".dockerignore"] = "b\n", ["Dockerfile.dockerignore"] = "a\nDockerfile*\n.dockerignore\n", a = "1", b = "2",
+    }
+    lu.assertEquals(arrived(context(DOCKERFILE, files)), "b tool")
+end
+
+function tests.context_takes_a_dockerfile_from_elsewhere_and_extra_files()
+    local folder = context(DOCKERFILE, { a = "1" })
+    write(dir .. "/elsewhere/My.Dockerfile", "FROM scratch\nCOPY . /all/\n")
+    local options = { dockerfile = dir .. "/elsewhere/My.Dockerfile", extra_files = { ["ca.pem"] = "x\0y" } }
+    lu.assertEquals(arrived(folder, options), "Dockerfile a ca.pem tool")
+end
+
+function tests.context_does_not_read_ignored_folders()
+    local folder = context(DOCKERFILE, { [".dockerignore"] = "locked\n", ["locked/x"] = "x", a = "1" })
+    proc.run { "rm", "-r", folder .. "/locked" }
+    proc.run { "ln", "-s", "/proc/self/nothing", folder .. "/link" }
+    lu.assertEquals(arrived(folder), ".dockerignore Dockerfile a link tool")
+end
+
+function tests.context_hash_follows_sources_only()
+    local files = { ["src/a"] = "1", ["src/b"] = "2", junk = "j", [".dockerignore"] = "junk\n.dockerignore" }
+    local one, two = context(DOCKERFILE, files), context(DOCKERFILE, files)
+    proc.run { "touch", "-d", "2001-01-01", two .. "/src/a" }
+    proc.run { "chmod", "600", two .. "/src/b" }
+    local function hash(folder, extra)
+        return docker.context_hash(folder, { dockerfile = folder .. "/Dockerfile", extra = extra })
+    end
+    local before = hash(one)
+    lu.assertStrMatches(before, "%x+")
+    lu.assertEquals(#before, 64)
+    lu.assertEquals(hash(two), before)
+    write(two .. "/junk", "other")
+    lu.assertEquals(hash(two), before)
+    lu.assertNotEquals(hash(one, { "ARG=1" }), before)
+    lu.assertNotEquals(hash(one, { "A", "RG=1" }), hash(one, { "AR", "G=1" }))
+    proc.run { "chmod", "755", two .. "/src/b" }
+    lu.assertNotEquals(hash(two), before)
+    proc.run { "chmod", "644", two .. "/src/b" }
+    write(two .. "/src/a", "!")
+    lu.assertNotEquals(hash(two), before)
+    write(two .. "/src/a", "1")
+    lu.assertEquals(hash(two), before)
+    proc.run { "mkdir", two .. "/src/empty" }
+    lu.assertNotEquals(hash(two), before)
+    lu.assertEquals(failure(docker.context_hash, "/nonexistent").kind, "not_found")
+end
+
+function tests.three_builds_run_at_once()
+    local fns = {}
+    for i = 1, 3 do
+        local step = ('RUN ["/tool", "sleep", "0.5", "out", "%d %f"]'):format(i, proc.time())
+        local folder = context("FROM tl-test:base\n" .. step)
+        fns[i] = function()
+            local lines = {}
+            build(folder, "tl-test:parallel" .. i, { on_progress = function(event)
+                if event.stream == "output" then lines[#lines + 1] = event.text:sub(1, 1) end
+            end })
+            return table.concat(lines)
+        end
+    end
+    lu.assertEquals(task.all(fns), { "1", "2", "3" })
+end
+
+function tests.cancelled_build_stops_the_engine_too()
+    local folder = context('FROM tl-test:base\nRUN ["/tool", "out", "' .. proc.time() .. '", "sleep", "30"]')
+    local function count() return #d:containers { filters = { ancestor = { "tl-test:base" } } } end
+    local function wait_for(wanted)
+        for _ = 1, 200 do
+            if count() == wanted then return end
+            task.sleep(0.05)
+        end
+        lu.fail(("%d containers, %d expected"):format(count(), wanted))
+    end
+    local before = count()
+    local building = task.spawn(build, folder, "tl-test:never")
+    wait_for(before + 1)
+    building:cancel()
+    wait_for(before)
+end
+
+function tests.tag_list_and_remove_images()
+    d:tag("tl-test:base", "tl-test:other")
+    lu.assertEquals(d:image("tl-test:other").Id, d:image("tl-test:base").Id)
+    local found = d:images { filters = { reference = { "tl-test:other" } } }
+    lu.assertEquals(#found, 1)
+    lu.assertTrue(d:remove_image("tl-test:other"))
+    lu.assertFalse(d:remove_image("tl-test:other"))
+    lu.assertNil(d:image("tl-test:other"))
+    lu.assertEquals(failure(d.tag, d, "tl-test:none", "tl-test:x").kind, "not_found")
+end
+
+function tests.save_and_load_keep_the_image()
+    build(context 'FROM tl-test:base\nENV KEPT=1', "tl-test:saved")
+    local id = d:image("tl-test:saved").Id
+    local path = dir .. "/saved.tar"
+    local told = 0
+    local bytes = d:save("tl-test:saved", path, { on_progress = function(n) told = n end })
+    lu.assertEquals(told, bytes)
+    local pieces = {}
+    lu.assertEquals(d:save({ "tl-test:saved" }, function(piece) pieces[#pieces + 1] = #piece end), bytes)
+    local process = proc.spawn({ "sh", "-c", "wc -c" }, { stdin = "pipe" })
+    d:save("tl-test:saved", process)
+    lu.assertEquals(process:read_line():match("%d+"), tostring(bytes))
+    process:close()
+    d:remove_image("tl-test:saved", { force = true })
+    lu.assertEquals(d:load(path), { "tl-test:saved" })
+    lu.assertEquals(d:image("tl-test:saved").Id, id)
+    local err = failure(d.save, d, "tl-test:none", dir .. "/none.tar")
+    lu.assertEquals(err.kind, "not_found")
+    lu.assertNil(io.open(dir .. "/none.tar"))
+    lu.assertNil(io.open(dir .. "/none.tar.part"))
+    lu.assertEquals(failure(d.load, d, dir .. "/none.tar").kind, "not_found")
+end
+
+function tests.import_makes_an_image_of_a_file_system()
+    proc.run { "tar", "-cf", dir .. "/root.tar", "-C", dir, "tool" }
+    local id = d:import(dir .. "/root.tar", "tl-test:imported", { changes = { 'ENTRYPOINT ["/tool"]', "ENV A=b" } })
+    lu.assertStrMatches(id, "sha256:%x+")
+    local container = run { image = "tl-test:imported", cmd = { "env", "A" }, labels = { ["tl-test"] = "1" } }
+    lu.assertEquals(d:wait(container), 0)
+    lu.assertEquals(lines_of(container), { "stdout:b" })
+end
+
+function tests.run_wait_and_logs_tell_streams_apart()
+    local id = run { name = "tl-test-run", cmd = { "out", "one", "err", "two", "env", "WORD", "exit", "5" },
+        env = { WORD = "Ünï" } }
+    lu.assertEquals(d:wait(id), 5)
+    lu.assertEquals(lines_of(id), { "stderr:two", "stdout:one", "stdout:Ünï" })
+    lu.assertEquals(lines_of(id, { stdout = false }), { "stderr:two" })
+    lu.assertEquals(d:container("tl-test-run").State.ExitCode, 5)
+    lu.assertTrue(d:remove("tl-test-run"))
+    lu.assertFalse(d:remove("tl-test-run"))
+    lu.assertNil(d:container("tl-test-run"))
+    lu.assertEquals(failure(d.logs, d, "tl-test-run").kind, "not_found")
+end
+
+function tests.logs_follow_until_the_container_ends()
+    local id = run { cmd = { "out", "first", "sleep", "0.3", "out", "second" } }
+    local lines <close> = d:logs(id, { follow = true })
+    lu.assertEquals({ lines:next() }, { "first", "stdout" })
+    lu.assertEquals({ lines:next() }, { "second", "stdout" })
+    lu.assertNil(lines:next())
+    lu.assertEquals(#lines_of(id, { tail = 1 }), 1)
+end
+
+function tests.many_lines_arrive_in_order()
+    local id = run { cmd = { "lines", "20000" } }
+    d:wait(id)
+    local lines <close> = d:logs(id)
+    for n = 1, 20000 do
+        if lines:next() ~= "line " .. n then return lu.fail("line " .. n) end
+    end
+    lu.assertNil(lines:next())
+end
+
+function tests.exec_gives_status_and_both_streams()
+    local id = run { cmd = { "sleep", "60" } }
+    local function exec(argv, options) return d:exec(id, argv, options) end
+    local both = exec { "/tool", "out", "a", "err", "b", "exit", "3" }
+    lu.assertEquals(both, { status = 3, stdout = "a\n", stderr = "b\n" })
+    lu.assertEquals(exec({ "/tool", "env", "X" }, { env = { X = "y z" } }).stdout, "y z\n")
+    local input = ("\0some input\n"):rep(100000)
+    local echoed = exec({ "/tool", "copy", "" }, { stdin = input })
+    lu.assertTrue(echoed.stdout == input)
+    lu.assertEquals(echoed.status, 0)
+    lu.assertEquals(failure(exec, { "/tool", "sleep", "30" }, { timeout = 0.2 }).kind, "timeout")
+    lu.assertEquals(exec({ "/nothing" }).status ~= 0, true)
+    d:stop(id, 0)
+    lu.assertEquals(failure(exec, { "/tool" }).kind, "conflict")
+    d:start(id)
+    lu.assertTrue(d:container(id).State.Running)
+    lu.assertTrue(d:remove(id, { force = true }))
+end
+
+function tests.run_maps_ports_mounts_and_options()
+    d:create_volume("tl-test-volume", { labels = { ["tl-test"] = "1" } })
+    local id = run {
+        cmd = { "sleep", "60" }, ports = { ["80/tcp"] = "127.0.0.1:0", [81] = "18081" }, user = "1001",
+        mounts = { { type = "volume", source = "tl-test-volume", target = "/data" },
+            { type = "bind", source = dir, target = "/host", read_only = true } },
+        extra_hosts = { "there:10.0.0.1" }, restart = "unless-stopped", memory = 64 << 20,
+    }
+    local container = d:container(id)
+    lu.assertEquals(container.HostConfig.PortBindings["80/tcp"][1].HostIp, "127.0.0.1")
+    lu.assertEquals(container.HostConfig.PortBindings["81/tcp"][1].HostPort, "18081")
+    lu.assertEquals(container.Config.User, "1001")
+    lu.assertEquals(#container.Mounts, 2)
+    lu.assertEquals(container.HostConfig.RestartPolicy.Name, "unless-stopped")
+    lu.assertEquals(container.HostConfig.Memory, 64 << 20)
+    d:remove(id, { force = true })
+    lu.assertTrue(d:remove_volume("tl-test-volume"))
+    lu.assertFalse(d:remove_volume("tl-test-volume"))
+end
+
+function tests.run_that_cannot_start_leaves_no_container()
+    local err = failure(run, { name = "tl-test-broken", entrypoint = { "/nothing" } })
+    lu.assertStrContains(err.message, "/nothing")
+    lu.assertNil(d:container("tl-test-broken"))
+    lu.assertEquals(failure(run, { image = "tl-test:none" }).kind, "not_found")
+end
+
+function tests.networks_are_made_found_and_removed()
+    if d:network("tl-test-net") then d:remove_network("tl-test-net") end
+    local id = d:create_network("tl-test-net", { labels = { ["tl-test"] = "1" } })
+    lu.assertEquals(d:network("tl-test-net").Id, id)
+    lu.assertEquals(failure(d.create_network, d, "tl-test-net").kind, "conflict")
+    lu.assertTrue(#d:networks() > 0)
+    lu.assertTrue(d:remove_network("tl-test-net"))
+    lu.assertFalse(d:remove_network("tl-test-net"))
+end
+
+function tests.request_is_raw_and_errors_carry_the_engines_words()
+    local body, status = d:request("GET", "/_ping")
+    lu.assertEquals(body, "OK")
+    lu.assertEquals(status, 200)
+    local err = failure(d.request, d, "GET", "/containers/none/json")
+    lu.assertEquals(err.kind, "not_found")
+    lu.assertEquals(err.status, 404)
+    lu.assertStrContains(err.message, "none")
+end
+
+function tests.closed_client_says_so()
+    local other = docker.connect()
+    other:close()
+    other:close()
+    lu.assertEquals(failure(other.info, other).kind, "closed")
+end
+
+return tests
