@@ -71,51 +71,51 @@ static int sort_file(tl_chart *chart, tl_arena *arena, const tl_chart_file *file
     return 0;
 }
 
-/* The subchart whose files start at `first` of `below` (those of one folder or archive may lie apart). */
-static int load_subchart(tl_chart *chart, tl_arena *arena, const tl_chart_files *below, size_t first, int depth,
-                         tl_error *err)
+/* What lies under one name in charts/. */
+typedef struct group {
+    const char *name;
+    const tl_chart_file *first;
+    tl_chart_files files; /* names without the folder; what lies in charts/ itself is not here */
+} group;
+
+static int load_subchart(tl_chart *chart, tl_arena *arena, group *g, int depth, tl_error *err)
 {
-    const char *name = below->items[first].name, *slash = strchr(name, '/');
-    size_t length = slash ? (size_t)(slash - name) : strlen(name);
-    const char *folder = tl_arena_strndup(arena, name, length);
-    tl_chart_files files = {0};
     tl_chart *sub = NULL;
-    if (*folder == '_' || *folder == '.') return 0;
-    if (tl_text_has_suffix(folder, ".tgz")) {
-        if (slash)
-            return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name, folder,
-                                name);
-        if (tl_chart_unpack(&files, arena, below->items[first].data, below->items[first].size, err)) goto failed;
-    } else {
-        for (size_t i = first; i < below->len; i++) {
-            const tl_chart_file *file = &below->items[i];
-            if (strncmp(file->name, folder, length) || file->name[length] != '/') continue;
-            tl_chart_files_add(arena, &files, file->name + length + 1, file->data, file->size);
-        }
+    if (*g->name == '_' || *g->name == '.') return 0;
+    if (tl_text_has_suffix(g->name, ".tgz")) {
+        if (g->files.len)
+            return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name, g->name,
+                                g->first->name);
+        if (tl_chart_unpack(&g->files, arena, g->first->data, g->first->size, err)) goto failed;
     }
-    if (build(&sub, arena, &files, depth + 1, err)) goto failed;
+    if (build(&sub, arena, &g->files, depth + 1, err)) goto failed;
     sub->parent = chart;
     chart->charts[chart->chart_count++] = sub;
     return 0;
 failed:
-    return tl_error_wrap(err, "error unpacking subchart %s in %s: %s", folder, chart->name,
+    return tl_error_wrap(err, "error unpacking subchart %s in %s: %s", g->name, chart->name,
                          err && err->message ? err->message : "");
-}
-
-static int is_first_of_folder(const tl_chart_files *below, size_t at)
-{
-    const char *name = below->items[at].name;
-    size_t length = strcspn(name, "/");
-    for (size_t i = 0; i < at; i++)
-        if (strcspn(below->items[i].name, "/") == length && !strncmp(below->items[i].name, name, length)) return 0;
-    return 1;
 }
 
 static int load_subcharts(tl_chart *chart, tl_arena *arena, const tl_chart_files *below, int depth, tl_error *err)
 {
-    chart->charts = tl_arena_zalloc(arena, (below->len + 1) * sizeof *chart->charts);
-    for (size_t i = 0; i < below->len; i++)
-        if (is_first_of_folder(below, i) && load_subchart(chart, arena, below, i, depth, err)) return -1;
+    group *groups = tl_arena_zalloc(arena, (below->len + 1) * sizeof *groups);
+    tl_map *places = tl_map_new(arena, 0);
+    size_t count = 0;
+    for (size_t i = 0; i < below->len; i++) {
+        const tl_chart_file *file = &below->items[i];
+        size_t length = strcspn(file->name, "/");
+        tl_value *place = tl_map_get(places, file->name, length);
+        group *g = &groups[place ? (size_t)place->as.i : count];
+        if (!place) {
+            tl_map_set(places, file->name, length, tl_int((int64_t)count++));
+            *g = (group){tl_arena_strndup(arena, file->name, length), file, {0}};
+        }
+        if (file->name[length]) tl_chart_files_add(arena, &g->files, file->name + length + 1, file->data, file->size);
+    }
+    chart->charts = tl_arena_zalloc(arena, (count + 1) * sizeof *chart->charts);
+    for (size_t i = 0; i < count; i++)
+        if (load_subchart(chart, arena, &groups[i], depth, err)) return -1;
     return 0;
 }
 
