@@ -132,7 +132,8 @@ static const char *json_kind(tl_value value)
 
 int tl_decode_mismatch(tl_error *err, tl_value value, const char *go_field, const char *go_type)
 {
-    return tl_error_set(err, "parse", "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go %s%s"
+    return tl_error_set(err, "parse",
+                        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go %s%s"
                         " of type %s", json_kind(value), go_field ? "struct field " : "value",
                         go_field ? go_field : "", go_type);
 }

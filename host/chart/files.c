@@ -17,7 +17,8 @@ void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name
 {
     if (files->len == files->cap) {
         size_t cap = files->cap ? files->cap * 2 : 16;
-        files->items = tl_arena_grow(arena, files->items, files->cap * sizeof *files->items, cap * sizeof *files->items);
+        files->items = tl_arena_grow(arena, files->items, files->cap * sizeof *files->items,
+                                     cap * sizeof *files->items);
         files->cap = cap;
     }
     files->items[files->len++] = (tl_chart_file){name, data, size};
@@ -60,7 +61,8 @@ static int add_file(walk *w, const char *path, const char *relative, off_t file_
         return tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
     w->total += size;
     if (w->total > TL_CHART_MAX_TOTAL)
-        return tl_error_set(err, "chart", "the files of the chart are larger than %u bytes together", TL_CHART_MAX_TOTAL);
+        return tl_error_set(err, "chart", "the files of the chart are larger than %u bytes together",
+                            TL_CHART_MAX_TOTAL);
     skip_mark(&data, &size);
     tl_chart_files_add(w->arena, w->files, relative, data, size);
     return 0;
@@ -108,14 +110,15 @@ static int walk_folder(walk *w, const char *path, const char *relative, tl_error
 {
     struct dirent **names;
     int count, result = -1;
-    if (w->depth > 100) return tl_error_set(err, "chart", "the folders of the chart are nested too deeply at %s", relative);
+    if (w->depth > 100)
+        return tl_error_set(err, "chart", "the folders of the chart are nested too deeply at %s", relative);
     count = scandir(path, &names, NULL, by_name);
     if (count < 0) return tl_error_errno(err, errno, "open %s", path);
     w->depth++;
     for (int i = 0; i < count; i++) {
         const char *name = names[i]->d_name;
         if (!strcmp(name, ".") || !strcmp(name, "..")) continue;
-        const char *below = *relative ? tl_arena_printf(w->arena, "%s/%s", relative, name) : tl_arena_strdup(w->arena, name);
+        const char *below = tl_arena_printf(w->arena, "%s%s%s", relative, *relative ? "/" : "", name);
         if (walk_entry(w, tl_arena_printf(w->arena, "%s/%s", path, name), below, err)) goto out;
     }
     result = 0;

@@ -43,7 +43,10 @@ static const char *take(linter *l, tl_error *err, const char *prefix)
 
 static int read_file(linter *l, const char *name, const char **data, size_t *size, tl_error *err)
 {
-    if (!l->packed) return tl_decode_read_file(l->arena, tl_arena_printf(l->arena, "%s/%s", l->dir, name), data, size, err);
+    if (!l->packed) {
+        const char *path = tl_arena_printf(l->arena, "%s/%s", l->dir, name);
+        return tl_decode_read_file(l->arena, path, data, size, err);
+    }
     const tl_chart_file *file = tl_chart_files_get(&l->files, name);
     if (!file) return tl_error_set(err, "not_found", "open %s: no such file or directory", name);
     *data = file->data;
@@ -123,7 +126,8 @@ static void check_metadata(linter *l, const tl_chart *chart, const tl_map *yaml)
     if (!*name)
         add(l, TL_LINT_ERROR, file, "name is required");
     else if (strchr(name, '/'))
-        add(l, TL_LINT_ERROR, file, tl_arena_printf(a, "chart name %s is invalid", tl_text_quote(a, name, strlen(name))));
+        add(l, TL_LINT_ERROR, file,
+            tl_arena_printf(a, "chart name %s is invalid", tl_text_quote(a, name, strlen(name))));
     if (!*api)
         add(l, TL_LINT_ERROR, file, "apiVersion is required. The value must be either \"v1\" or \"v2\"");
     else if (strcmp(api, "v1") && strcmp(api, "v2"))
@@ -218,7 +222,8 @@ static const char *selector_fault(linter *l, const tl_manifest *m, const char *t
     static const char *const kinds[] = {"Deployment", "ReplicaSet", "DaemonSet", "StatefulSet"};
     for (int i = 0; i < 4; i++)
         if (!strcmp(m->kind, kinds[i]) && !strstr(text, "matchLabels") && !strstr(text, "matchExpressions"))
-            return tl_arena_printf(l->arena, "a %s must contain matchLabels or matchExpressions, and %s does not", m->kind,
+            return tl_arena_printf(l->arena, "a %s must contain matchLabels or matchExpressions, and %s does not",
+                                   m->kind,
                                    tl_text_quote(l->arena, m->name, strlen(m->name)));
     return NULL;
 }
@@ -277,10 +282,12 @@ static int has_crd_hook(const char *text)
 static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered *rendered, const char *chart_name,
                          const tl_chart_capabilities *caps)
 {
-    const char *slash = strrchr(file->name, '/'), *dot = strrchr(slash ? slash : file->name, '.'), *ext = dot ? dot : "";
+    const char *slash = strrchr(file->name, '/'), *dot = strrchr(slash ? slash : file->name, '.'),
+        *ext = dot ? dot : "";
     if (strcmp(ext, ".yaml") && strcmp(ext, ".yml") && strcmp(ext, ".tpl") && strcmp(ext, ".txt"))
         add(l, TL_LINT_ERROR, file->name,
-            tl_arena_printf(l->arena, "file extension '%s' not valid. Valid extensions are .yaml, .yml, .tpl, or .txt", ext));
+            tl_arena_printf(l->arena,
+                            "file extension '%s' not valid. Valid extensions are .yaml, .yml, .tpl, or .txt", ext));
     if (has_crd_hook(file->data))
         add(l, TL_LINT_WARNING, file->name,
             "manifest is a crd-install hook. This hook is no longer supported in v3 and all CRDs should also exist the crds/ "
@@ -289,7 +296,8 @@ static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered
         add(l, TL_LINT_ERROR, file->name,
             ".Release.Time has been removed in v3, please replace with the `now` function in your templates");
     if (strcmp(ext, ".yaml")) return 0;
-    const char *text = rendered_text(rendered, tl_arena_printf(l->arena, "%s/%s", chart_name, file->name)), *trimmed = text;
+    const char *text = rendered_text(rendered, tl_arena_printf(l->arena, "%s/%s", chart_name, file->name)),
+        *trimmed = text;
     size_t length = strlen(text);
     tl_manifests documents = {0};
     tl_text_trim(&trimmed, &length);
@@ -303,7 +311,8 @@ static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered
 
 static int load(linter *l, tl_chart **chart, tl_error *err)
 {
-    return l->packed ? tl_chart_load_files(chart, l->arena, &l->files, err) : tl_chart_load(chart, l->arena, l->dir, err);
+    if (l->packed) return tl_chart_load_files(chart, l->arena, &l->files, err);
+    return tl_chart_load(chart, l->arena, l->dir, err);
 }
 
 static void lint_templates(linter *l, const tl_map *user, const tl_render_options *options)
@@ -369,7 +378,8 @@ static void lint_dependencies(linter *l)
     for (size_t i = 0; i < chart->dep_count; i++)
         if (!named_chart(chart, chart->deps[i].name)) absent = join(l, absent, chart->deps[i].name);
     if (unlisted)
-        add(l, TL_LINT_ERROR, l->dir, tl_arena_printf(l->arena, "chart metadata is missing these dependencies: %s", unlisted));
+        add(l, TL_LINT_ERROR, l->dir, tl_arena_printf(l->arena, "chart metadata is missing these dependencies: %s",
+                                                      unlisted));
     if (absent)
         add(l, TL_LINT_WARNING, l->dir,
             tl_arena_printf(l->arena, "chart directory is missing these dependencies: %s", absent));
@@ -389,7 +399,8 @@ int tl_chart_lint(tl_lint_messages *out, tl_arena *arena, const char *path, cons
         if (tl_chart_unpack(&l.files, arena, data, size, err)) return tl_error_wrap(err, "unable to extract tarball");
     } else {
         const char *file = tl_arena_printf(arena, "%s/Chart.yaml", path);
-        if (stat(file, &st)) return tl_error_errno(err, errno, "unable to check Chart.yaml file in chart: stat %s", file);
+        if (stat(file, &st))
+            return tl_error_errno(err, errno, "unable to check Chart.yaml file in chart: stat %s", file);
         char *full = realpath(path, NULL);
         if (full) l.dir = tl_arena_strdup(arena, full);
         free(full);

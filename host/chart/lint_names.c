@@ -6,7 +6,8 @@
 
 #include "chart/text.h"
 
-/* Kinds that Kubernetes retired, all of version 1 (k8s.io/api v0.37, prerelease-lifecycle): deprecated in, removed in. */
+/* Kinds that Kubernetes retired, all of version 1 (k8s.io/api v0.37, prerelease-lifecycle): deprecated in, removed
+ * in. */
 static const struct {
     const char *api_version, *kind;
     int deprecated, removed;
@@ -17,12 +18,16 @@ static const struct {
     {"admissionregistration.k8s.io/v1alpha1", "MutatingAdmissionPolicyBinding", 35, 38, NULL},
     {"admissionregistration.k8s.io/v1alpha1", "ValidatingAdmissionPolicy", 29, 32, NULL},
     {"admissionregistration.k8s.io/v1alpha1", "ValidatingAdmissionPolicyBinding", 29, 32, NULL},
-    {"admissionregistration.k8s.io/v1beta1", "MutatingAdmissionPolicy", 37, 40, "admissionregistration.k8s.io/v1 MutatingAdmissionPolicy"},
-    {"admissionregistration.k8s.io/v1beta1", "MutatingAdmissionPolicyBinding", 37, 40, "admissionregistration.k8s.io/v1 MutatingAdmissionPolicyBinding"},
-    {"admissionregistration.k8s.io/v1beta1", "MutatingWebhookConfiguration", 16, 22, "admissionregistration.k8s.io/v1 MutatingWebhookConfiguration"},
+    {"admissionregistration.k8s.io/v1beta1", "MutatingAdmissionPolicy", 37, 40,
+     "admissionregistration.k8s.io/v1 MutatingAdmissionPolicy"},
+    {"admissionregistration.k8s.io/v1beta1", "MutatingAdmissionPolicyBinding", 37, 40,
+     "admissionregistration.k8s.io/v1 MutatingAdmissionPolicyBinding"},
+    {"admissionregistration.k8s.io/v1beta1", "MutatingWebhookConfiguration", 16, 22,
+     "admissionregistration.k8s.io/v1 MutatingWebhookConfiguration"},
     {"admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicy", 31, 34, NULL},
     {"admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicyBinding", 31, 34, NULL},
-    {"admissionregistration.k8s.io/v1beta1", "ValidatingWebhookConfiguration", 16, 22, "admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration"},
+    {"admissionregistration.k8s.io/v1beta1", "ValidatingWebhookConfiguration", 16, 22,
+     "admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration"},
     {"apidiscovery.k8s.io/v2beta1", "APIGroupDiscovery", 32, 35, NULL},
     {"apps/v1beta1", "ControllerRevision", 8, 16, "apps/v1 ControllerRevision"},
     {"apps/v1beta1", "Deployment", 8, 16, "apps/v1 Deployment"},
@@ -38,13 +43,17 @@ static const struct {
     {"authentication.k8s.io/v1alpha1", "SelfSubjectReview", 29, 32, NULL},
     {"authentication.k8s.io/v1beta1", "SelfSubjectReview", 30, 33, NULL},
     {"authentication.k8s.io/v1beta1", "TokenReview", 19, 22, "authentication.k8s.io/v1 TokenReview"},
-    {"authorization.k8s.io/v1beta1", "LocalSubjectAccessReview", 19, 22, "authorization.k8s.io/v1 LocalSubjectAccessReview"},
-    {"authorization.k8s.io/v1beta1", "SelfSubjectAccessReview", 19, 22, "authorization.k8s.io/v1 SelfSubjectAccessReview"},
-    {"authorization.k8s.io/v1beta1", "SelfSubjectRulesReview", 19, 22, "authorization.k8s.io/v1 SelfSubjectRulesReview"},
+    {"authorization.k8s.io/v1beta1", "LocalSubjectAccessReview", 19, 22,
+     "authorization.k8s.io/v1 LocalSubjectAccessReview"},
+    {"authorization.k8s.io/v1beta1", "SelfSubjectAccessReview", 19, 22,
+     "authorization.k8s.io/v1 SelfSubjectAccessReview"},
+    {"authorization.k8s.io/v1beta1", "SelfSubjectRulesReview", 19, 22,
+     "authorization.k8s.io/v1 SelfSubjectRulesReview"},
     {"authorization.k8s.io/v1beta1", "SubjectAccessReview", 19, 22, "authorization.k8s.io/v1 SubjectAccessReview"},
     {"batch/v1beta1", "CronJob", 21, 25, "batch/v1 CronJob"},
     {"certificates.k8s.io/v1alpha1", "ClusterTrustBundle", 34, 37, NULL},
-    {"certificates.k8s.io/v1beta1", "CertificateSigningRequest", 19, 22, "certificates.k8s.io/v1 CertificateSigningRequest"},
+    {"certificates.k8s.io/v1beta1", "CertificateSigningRequest", 19, 22,
+     "certificates.k8s.io/v1 CertificateSigningRequest"},
     {"certificates.k8s.io/v1beta1", "ClusterTrustBundle", 37, 40, "certificates.k8s.io/v1 ClusterTrustBundle"},
     {"certificates.k8s.io/v1beta1", "PodCertificateRequest", 37, 40, "certificates.k8s.io/v1 PodCertificateRequest"},
     {"coordination.k8s.io/v1alpha2", "LeaseCandidate", 35, 38, NULL},
@@ -60,11 +69,14 @@ static const struct {
     {"extensions/v1beta1", "ReplicaSet", 8, 16, "apps/v1 ReplicaSet"},
     {"extensions/v1beta1", "Scale", 2, 16, NULL},
     {"flowcontrol.apiserver.k8s.io/v1beta1", "FlowSchema", 23, 26, "flowcontrol.apiserver.k8s.io/v1beta3 FlowSchema"},
-    {"flowcontrol.apiserver.k8s.io/v1beta1", "PriorityLevelConfiguration", 23, 26, "flowcontrol.apiserver.k8s.io/v1beta3 PriorityLevelConfiguration"},
+    {"flowcontrol.apiserver.k8s.io/v1beta1", "PriorityLevelConfiguration", 23, 26,
+     "flowcontrol.apiserver.k8s.io/v1beta3 PriorityLevelConfiguration"},
     {"flowcontrol.apiserver.k8s.io/v1beta2", "FlowSchema", 26, 29, "flowcontrol.apiserver.k8s.io/v1beta3 FlowSchema"},
-    {"flowcontrol.apiserver.k8s.io/v1beta2", "PriorityLevelConfiguration", 26, 29, "flowcontrol.apiserver.k8s.io/v1beta3 PriorityLevelConfiguration"},
+    {"flowcontrol.apiserver.k8s.io/v1beta2", "PriorityLevelConfiguration", 26, 29,
+     "flowcontrol.apiserver.k8s.io/v1beta3 PriorityLevelConfiguration"},
     {"flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema", 29, 32, "flowcontrol.apiserver.k8s.io/v1 FlowSchema"},
-    {"flowcontrol.apiserver.k8s.io/v1beta3", "PriorityLevelConfiguration", 29, 32, "flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration"},
+    {"flowcontrol.apiserver.k8s.io/v1beta3", "PriorityLevelConfiguration", 29, 32,
+     "flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration"},
     {"lifecycle.k8s.io/v1alpha1", "Eviction", 40, 43, NULL},
     {"lifecycle.k8s.io/v1alpha1", "EvictionRequest", 40, 43, NULL},
     {"networking.k8s.io/v1beta1", "IPAddress", 34, 37, NULL},
@@ -75,7 +87,8 @@ static const struct {
     {"policy/v1beta1", "Eviction", 22, 25, NULL},
     {"policy/v1beta1", "PodDisruptionBudget", 21, 25, "policy/v1 PodDisruptionBudget"},
     {"rbac.authorization.k8s.io/v1beta1", "ClusterRole", 17, 22, "rbac.authorization.k8s.io/v1 ClusterRole"},
-    {"rbac.authorization.k8s.io/v1beta1", "ClusterRoleBinding", 17, 22, "rbac.authorization.k8s.io/v1 ClusterRoleBinding"},
+    {"rbac.authorization.k8s.io/v1beta1", "ClusterRoleBinding", 17, 22,
+     "rbac.authorization.k8s.io/v1 ClusterRoleBinding"},
     {"rbac.authorization.k8s.io/v1beta1", "Role", 17, 22, "rbac.authorization.k8s.io/v1 Role"},
     {"rbac.authorization.k8s.io/v1beta1", "RoleBinding", 17, 22, "rbac.authorization.k8s.io/v1 RoleBinding"},
     {"resource.k8s.io/v1alpha3", "DeviceTaintRule", 36, 39, NULL},
@@ -101,7 +114,8 @@ static const struct {
     {"storage.k8s.io/v1beta1", "StorageClass", 19, 22, "storage.k8s.io/v1 StorageClass"},
     {"storage.k8s.io/v1beta1", "VolumeAttachment", 19, 22, "storage.k8s.io/v1 VolumeAttachment"},
     {"storage.k8s.io/v1beta1", "VolumeAttributesClass", 34, 37, "storage.k8s.io/v1 VolumeAttributesClass"},
-    {"storagemigration.k8s.io/v1beta1", "StorageVersionMigration", 37, 40, "storagemigration.k8s.io/v1 StorageVersionMigration"},
+    {"storagemigration.k8s.io/v1beta1", "StorageVersionMigration", 37, 40,
+     "storagemigration.k8s.io/v1 StorageVersionMigration"},
 };
 
 const char *tl_lint_deprecation(tl_arena *arena, const char *api_version, const char *kind, int minor)
@@ -173,7 +187,8 @@ const char *tl_lint_name_fault(tl_arena *arena, const char *kind, const char *na
                 "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
                 "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
     if (!fault) return NULL;
-    return tl_arena_printf(arena, "object name does not conform to Kubernetes naming requirements: %s: metadata.name: Invalid "
+    return tl_arena_printf(arena,
+                           "object name does not conform to Kubernetes naming requirements: %s: metadata.name: Invalid "
                            "value: %s: %s", quoted, quoted, fault);
 }
 

@@ -34,7 +34,8 @@ static int read_requirements(tl_chart *chart, tl_arena *arena, const tl_chart_fi
     tl_value *version = tl_map_gets(chart->metadata, "apiVersion");
     int is_v1 = version && tl_value_is(*version, "v1");
     if (!is_v1)
-        tl_log(TL_LOG_WARN, "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating "
+        tl_log(TL_LOG_WARN,
+               "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend migrating "
                             "dependencies to Chart.yaml.");
     if (!strcmp(file->name, "requirements.yaml") ? tl_chart_read_metadata(chart, arena, file, err)
                                                  : read_lock(chart, arena, file, err))
@@ -56,8 +57,9 @@ static int sort_file(tl_chart *chart, tl_arena *arena, const tl_chart_file *file
     if (!strcmp(name, "requirements.yaml") || !strcmp(name, "requirements.lock"))
         return read_requirements(chart, arena, file, err);
     if (!strcmp(name, "values.yaml"))
-        return tl_values_decode(&chart->values, arena, file->data, file->size, err) ? wrap(err, "cannot load values.yaml")
-                                                                                     : 0;
+        return tl_values_decode(&chart->values, arena, file->data, file->size, err)
+                   ? wrap(err, "cannot load values.yaml")
+                   : 0;
     if (!strcmp(name, "values.schema.json")) {
         chart->schema = file->data;
         chart->schema_size = file->size;
@@ -84,7 +86,8 @@ static int load_subchart(tl_chart *chart, tl_arena *arena, group *g, int depth, 
     if (*g->name == '_' || *g->name == '.') return 0;
     if (tl_text_has_suffix(g->name, ".tgz")) {
         if (g->files.len)
-            return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name, g->name,
+            return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name,
+                                g->name,
                                 g->first->name);
         if (tl_chart_unpack(&g->files, arena, g->first->data, g->first->size, err)) goto failed;
     }
@@ -158,7 +161,8 @@ static int load_archive(tl_chart_files *files, tl_arena *arena, const char *path
         if (full) path = tl_arena_strdup(arena, full);
         free(full);
         if (tl_text_has_suffix(path, ".yml") || tl_text_has_suffix(path, ".yaml"))
-            return tl_error_set(err, "chart", "file '%s' seems to be a YAML file, but expected a gzipped archive", path);
+            return tl_error_set(err, "chart", "file '%s' seems to be a YAML file, but expected a gzipped archive",
+                                path);
         return tl_error_set(err, "chart", "file '%s' does not appear to be a gzipped archive", path);
     }
     return tl_chart_unpack(files, arena, data, size, err);
@@ -247,5 +251,6 @@ int tl_chart_check_release_name(const char *name, tl_error *err)
     if (valid) return 0;
     if (!*name) return tl_error_set(err, "usage", "release name \"\": no name provided");
     return tl_error_set(err, "usage", "release name \"%s\": invalid release name, must match regex ^[a-z0-9]([-a-z0-9]*"
-                        "[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53", name);
+                        "[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer than 53",
+                            name);
 }

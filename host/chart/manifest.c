@@ -19,8 +19,9 @@ static const char *const install_order[] = {
 
 static const char *const uninstall_order[] = {
     "APIService", "Ingress", "IngressClass", "Service", "CronJob", "Job", "StatefulSet", "HorizontalPodAutoscaler",
-    "Deployment", "ReplicaSet", "ReplicationController", "Pod", "DaemonSet", "RoleBindingList", "RoleBinding", "RoleList",
-    "Role", "ClusterRoleBindingList", "ClusterRoleBinding", "ClusterRoleList", "ClusterRole", "CustomResourceDefinition",
+    "Deployment", "ReplicaSet", "ReplicationController", "Pod", "DaemonSet", "RoleBindingList", "RoleBinding",
+    "RoleList", "Role", "ClusterRoleBindingList", "ClusterRoleBinding", "ClusterRoleList", "ClusterRole",
+    "CustomResourceDefinition",
     "PersistentVolumeClaim", "PersistentVolume", "StorageClass", "ConfigMap", "SecretList", "Secret", "ServiceAccount",
     "PodDisruptionBudget", "PodSecurityPolicy", "LimitRange", "ResourceQuota", "NetworkPolicy", "Namespace",
     "PriorityClass", NULL};
@@ -44,8 +45,8 @@ static int is_space(char c)
     return c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == ' ';
 }
 
-/* The next separator at or after `from`: (^|\s*\n)---\s*, where ^ is the start of the whole text. Its place goes to *start
- * and *end; 0 where there is none. */
+/* The next separator at or after `from`: (^|\s*\n)---\s*, where ^ is the start of the whole text. Its place goes to
+ * *start and *end; 0 where there is none. */
 static int find_separator(const char *text, size_t size, size_t from, size_t *start, size_t *end)
 {
     for (size_t i = from; i + 3 <= size; i++) {
@@ -158,7 +159,8 @@ static int read_head(tl_manifest *m, tl_arena *arena, tl_map **annotations, tl_e
     if (tl_decode_string(arena, metadata->as.map, "name", "SimpleHead.metadata.name", &m->name, err)) return -1;
     found = tl_decode_field(metadata->as.map, "annotations");
     if (!found || found->type == TL_NULL) return 0;
-    if (found->type != TL_MAP) return tl_decode_mismatch(err, *found, "SimpleHead.metadata.annotations", "map[string]string");
+    if (found->type != TL_MAP) return tl_decode_mismatch(err, *found, "SimpleHead.metadata.annotations",
+                                                         "map[string]string");
     uint32_t cursor = 0;
     for (tl_entry *e; (e = tl_map_next(found->as.map, &cursor));)
         if (e->value.type == TL_MAP || e->value.type == TL_LIST)
@@ -261,7 +263,8 @@ static const char *source_path(tl_arena *arena, const char *document)
     while ((at = strstr(at, "# Source: "))) {
         at += 10;
         size_t line = strcspn(at, "\n"), chart = strcspn(at, "/\n");
-        if (chart && at[chart] == '/' && chart + 1 < line) return tl_arena_strndup(arena, at + chart + 1, line - chart - 1);
+        if (chart && at[chart] == '/' && chart + 1 < line) return tl_arena_strndup(arena, at + chart + 1,
+                line - chart - 1);
     }
     return NULL;
 }

@@ -42,8 +42,8 @@ typedef struct tl_rendered_file {
  * parse error on PATH: …". */
 int tl_manifest_sort(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, const tl_rendered_file *files,
                      size_t count, tl_error *err);
-/* The documents of a YAML text as helm splits them (text only, trimmed, empty ones left out). Appends to `out` with only
- * `content` set. */
+/* The documents of a YAML text as helm splits them (text only, trimmed, empty ones left out). Appends to `out` with
+ * only `content` set. */
 void tl_manifest_split(tl_manifests *out, tl_arena *arena, const char *text, size_t size);
 /* Orders by kind for uninstalling; stable. */
 void tl_manifest_sort_uninstall(tl_manifests *manifests);

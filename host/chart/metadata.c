@@ -233,7 +233,8 @@ int tl_chart_validate(tl_chart *chart, tl_arena *arena, tl_error *err)
     if (!*chart->name) return tl_error_set(err, "chart", "validation: chart.metadata.name is required");
     if (!strcmp(chart->name, ".") || !strcmp(chart->name, ".."))
         return tl_error_set(err, "chart", "validation: chart.metadata.name %s is not allowed", name);
-    if (strchr(chart->name, '/')) return tl_error_set(err, "chart", "validation: chart.metadata.name %s is invalid", name);
+    if (strchr(chart->name, '/')) return tl_error_set(err, "chart", "validation: chart.metadata.name %s is invalid",
+                                                      name);
     if (!*chart->version) return tl_error_set(err, "chart", "validation: chart.metadata.version is required");
     if (tl_semver_compare(chart->version, chart->version) == -2)
         return tl_error_set(err, "chart", "validation: chart.metadata.version %s is invalid",

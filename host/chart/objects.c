@@ -246,14 +246,17 @@ tl_value tl_files_object(tl_arena *arena, const tl_chart_files *files)
 
 /* What helm 3.22 knows without a cluster (chartutil.DefaultVersionSet with client-go 0.37). */
 static const char *const known_versions[] = {
-    "v1", "admissionregistration.k8s.io/v1", "admissionregistration.k8s.io/v1alpha1", "admissionregistration.k8s.io/v1beta1",
+    "v1", "admissionregistration.k8s.io/v1", "admissionregistration.k8s.io/v1alpha1",
+        "admissionregistration.k8s.io/v1beta1",
     "internal.apiserver.k8s.io/v1alpha1", "apps/v1", "apps/v1beta1", "apps/v1beta2", "authentication.k8s.io/v1",
     "authentication.k8s.io/v1alpha1", "authentication.k8s.io/v1beta1", "authorization.k8s.io/v1",
     "authorization.k8s.io/v1beta1", "autoscaling/v1", "autoscaling/v2", "batch/v1", "batch/v1beta1",
-    "certificates.k8s.io/v1", "certificates.k8s.io/v1beta1", "certificates.k8s.io/v1alpha1", "coordination.k8s.io/v1alpha2",
+    "certificates.k8s.io/v1", "certificates.k8s.io/v1beta1", "certificates.k8s.io/v1alpha1",
+        "coordination.k8s.io/v1alpha2",
     "coordination.k8s.io/v1beta1", "coordination.k8s.io/v1", "discovery.k8s.io/v1", "discovery.k8s.io/v1beta1",
     "events.k8s.io/v1", "events.k8s.io/v1beta1", "extensions/v1beta1", "flowcontrol.apiserver.k8s.io/v1",
-    "flowcontrol.apiserver.k8s.io/v1beta1", "flowcontrol.apiserver.k8s.io/v1beta2", "flowcontrol.apiserver.k8s.io/v1beta3",
+    "flowcontrol.apiserver.k8s.io/v1beta1", "flowcontrol.apiserver.k8s.io/v1beta2",
+        "flowcontrol.apiserver.k8s.io/v1beta3",
     "lifecycle.k8s.io/v1alpha1", "networking.k8s.io/v1", "networking.k8s.io/v1beta1", "node.k8s.io/v1",
     "node.k8s.io/v1alpha1", "node.k8s.io/v1beta1", "policy/v1", "policy/v1beta1", "rbac.authorization.k8s.io/v1",
     "rbac.authorization.k8s.io/v1beta1", "rbac.authorization.k8s.io/v1alpha1", "resource.k8s.io/v1",
@@ -277,7 +280,8 @@ int tl_chart_kube_version(tl_chart_capabilities *out, tl_arena *arena, const cha
         return tl_error_set(err, "usage", "invalid kube version '%s': illegal version string %s", text,
                             tl_text_quote(arena, text, strlen(text)));
     if (*at == '0' && at[1] != '.')
-        return tl_error_set(err, "usage", "invalid kube version '%s': illegal zero-prefixed version component \"%.*s\" in %s",
+        return tl_error_set(err, "usage",
+                            "invalid kube version '%s': illegal zero-prefixed version component \"%.*s\" in %s",
                             text, (int)strcspn(at, "."), at, tl_text_quote(arena, text, strlen(text)));
     /* Components print as numbers: 1.08 is 1.8. */
     tl_buf version = TL_BUF_INIT(256);
@@ -321,9 +325,11 @@ static int has_version(const tl_method_call *call, tl_value *out, tl_error *err)
     return 0;
 }
 
-static const tl_method kube_methods[] = {{"GitVersion", "", git_version}, {"String", "", kube_string}, {NULL, NULL, NULL}};
+static const tl_method kube_methods[] = {{"GitVersion", "", git_version}, {"String", "", kube_string}, {NULL, NULL,
+        NULL}};
 static const tl_method set_methods[] = {{"Has", "s", has_version}, {NULL, NULL, NULL}};
-static const tl_object_type kube_type = {"chartutil.KubeVersion", TL_KIND_STRUCT, kube_methods, print_kube_version, NULL};
+static const tl_object_type kube_type = {"chartutil.KubeVersion", TL_KIND_STRUCT, kube_methods, print_kube_version,
+                                         NULL};
 static const tl_object_type set_type = {"chartutil.VersionSet", TL_KIND_SLICE, set_methods, NULL, NULL};
 static const tl_object_type build_type = {"version.BuildInfo", TL_KIND_STRUCT, NULL, NULL, plain_json};
 static const tl_object_type capabilities_type = {"*chartutil.Capabilities", TL_KIND_POINTER, NULL, NULL, NULL};

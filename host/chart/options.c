@@ -37,7 +37,8 @@ int tl_values_options_merge(tl_map **out, tl_arena *arena, const tl_values_optio
         for (size_t i = 0; i < options->set_count[order[o].mode]; i++) {
             const char *line = options->set[order[o].mode][i];
             if (!tl_values_set(arena, base, line, order[o].mode, err)) continue;
-            if (order[o].mode == TL_SET_JSON) return tl_error_set(err, "usage", "failed parsing --set-json data %s", line);
+            if (order[o].mode == TL_SET_JSON) return tl_error_set(err, "usage", "failed parsing --set-json data %s",
+                                                                  line);
             return tl_error_wrap(err, "failed parsing %s data: %s", order[o].flag,
                                  err && err->message ? err->message : "");
         }

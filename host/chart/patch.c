@@ -98,7 +98,8 @@ static const tl_value *find_element(const tl_list *list, const char *key, const 
 static const tl_value *identity_of(differ *d, tl_value element, const char *key)
 {
     const tl_value *found = element.type == TL_MAP ? tl_map_gets(element.as.map, key) : NULL;
-    if (!found) tl_error_set(d->err, "chart", "map: an element of a list has no %s, by which its elements are merged", key);
+    if (!found) tl_error_set(d->err, "chart", "map: an element of a list has no %s, by which its elements are merged",
+                             key);
     return found;
 }
 
@@ -211,7 +212,8 @@ static int diff_field(differ *d, tl_map *patch, const tl_entry *e, trio values, 
         return 0;
     }
     if (values.target->type == TL_LIST && (has_type(values.original, TL_LIST) || !is_new)) {
-        if (diff_list(d, patch, e, (trio){values.original, values.target, is_new ? NULL : values.live}, field)) return -1;
+        if (diff_list(d, patch, e, (trio){values.original, values.target, is_new ? NULL : values.live},
+                      field)) return -1;
         if (is_new && !tl_map_get(patch, e->key, e->key_len)) set_field(d, patch, "", e, *values.target);
         return 0;
     }
@@ -283,7 +285,8 @@ static tl_map *merge_patch(tl_arena *arena, const tl_map *original, const tl_map
     return patch;
 }
 
-int tl_patch_create(tl_value *out, tl_patch_type *type, tl_arena *arena, tl_value original, tl_value target, tl_value live,
+int tl_patch_create(tl_value *out, tl_patch_type *type, tl_arena *arena, tl_value original, tl_value target,
+                    tl_value live,
                     tl_error *err)
 {
     if (target.type != TL_MAP) return tl_error_set(err, "usage", "the target of a patch must be an object");

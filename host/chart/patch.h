@@ -7,10 +7,11 @@
 typedef enum tl_patch_type { TL_PATCH_STRATEGIC, TL_PATCH_MERGE } tl_patch_type;
 
 /* The patch that brings `live` from `original` (the manifest applied last; null: none) to `target`, as helm 3 computes
- * it (pkg/kube/client.go, createPatch): a three-way strategic merge patch for kinds of Kubernetes itself, for all others
- * a JSON merge patch from original to target. All three are objects as JSON has them (integers exact). *out is an empty
- * map where nothing changes; parts of `target` are shared. */
-int tl_patch_create(tl_value *out, tl_patch_type *type, tl_arena *arena, tl_value original, tl_value target, tl_value live,
+ * it (pkg/kube/client.go, createPatch): a three-way strategic merge patch for kinds of Kubernetes itself, for all
+ * others a JSON merge patch from original to target. All three are objects as JSON has them (integers exact). *out
+ * is an empty map where nothing changes; parts of `target` are shared. */
+int tl_patch_create(tl_value *out, tl_patch_type *type, tl_arena *arena, tl_value original, tl_value target,
+                    tl_value live,
                     tl_error *err);
 
 /* How the elements of a field are merged; the knowledge that Kubernetes' Go types carry in their tags. */

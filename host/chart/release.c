@@ -44,7 +44,8 @@ static tl_value lock_json(tl_arena *arena, const tl_chart *chart)
         if (item.type != TL_MAP) continue;
         tl_map_sets(dep, "name", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "name"), "")));
         tl_map_sets(dep, "version", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "version"), "")));
-        tl_map_sets(dep, "repository", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "repository"), "")));
+        tl_map_sets(dep, "repository", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "repository"),
+                                                                    "")));
         tl_list_push(arena, deps, tl_map_value(dep));
     }
     tl_map_sets(lock, "generated", tl_cstring_ref(tl_value_text(arena, generated, "0001-01-01T00:00:00Z")));
@@ -113,7 +114,8 @@ tl_map *tl_release_record(tl_arena *arena, const tl_rendered *rendered, const tl
     tl_map_sets(record, "name", text_or(info->name, ""));
     tl_map_sets(record, "info", tl_map_value(state));
     tl_map_sets(record, "chart", chart_json(arena, rendered->chart));
-    if (rendered->config && rendered->config->count) tl_map_sets(record, "config", tl_map_value((tl_map *)rendered->config));
+    if (rendered->config && rendered->config->count) tl_map_sets(record, "config",
+                                                                 tl_map_value((tl_map *)rendered->config));
     if (*rendered->manifest) tl_map_sets(record, "manifest", tl_cstring_ref(rendered->manifest));
     if (rendered->hooks.len) {
         tl_list *hooks = tl_list_new(arena, rendered->hooks.len);

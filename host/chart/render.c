@@ -157,7 +157,8 @@ static void collect_crds(tl_rendered *out, tl_arena *arena, const tl_chart *char
         const char *dot = strrchr(file->name, '.');
         if (strncmp(file->name, "crds/", 5) || !dot || strchr(dot, '/')) continue;
         size_t length = strlen(dot);
-        if (!tl_text_same(dot, length, ".yaml") && !tl_text_same(dot, length, ".yml") && !tl_text_same(dot, length, ".json"))
+        if (!tl_text_same(dot, length, ".yaml") && !tl_text_same(dot, length, ".yml") && !tl_text_same(dot, length,
+                ".json"))
             continue;
         tl_chart_files_add(arena, &out->crds,
                            tl_arena_printf(arena, "%s/%s", tl_chart_full_path(chart, arena), file->name), file->data,
@@ -185,7 +186,8 @@ static int join_manifest(tl_rendered *out, tl_arena *arena, int with_crds, tl_er
     return over ? tl_error_set(err, "limit", "the rendered manifest is larger than %u bytes", MAX_MANIFEST) : 0;
 }
 
-static int read_capabilities(tl_chart_capabilities *caps, tl_arena *arena, const tl_render_options *options, tl_error *err)
+static int read_capabilities(tl_chart_capabilities *caps, tl_arena *arena, const tl_render_options *options,
+                             tl_error *err)
 {
     if (tl_chart_kube_version(caps, arena, options->kube_version, err)) return -1;
     if (options->live) {
@@ -214,7 +216,8 @@ static tl_value release_object(tl_arena *arena, const tl_render_options *options
 }
 
 /* Everything up to the templates: dependencies, values, schema, the version of Kubernetes. */
-static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_map *user, const tl_render_options *options,
+static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_map *user,
+                   const tl_render_options *options,
                    tl_error *err)
 {
     tl_chart_capabilities caps = {0};

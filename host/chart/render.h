@@ -33,8 +33,9 @@ typedef struct tl_rendered {
     const char *manifest; /* the text that helm records */
 } tl_rendered;
 
-/* Renders into `arena`; `user` and `chart` are not changed. Errors carry helm's text; kind "lookup" where outside.lookup did
- * not know an answer. Where the rendered text is no YAML, *out holds the files and the error is of kind "parse". */
+/* Renders into `arena`; `user` and `chart` are not changed. Errors carry helm's text; kind "lookup" where
+ * outside.lookup did not know an answer. Where the rendered text is no YAML, *out holds the files and the error is
+ * of kind "parse". */
 int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,
                     const tl_render_options *options, tl_error *err);
 

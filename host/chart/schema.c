@@ -129,7 +129,8 @@ static const char *type_fault(frame *f, tl_value types)
 {
     const char *got = type_of(f->value), *wanted = NULL;
     if (wants_type(types, got)) return NULL;
-    if (is_number(f->value) && wants_type(types, "integer") && floor(number_of(f->value)) == number_of(f->value)) return NULL;
+    if (is_number(f->value) && wants_type(types, "integer") &&
+        floor(number_of(f->value)) == number_of(f->value)) return NULL;
     for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++)
         if (wants_type(types, type_names[i]))
             wanted = wanted ? tl_arena_printf(f->c->arena, "%s or %s", wanted, type_names[i]) : type_names[i];
@@ -162,7 +163,8 @@ static const char *format_fault(frame *f, tl_value name)
 {
     if (f->c->draft > 7 || name.type != TL_STRING || f->value.type != TL_STRING) return NULL;
     const char *format = tl_arena_strndup(f->c->arena, name.as.s, name.len);
-    const char *why = tl_schema_format_fault(f->c->arena, format, tl_arena_strndup(f->c->arena, f->value.as.s, f->value.len));
+    const char *why = tl_schema_format_fault(f->c->arena, format, tl_arena_strndup(f->c->arena, f->value.as.s,
+            f->value.len));
     if (!why) return NULL;
     return tl_arena_printf(f->c->arena, "%s is not valid %s: %s", tl_fault_display(f->c->arena, f->value), format, why);
 }
@@ -373,15 +375,19 @@ static void check_contains(frame *f, const tl_list *list)
     }
     if (least && is_number(*least)) {
         long want = (long)number_of(*least);
-        fault->text = count ? tl_arena_printf(f->c->arena, "min %ld items required to match contains schema, but matched %zu items "
+        fault->text = count ? tl_arena_printf(f->c->arena,
+                                              "min %ld items required to match contains schema, but matched %zu items "
                                               "at %s", want, count, hits)
-                            : tl_arena_printf(f->c->arena, "min %ld items required to match contains schema, but none matched", want);
+                            : tl_arena_printf(f->c->arena,
+                                              "min %ld items required to match contains schema, but none matched",
+                                                  want);
         if ((long)count < want) tl_fault_add(f->faults, fault);
     } else if (!count) {
         tl_fault_add(f->faults, fault);
     }
     if (most && is_number(*most) && (double)count > number_of(*most))
-        fail(f, tl_arena_printf(f->c->arena, "max %ld items required to match contains schema, but matched %zu items at %s",
+        fail(f, tl_arena_printf(f->c->arena,
+                                "max %ld items required to match contains schema, but matched %zu items at %s",
                                 (long)number_of(*most), count, hits));
 }
 
@@ -514,13 +520,14 @@ static void share_seen(seen *outer, const seen *inner, tl_value value)
 {
     uint32_t cursor = 0;
     if (outer->props && inner->props)
-        for (tl_entry *e; (e = tl_map_next(inner->props, &cursor));) tl_map_set(outer->props, e->key, e->key_len, e->value);
+        for (tl_entry *e; (e = tl_map_next(inner->props, &cursor));) tl_map_set(outer->props, e->key, e->key_len,
+                                                                                e->value);
     if (outer->items && inner->items)
         for (size_t i = 0; i < value.as.list->len; i++) outer->items[i] |= inner->items[i];
 }
 
-/* NULL where the value satisfies the schema. `outer`: what the schema around it has seen of the same value; NULL where the
- * value is a part. */
+/* NULL where the value satisfies the schema. `outer`: what the schema around it has seen of the same value; NULL
+ * where the value is a part. */
 static tl_fault *check(checker *c, tl_value schema, tl_value value, const char *path, seen *outer)
 {
     seen own = {0};

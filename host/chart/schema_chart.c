@@ -20,7 +20,8 @@ int tl_schema_check_chart(tl_arena *arena, const tl_chart *chart, const tl_map *
     check_tree(&text, arena, chart, values);
     int failed = text.len > 0;
     if (failed)
-        tl_error_set(err, "chart", "values don't meet the specifications of the schema(s) in the following chart(s):\n%s",
+        tl_error_set(err, "chart",
+                     "values don't meet the specifications of the schema(s) in the following chart(s):\n%s",
                      text.data);
     tl_buf_dispose(&text);
     return failed ? -1 : 0;

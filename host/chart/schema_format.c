@@ -20,7 +20,8 @@ static const char *ipv4_fault(tl_arena *arena, const char *text)
         size_t length = strcspn(text, "."), digits = strspn(text, "0123456789");
         if (length > 1 && *text == '0') return "leading zeros not allowed";
         if (!length || digits != length)
-            return tl_arena_printf(arena, "strconv.Atoi: parsing %s: invalid syntax", tl_text_quote(arena, text, length));
+            return tl_arena_printf(arena, "strconv.Atoi: parsing %s: invalid syntax", tl_text_quote(arena, text,
+                    length));
         if (length > 3 || atoi(text) > 255) return "decimal must be between 0 and 255";
         text += length + 1;
     }

@@ -50,7 +50,8 @@ static tl_value *find_named(tl_value *schema, const char *name, int depth)
             return schema;
     }
     uint32_t cursor = 0;
-    for (tl_entry *e; !found && (e = tl_map_next(schema->as.map, &cursor));) found = find_named(&e->value, name, depth + 1);
+    for (tl_entry *e; !found && (e = tl_map_next(schema->as.map, &cursor));) found = find_named(&e->value, name,
+            depth + 1);
     return found;
 }
 
@@ -60,10 +61,12 @@ tl_value *tl_schema_resolve(tl_arena *arena, tl_value *root, const char *ref, co
     tl_value *base = root;
     size_t length = hash ? (size_t)(hash - ref) : strlen(ref);
     if (length) base = find_named(root, tl_arena_strndup(arena, ref, length), 0);
-    if (base && hash && hash[1]) base = hash[1] == '/' ? at_pointer(arena, base, hash + 1) : find_named(base, hash + 1, 0);
+    if (base && hash && hash[1]) base = hash[1] == '/' ? at_pointer(arena, base, hash + 1) : find_named(base,
+            hash + 1, 0);
     if (base || *broken) return base;
     if (length)
-        *broken = tl_arena_printf(arena, "the schema refers to \"%s\", which is not in it; other files and addresses are not "
+        *broken = tl_arena_printf(arena,
+                                  "the schema refers to \"%s\", which is not in it; other files and addresses are not "
                                   "read here", ref);
     else
         *broken = tl_arena_printf(arena, "%s in \"file:///values.schema.json%s\" not found",

@@ -17,8 +17,8 @@ tl_map *tl_values_coalesce_tables(tl_arena *arena, tl_map *dst, tl_map *src, int
 /* b over a, as several -f files are merged; returns a new map that shares the leaves. */
 tl_map *tl_values_overlay(tl_arena *arena, const tl_map *a, const tl_map *b);
 
-/* Removes disabled dependencies, applies aliases and import-values (chartutil.ProcessDependenciesWithMerge). Changes the
- * chart: give it a clone. */
+/* Removes disabled dependencies, applies aliases and import-values (chartutil.ProcessDependenciesWithMerge). Changes
+ * the chart: give it a clone. */
 int tl_values_process_dependencies(tl_arena *arena, tl_chart *chart, const tl_map *user, tl_error *err);
 
 typedef enum tl_set_mode { TL_SET_TYPED, TL_SET_STRING, TL_SET_JSON, TL_SET_FILE, TL_SET_LITERAL } tl_set_mode;

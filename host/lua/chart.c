@@ -151,7 +151,8 @@ static void read_memory_files(lua_State *L, int index, tl_arena *arena, tl_chart
         luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING, index, "names of files must be strings");
         const char *data = lua_tolstring(L, -1, &size);
         luaL_argcheck(L, data, index, "contents of files must be strings");
-        tl_chart_files_add(arena, files, tl_arena_strdup(arena, lua_tostring(L, -2)), tl_arena_strndup(arena, data, size),
+        tl_chart_files_add(arena, files, tl_arena_strdup(arena, lua_tostring(L, -2)), tl_arena_strndup(arena, data,
+                size),
                            size);
         lua_pop(L, 1);
     }
@@ -233,7 +234,8 @@ static int l_merge(lua_State *L)
     tl_map *user = read_values(L, 2, arena);
     tl_chart *chart = tl_chart_clone(c->chart, arena);
     tl_map *values = NULL;
-    if (!tl_values_process_dependencies(arena, chart, user, &err)) values = tl_values_coalesce(arena, chart, user, &err);
+    if (!tl_values_process_dependencies(arena, chart, user, &err)) values = tl_values_coalesce(arena, chart, user,
+            &err);
     if (!values) return tl_raise(L, &err);
     tl_push_value(L, tl_map_value(values));
     return 1;
@@ -378,7 +380,8 @@ static int run_round(lua_State *L, job *j)
     if (j->count > asked) {
         tl_error_dispose(&err); /* what failed may have failed for want of the answers */
         if (++j->rounds > MAX_ROUNDS)
-            return tl_raisef(L, "limit", "the chart still asks the cluster new questions after %d rounds of lookup", MAX_ROUNDS);
+            return tl_raisef(L, "limit", "the chart still asks the cluster new questions after %d rounds of lookup",
+                             MAX_ROUNDS);
         j->next = asked;
         return ask_next(L, j);
     }

@@ -77,7 +77,8 @@ static void patch_of_a_changed_image_names_the_container(void **state)
 static void patch_of_a_dropped_container_deletes_it_and_keeps_the_injected_one(void **state)
 {
     (void)state;
-    assert_patch(POD("{'name':'a'},{'name':'b'}"), POD("{'name':'a'}"), POD("{'name':'a'},{'name':'b'},{'name':'sidecar'}"),
+    assert_patch(POD("{'name':'a'},{'name':'b'}"), POD("{'name':'a'}"),
+                 POD("{'name':'a'},{'name':'b'},{'name':'sidecar'}"),
                  TL_PATCH_STRATEGIC,
                  "{'spec':{'template':{'spec':{'$setElementOrder/containers':[{'name':'a'}],"
                  "'containers':[{'$patch':'delete','name':'b'}]}}}}");
@@ -141,7 +142,8 @@ static void patch_of_finalizers_adds_and_deletes_scalars(void **state)
 static void patch_of_a_plain_list_replaces_it(void **state)
 {
     (void)state;
-    assert_patch(POD("{'name':'a','args':['1']}"), POD("{'name':'a','args':['1','2']}"), POD("{'name':'a','args':['1']}"),
+    assert_patch(POD("{'name':'a','args':['1']}"), POD("{'name':'a','args':['1','2']}"),
+                 POD("{'name':'a','args':['1']}"),
                  TL_PATCH_STRATEGIC,
                  "{'spec':{'template':{'spec':{'$setElementOrder/containers':[{'name':'a'}],"
                  "'containers':[{'name':'a','args':['1','2']}]}}}}");
@@ -160,7 +162,8 @@ static void patch_without_an_original_deletes_nothing(void **state)
 {
     (void)state;
     assert_patch(NULL, "{'apiVersion':'v1','kind':'ConfigMap','data':{'a':'1'}}",
-                 "{'apiVersion':'v1','kind':'ConfigMap','data':{'a':'0','b':'2'}}", TL_PATCH_STRATEGIC, "{'data':{'a':'1'}}");
+                 "{'apiVersion':'v1','kind':'ConfigMap','data':{'a':'0','b':'2'}}", TL_PATCH_STRATEGIC,
+                     "{'data':{'a':'1'}}");
 }
 
 static void patch_of_an_element_without_its_key_is_refused(void **state)
