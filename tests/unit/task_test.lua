@@ -349,7 +349,7 @@ function tests.coroutine_that_waits_where_lua_cannot_yield_is_a_clear_error()
     local ok, message = child:wait()
     lu.assertFalse(ok)
     lu.assertStrContains(message, "cannot wait here")
-    lu.assertTrue(task.now() - started >= 0.02)
+    lu.assertTrue(task.now() - started >= 0.015)
 end
 
 function tests.wrapped_coroutine_that_fails_closes_with_its_error()
