@@ -1,4 +1,4 @@
-/* Go's fmt: Sprint, Sprintln and Sprintf with all verbs and flags, on template values. */
+/* Go's fmt: values printed by verbs and flags; Sprint and Sprintln. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,27 +7,17 @@
 
 #include "base/utf8.h"
 #include "data/number.h"
-#include "template/internal.h"
+#include "template/printer.h"
 #include "template/unicode.h"
 
-#define MAX_WIDTH 1000000
 #define MAX_NESTED 200
 
-typedef struct printer {
-    tl_buf *out;
-    int sharp, zero, plus, minus, space, sharp_v, plus_v;
-    int has_width, has_precision, width, precision;
-    int erroring;
-} printer;
-
-static void print_arg(printer *p, tl_value value, uint32_t verb, int depth);
-
-static void pad(printer *p, int count)
+static void pad(tl_printer *p, int count)
 {
     for (int i = 0; i < count && !p->out->over; i++) tl_buf_addc(p->out, p->zero && !p->minus ? '0' : ' ');
 }
 
-static void padded(printer *p, const char *text, size_t length)
+static void padded(tl_printer *p, const char *text, size_t length)
 {
     if (!p->has_width || !p->width) {
         tl_buf_add(p->out, text, length);
@@ -39,7 +29,7 @@ static void padded(printer *p, const char *text, size_t length)
     if (p->minus) pad(p, gap);
 }
 
-static void padded_plain(printer *p, const char *text, size_t length)
+static void padded_plain(tl_printer *p, const char *text, size_t length)
 {
     int zero = p->zero;
     p->zero = 0;
@@ -47,24 +37,24 @@ static void padded_plain(printer *p, const char *text, size_t length)
     p->zero = zero;
 }
 
-static void add_verb(printer *p, uint32_t verb)
+void tl_printer_verb(tl_printer *p, uint32_t verb)
 {
     char utf8[4];
     tl_buf_add(p->out, utf8, tl_utf8_encode(verb, utf8));
 }
 
-static void bad_verb(printer *p, tl_value value, uint32_t verb)
+static void bad_verb(tl_printer *p, tl_value value, uint32_t verb)
 {
     p->erroring = 1;
     tl_buf_adds(p->out, "%!");
-    add_verb(p, verb);
+    tl_printer_verb(p, verb);
     tl_buf_addc(p->out, '(');
     if (value.type == TL_NULL) {
         tl_buf_adds(p->out, "<nil>");
     } else {
         tl_buf_adds(p->out, tl_go_type(value));
         tl_buf_addc(p->out, '=');
-        print_arg(p, value, 'v', 0);
+        tl_printer_arg(p, value, 'v', 0);
     }
     tl_buf_addc(p->out, ')');
     p->erroring = 0;
@@ -72,7 +62,7 @@ static void bad_verb(printer *p, tl_value value, uint32_t verb)
 
 /* ---- numbers ---- */
 
-static void fmt_integer(printer *p, uint64_t u, int is_signed, int base, uint32_t verb)
+static void fmt_integer(tl_printer *p, uint64_t u, int is_signed, int base, uint32_t verb)
 {
     const char *digits = verb == 'X' ? "0123456789ABCDEFX" : "0123456789abcdefx";
     int negative = is_signed && (int64_t)u < 0, precision = 0;
@@ -93,7 +83,7 @@ static void fmt_integer(printer *p, uint64_t u, int is_signed, int base, uint32_
     size_t n = 0;
     do reversed[n++] = digits[u % (unsigned)base];
     while ((u /= (unsigned)base));
-    tl_buf text = TL_BUF_INIT(MAX_WIDTH + 256);
+    tl_buf text = TL_BUF_INIT(TL_PRINTER_WIDTH + 256);
     if (negative || p->plus || p->space) tl_buf_addc(&text, negative ? '-' : p->plus ? '+' : ' ');
     if (verb == 'O') tl_buf_adds(&text, "0o");
     int zeros = precision > (int)n ? precision - (int)n : 0;
@@ -106,9 +96,9 @@ static void fmt_integer(printer *p, uint64_t u, int is_signed, int base, uint32_
     tl_buf_dispose(&text);
 }
 
-static void fmt_unicode(printer *p, uint64_t u)
+static void fmt_unicode(tl_printer *p, uint64_t u)
 {
-    tl_buf text = TL_BUF_INIT(MAX_WIDTH + 256);
+    tl_buf text = TL_BUF_INIT(TL_PRINTER_WIDTH + 256);
     int precision = p->has_precision && p->precision > 4 ? p->precision : 4;
     tl_buf_addf(&text, "U+%0*llX", precision, (unsigned long long)u);
     if (p->sharp && u <= 0x10FFFF && tl_rune_is_print((uint32_t)u)) {
@@ -121,7 +111,7 @@ static void fmt_unicode(printer *p, uint64_t u)
     tl_buf_dispose(&text);
 }
 
-static void fmt_rune(printer *p, uint64_t u, int quoted)
+static void fmt_rune(tl_printer *p, uint64_t u, int quoted)
 {
     tl_buf text = TL_BUF_INIT(64);
     uint32_t rune = u > 0x10FFFF ? TL_UTF8_BAD : (uint32_t)u;
@@ -134,7 +124,7 @@ static void fmt_rune(printer *p, uint64_t u, int quoted)
     tl_buf_dispose(&text);
 }
 
-static void fmt_int_value(printer *p, tl_value value, uint32_t verb)
+static void fmt_int_value(tl_printer *p, tl_value value, uint32_t verb)
 {
     int is_unsigned = value.go == TL_GO_UINT || value.go == TL_GO_UINT8 || value.go == TL_GO_UINT32 ||
                       value.go == TL_GO_UINT64;
@@ -214,11 +204,11 @@ static void sharpen(tl_buf *text, char verb, int precision)
     tl_buf_adds(text, tail);
 }
 
-static void fmt_float_as(printer *p, double d, int bits, char verb, int precision)
+static void fmt_float_as(tl_printer *p, double d, int bits, char verb, int precision)
 {
     if (p->has_precision) precision = p->precision;
     char *number = tl_malloc(TL_NUMBER_MAX + (precision > 0 ? (size_t)precision : 0));
-    tl_buf text = TL_BUF_INIT(4 * MAX_WIDTH);
+    tl_buf text = TL_BUF_INIT(4 * TL_PRINTER_WIDTH);
     size_t length = verb == 'x' || verb == 'X' || verb == 'b' ? binary_float(d, verb, precision, number)
                                                               : tl_number_format(d, verb, precision, bits, number);
     if (number[0] != '-' && number[0] != '+') tl_buf_addc(&text, '+');
@@ -247,7 +237,7 @@ static void fmt_float_as(printer *p, double d, int bits, char verb, int precisio
     tl_buf_dispose(&text);
 }
 
-static void fmt_float_value(printer *p, tl_value value, uint32_t verb)
+static void fmt_float_value(tl_printer *p, tl_value value, uint32_t verb)
 {
     int bits = value.go == TL_GO_FLOAT32 ? 32 : 64;
     switch (verb) {
@@ -267,7 +257,7 @@ static void fmt_float_value(printer *p, tl_value value, uint32_t verb)
 
 /* ---- strings ---- */
 
-static size_t truncated(const printer *p, const char *text, size_t length)
+static size_t truncated(const tl_printer *p, const char *text, size_t length)
 {
     if (!p->has_precision) return length;
     size_t i = 0, width;
@@ -275,7 +265,7 @@ static size_t truncated(const printer *p, const char *text, size_t length)
     return i;
 }
 
-static void fmt_hex(printer *p, const char *text, size_t length, int upper)
+static void fmt_hex(tl_printer *p, const char *text, size_t length, int upper)
 {
     if (p->has_precision && (size_t)p->precision < length) length = (size_t)p->precision;
     if (!length) {
@@ -306,7 +296,7 @@ static int can_backquote(const char *text, size_t length)
     return 1;
 }
 
-static void fmt_quoted(printer *p, const char *text, size_t length)
+static void fmt_quoted(tl_printer *p, const char *text, size_t length)
 {
     tl_buf quoted = TL_BUF_INIT(p->out->max);
     length = truncated(p, text, length);
@@ -321,7 +311,7 @@ static void fmt_quoted(printer *p, const char *text, size_t length)
     tl_buf_dispose(&quoted);
 }
 
-static void fmt_string(printer *p, tl_value value, uint32_t verb)
+static void fmt_string(tl_printer *p, tl_value value, uint32_t verb)
 {
     const char *text = value.as.s;
     size_t length = value.len;
@@ -341,19 +331,19 @@ static void fmt_string(printer *p, tl_value value, uint32_t verb)
 
 /* ---- compound values ---- */
 
-static void print_list(printer *p, tl_value value, uint32_t verb, int depth)
+static void print_list(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     size_t length = value.type == TL_BYTES ? value.len : value.as.list->len;
     if (p->sharp_v) tl_buf_addf(p->out, "%s{", value.type == TL_BYTES ? "[]byte" : tl_go_type(value));
     else tl_buf_addc(p->out, '[');
     for (size_t i = 0; i < length && !p->out->over; i++) {
         if (i) tl_buf_adds(p->out, p->sharp_v ? ", " : " ");
-        print_arg(p, tl_item(value, i), verb, depth + 1);
+        tl_printer_arg(p, tl_item(value, i), verb, depth + 1);
     }
     tl_buf_addc(p->out, p->sharp_v ? '}' : ']');
 }
 
-static void print_map(printer *p, tl_value value, uint32_t verb, int depth)
+static void print_map(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     tl_map *map = value.as.map;
     tl_arena *scratch = tl_arena_new(0);
@@ -362,15 +352,15 @@ static void print_map(printer *p, tl_value value, uint32_t verb, int depth)
     else tl_buf_adds(p->out, "map[");
     for (uint32_t i = 0; i < map->count && !p->out->over; i++) {
         if (i) tl_buf_adds(p->out, p->sharp_v ? ", " : " ");
-        print_arg(p, tl_string_ref(sorted[i]->key, sorted[i]->key_len), verb, depth + 1);
+        tl_printer_arg(p, tl_string_ref(sorted[i]->key, sorted[i]->key_len), verb, depth + 1);
         tl_buf_addc(p->out, ':');
-        print_arg(p, tl_map_item(value, &sorted[i]->value), verb, depth + 1);
+        tl_printer_arg(p, tl_map_item(value, &sorted[i]->value), verb, depth + 1);
     }
     tl_buf_addc(p->out, p->sharp_v ? '}' : ']');
     tl_arena_free(scratch);
 }
 
-static void print_struct(printer *p, tl_object *object, uint32_t verb, int depth)
+static void print_struct(tl_printer *p, tl_object *object, uint32_t verb, int depth)
 {
     if (object->type->kind == TL_KIND_POINTER) tl_buf_addc(p->out, '&');
     if (p->sharp_v) tl_buf_adds(p->out, object->type->go_name + (object->type->go_name[0] == '*'));
@@ -381,13 +371,13 @@ static void print_struct(printer *p, tl_object *object, uint32_t verb, int depth
         for (tl_entry *e; (e = tl_map_next(object->content.as.map, &cursor)); first = 0) {
             if (!first) tl_buf_adds(p->out, p->sharp_v ? ", " : " ");
             if (p->plus_v || p->sharp_v) tl_buf_addf(p->out, "%s:", e->key);
-            print_arg(p, e->value, verb, depth + 1);
+            tl_printer_arg(p, e->value, verb, depth + 1);
         }
     }
     tl_buf_addc(p->out, '}');
 }
 
-static void print_object(printer *p, tl_value value, uint32_t verb, int depth)
+static void print_object(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     tl_object *object = value.as.object;
     if (object->type->print && !p->erroring && !p->sharp_v && verb < 128 && strchr("vsxXq", (int)verb)) {
@@ -398,12 +388,12 @@ static void print_object(printer *p, tl_value value, uint32_t verb, int depth)
         return;
     }
     if (object->type->kind >= TL_KIND_MAP)
-        print_arg(p, object->content, verb, depth);
+        tl_printer_arg(p, object->content, verb, depth);
     else
         print_struct(p, object, verb, depth);
 }
 
-static void print_nil(printer *p, tl_value value, uint32_t verb, int depth)
+static void print_nil(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     if (depth && p->sharp_v)
         tl_buf_adds(p->out, "interface {}(nil)");
@@ -415,7 +405,7 @@ static void print_nil(printer *p, tl_value value, uint32_t verb, int depth)
         bad_verb(p, value, verb);
 }
 
-static void print_arg(printer *p, tl_value value, uint32_t verb, int depth)
+void tl_printer_arg(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     value = tl_unboxed(value);
     if (depth > MAX_NESTED) {
@@ -456,11 +446,11 @@ static void print_arg(printer *p, tl_value value, uint32_t verb, int depth)
 
 void tl_go_print(tl_buf *out, tl_value value)
 {
-    printer p = {.out = out};
+    tl_printer p = {.out = out};
     if (value.type == TL_STRING)
         tl_buf_add(out, value.as.s, value.len);
     else
-        print_arg(&p, value, 'v', 0);
+        tl_printer_arg(&p, value, 'v', 0);
 }
 
 void tl_go_sprint(tl_buf *out, const tl_value *args, size_t count, int line)
@@ -473,178 +463,4 @@ void tl_go_sprint(tl_buf *out, const tl_value *args, size_t count, int line)
         before = string;
     }
     if (line) tl_buf_addc(out, '\n');
-}
-
-/* ---- Sprintf ---- */
-
-typedef struct scan {
-    const char *format;
-    size_t length, i;
-    const tl_value *args;
-    size_t count, arg;
-    int reordered, good, after_index;
-} scan;
-
-static int parse_number(scan *s, size_t end, int *number)
-{
-    size_t from = s->i;
-    *number = 0;
-    while (s->i < end && s->format[s->i] >= '0' && s->format[s->i] <= '9') {
-        if (*number > MAX_WIDTH) {
-            *number = 0;
-            return 0;
-        }
-        *number = *number * 10 + (s->format[s->i++] - '0');
-    }
-    return s->i > from;
-}
-
-/* "[3]": the argument to use next. */
-static void arg_number(scan *s)
-{
-    s->after_index = 0;
-    if (s->i >= s->length || s->format[s->i] != '[') return;
-    s->reordered = 1;
-    const char *close = memchr(s->format + s->i, ']', s->length - s->i);
-    if (s->length - s->i < 3 || !close) {
-        s->good = 0;
-        s->i++;
-        return;
-    }
-    size_t end = (size_t)(close - s->format);
-    int number;
-    s->i++;
-    int ok = parse_number(s, end, &number) && s->i == end;
-    s->i = end + 1;
-    if (ok && number >= 1 && (size_t)number <= s->count) {
-        s->arg = (size_t)number - 1;
-        s->after_index = 1;
-        return;
-    }
-    s->good = 0;
-    s->after_index = ok;
-}
-
-static int star(scan *s, int *number)
-{
-    int ok = 0;
-    *number = 0;
-    if (s->arg < s->count) {
-        tl_value value = s->args[s->arg++];
-        ok = value.type == TL_INT && value.as.i >= -MAX_WIDTH && value.as.i <= MAX_WIDTH;
-        if (ok) *number = (int)value.as.i;
-    }
-    return ok;
-}
-
-static void scan_flags(scan *s, printer *p)
-{
-    for (; s->i < s->length; s->i++) {
-        switch (s->format[s->i]) {
-        case '#': p->sharp = 1; break;
-        case '0': p->zero = 1; break;
-        case '+': p->plus = 1; break;
-        case '-': p->minus = 1; break;
-        case ' ': p->space = 1; break;
-        default: return;
-        }
-    }
-}
-
-static void scan_width(scan *s, printer *p)
-{
-    arg_number(s);
-    if (s->i < s->length && s->format[s->i] == '*') {
-        s->i++;
-        p->has_width = star(s, &p->width);
-        if (!p->has_width) tl_buf_adds(p->out, "%!(BADWIDTH)");
-        if (p->width < 0) {
-            p->width = -p->width;
-            p->minus = 1;
-            p->zero = 0;
-        }
-        s->after_index = 0;
-        return;
-    }
-    p->has_width = parse_number(s, s->length, &p->width);
-    if (s->after_index && p->has_width) s->good = 0;
-}
-
-static void scan_precision(scan *s, printer *p)
-{
-    if (s->i + 1 >= s->length || s->format[s->i] != '.') return;
-    s->i++;
-    if (s->after_index) s->good = 0;
-    arg_number(s);
-    if (s->i < s->length && s->format[s->i] == '*') {
-        s->i++;
-        p->has_precision = star(s, &p->precision);
-        if (p->precision < 0) p->precision = p->has_precision = 0;
-        if (!p->has_precision) tl_buf_adds(p->out, "%!(BADPREC)");
-        s->after_index = 0;
-        return;
-    }
-    p->has_precision = 1;
-    if (!parse_number(s, s->length, &p->precision)) p->precision = 0;
-}
-
-static void print_directive(scan *s, printer *p)
-{
-    scan_flags(s, p);
-    scan_width(s, p);
-    scan_precision(s, p);
-    if (!s->after_index) arg_number(s);
-    if (s->i >= s->length) {
-        tl_buf_adds(p->out, "%!(NOVERB)");
-        return;
-    }
-    size_t width;
-    uint32_t verb = tl_utf8_decode(s->format + s->i, s->length - s->i, &width);
-    s->i += width;
-    if (verb == '%') {
-        tl_buf_addc(p->out, '%');
-    } else if (!s->good || s->arg >= s->count) {
-        tl_buf_adds(p->out, "%!");
-        add_verb(p, verb);
-        tl_buf_adds(p->out, s->good ? "(MISSING)" : "(BADINDEX)");
-    } else {
-        if (verb == 'v' || verb == 'w') {
-            p->sharp_v = p->sharp;
-            p->plus_v = p->plus;
-            p->sharp = p->plus = 0;
-        }
-        print_arg(p, s->args[s->arg++], verb, 0);
-    }
-}
-
-static void print_extra(scan *s, tl_buf *out)
-{
-    tl_buf_adds(out, "%!(EXTRA ");
-    for (size_t i = s->arg; i < s->count; i++) {
-        if (i > s->arg) tl_buf_adds(out, ", ");
-        if (s->args[i].type == TL_NULL) {
-            tl_buf_adds(out, "<nil>");
-            continue;
-        }
-        tl_buf_addf(out, "%s=", tl_go_type(s->args[i]));
-        tl_go_print(out, s->args[i]);
-    }
-    tl_buf_addc(out, ')');
-}
-
-void tl_go_sprintf(tl_buf *out, const char *format, size_t length, const tl_value *args, size_t count)
-{
-    scan s = {.format = format, .length = length, .args = args, .count = count};
-    while (s.i < length && !out->over) {
-        const char *percent = memchr(format + s.i, '%', length - s.i);
-        size_t end = percent ? (size_t)(percent - format) : length;
-        tl_buf_add(out, format + s.i, end - s.i);
-        s.i = end;
-        if (s.i >= length) break;
-        s.i++;
-        s.good = 1;
-        printer p = {.out = out};
-        print_directive(&s, &p);
-    }
-    if (!s.reordered && s.arg < count) print_extra(&s, out);
 }

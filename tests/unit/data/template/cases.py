@@ -336,7 +336,7 @@ GROUPS = {
     'path': lambda: cases('base:x clean:x dir:x ext:x isAbs:x osBase:x', 60),
     'semver': lambda: cases('semverCompare:yz', 260),
     'date': lambda: date_cases(),
-    'url': lambda: cases('urlParse:w', 60, ' | toJson'),
+    'url': lambda: list(cases('urlParse:w', 60, ' | toJson')) + list(cases('urlJoin:v', 60)) + ['{{ urlParse %s | urlJoin }}' % w for w in PATTERNS['w']],
 }
 PATTERNS['x'] = ['""', '"/"', '"."', '".."', '"a"', '"/a"', '"a/"', '"a/b"', '"../a"', '"a/../../b"', '"//a//b/."', '"a.b.c"', '"/.x"',
                  '"a/.b/c"', '"/.."', '"a/b/../.."', '"./a"']
@@ -345,6 +345,9 @@ PATTERNS['y'] = ['"^1.2.3"', '"~1.2"', '">=1.19-0"', '">=1.19.0"', '"1.x"', '"*"
                  '"~>1.2.3"', '"^v1"', '"1.2.3.4"', '"!=1.2.x"', '"<1.2.3-0"', '"^1.x.x"', '"01.2"']
 PATTERNS['z'] = ['"1.2.3"', '"v1.20.4"', '"1.2"', '"0.2.5"', '"0.0.3"', '"1.2.3-beta.1"', '"2.0.0-rc1"', '"1.36.3"', '"x"', '"1.19.0-gke.1"',
                  '"3"', '"1.2.3+meta"', '"01.2.3"', '"1.2.3-01"', '""']
+PATTERNS['v'] = ['(dict)', '(dict "scheme" "http" "host" "h" "path" "p q" "query" "a=b" "fragment" "f g")', '(dict "path" "a:b")', '(dict "scheme" 1)',
+                 '(dict "host" "h:1" "userinfo" "u:p@x")', '(dict "scheme" "mailto" "opaque" "a@b")', '(dict "host" nil)', '(dict "path" "*")',
+                 '(dict "userinfo" "a b" "host" "h")', '(dict "scheme" "file" "path" "/x")', '(dict "path" "/?#%")', 'nil', '"x"']
 PATTERNS['w'] = ['"http://u:p@host:80/p/a?q=1#f"', '"https://h/"', '"/rel/path?x"', '"mailto:a@b"', '"http://[::1]:8080/x"', '""', '"a b"',
                  '"http://h/%41%zz"', '"//host/p"', '"http://h:port/"', '"x://"', '"http://é/ü?ö#ä"', '"1x:y"', '":x"', '"http://a@b@c/"',
                  '"postgresql://u:p%40ss@db.example.com:5432/name?sslmode=require"', '"http://h/a%2Fb"', '"http://u@h"', '"?q"', '"#f"']

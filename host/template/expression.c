@@ -1,0 +1,484 @@
+/* Parses what stands inside actions: tokens, operands, commands, pipelines. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "data/number.h"
+#include "template/parser.h"
+
+/* ---- tokens ---- */
+
+tl_token tl_parser_next(tl_parser *p)
+{
+    if (p->error) return (tl_token){.type = TL_TOKEN_EOF};
+    if (p->peeked)
+        p->peeked--;
+    else
+        p->tokens[0] = tl_lexer_next(&p->lexer);
+    return p->tokens[p->peeked];
+}
+
+void tl_parser_backup(tl_parser *p)
+{
+    p->peeked++;
+}
+
+tl_token tl_parser_peek(tl_parser *p)
+{
+    if (p->error) return (tl_token){.type = TL_TOKEN_EOF};
+    if (p->peeked) return p->tokens[p->peeked - 1];
+    p->peeked = 1;
+    return p->tokens[0] = tl_lexer_next(&p->lexer);
+}
+
+tl_token tl_parser_next_non_space(tl_parser *p)
+{
+    tl_token token;
+    do token = tl_parser_next(p);
+    while (token.type == TL_TOKEN_SPACE);
+    return token;
+}
+
+tl_token tl_parser_peek_non_space(tl_parser *p)
+{
+    tl_token token = tl_parser_next_non_space(p);
+    if (!p->error) tl_parser_backup(p);
+    return token;
+}
+
+void *tl_parser_fail(tl_parser *p, const char *format, ...)
+{
+    if (p->error) return NULL;
+    tl_buf text = TL_BUF_INIT(1 << 20);
+    tl_buf_addf(&text, "template: %s:%d: ", p->source->name, p->tokens[0].line);
+    va_list args;
+    va_start(args, format);
+    char line[1024];
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    tl_buf_adds(&text, line);
+    p->error = tl_arena_strndup(p->arena, text.data, text.len);
+    tl_buf_dispose(&text);
+    return NULL;
+}
+
+/* Go's item.String(). */
+static const char *token_text(tl_parser *p, tl_token token)
+{
+    if (token.type == TL_TOKEN_EOF) return "EOF";
+    const char *val = tl_arena_strndup(p->arena, token.val.s, token.val.len);
+    if (token.type == TL_TOKEN_ERROR) return val;
+    if (token.type > TL_TOKEN_KEYWORD) return tl_arena_printf(p->arena, "<%s>", val);
+    size_t length = token.val.len;
+    int cut = length > 10;
+    if (cut) {
+        size_t width, runes = 0;
+        for (length = 0; runes < 10 && length < token.val.len; runes++) {
+            tl_utf8_decode(token.val.s + length, token.val.len - length, &width);
+            length += width;
+        }
+    }
+    tl_buf quoted = TL_BUF_INIT(1 << 16);
+    tl_go_quote(&quoted, token.val.s, length);
+    if (cut) tl_buf_adds(&quoted, "...");
+    const char *text = tl_arena_strndup(p->arena, quoted.data, quoted.len);
+    tl_buf_dispose(&quoted);
+    return text;
+}
+
+void *tl_parser_unexpected(tl_parser *p, tl_token token, const char *context)
+{
+    if (p->error) return NULL;
+    if (token.type != TL_TOKEN_ERROR) return tl_parser_fail(p, "unexpected %s in %s", token_text(p, token), context);
+    const char *extra = "";
+    if (p->action_line && p->action_line != token.line) {
+        size_t length = token.val.len;
+        int action = length > 7 && !memcmp(token.val.s + length - 7, " action", 7);
+        extra = tl_arena_printf(p->arena, "%s started at %s:%d", action ? "" : " in action", p->source->name,
+                                p->action_line);
+    }
+    return tl_parser_fail(p, "%s%s", token_text(p, token), extra);
+}
+
+tl_token tl_parser_expect(tl_parser *p, tl_token_type type, const char *context)
+{
+    tl_token token = tl_parser_next_non_space(p);
+    if (token.type != type) tl_parser_unexpected(p, token, context);
+    return token;
+}
+
+/* ---- nodes ---- */
+
+tl_node *tl_parser_node(tl_parser *p, tl_node_type type, uint32_t pos)
+{
+    tl_node *node = tl_arena_zalloc(p->arena, sizeof *node);
+    node->type = (uint8_t)type;
+    node->pos = pos;
+    return node;
+}
+
+void tl_parser_add_item(tl_parser *p, tl_node *node, tl_node *item, uint32_t *cap)
+{
+    if (node->count == *cap) {
+        uint32_t bigger = *cap ? *cap * 2 : 4;
+        node->as.items = tl_arena_grow(p->arena, node->as.items, *cap * sizeof item, bigger * sizeof item);
+        *cap = bigger;
+    }
+    node->as.items[node->count++] = item;
+}
+
+/* Splits ".A.B" or "A.B" at the dots. */
+static void split_names(tl_parser *p, tl_node *node, const char *text, size_t length)
+{
+    uint32_t count = 1;
+    for (size_t i = 0; i < length; i++) count += text[i] == '.';
+    node->as.names = tl_arena_alloc(p->arena, count * sizeof *node->as.names);
+    node->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        const char *dot = memchr(text, '.', length);
+        size_t part = dot ? (size_t)(dot - text) : length;
+        node->as.names[i] = (tl_span){text, (uint32_t)part};
+        text += part + 1;
+        length -= part + !!dot;
+    }
+}
+
+static tl_node *new_variable(tl_parser *p, uint32_t pos, tl_span name)
+{
+    tl_node *node = tl_parser_node(p, TL_NODE_VARIABLE, pos);
+    node->text = name;
+    node->slot = -1;
+    return node;
+}
+
+static tl_parser_variable *find_variable(tl_parser *p, tl_span name)
+{
+    for (size_t i = p->var_count; i-- > 0;) {
+        tl_parser_variable *v = &p->vars[i];
+        if (v->name.len == name.len && !memcmp(v->name.s, name.s, name.len)) return v;
+    }
+    return NULL;
+}
+
+void tl_parser_push_variable(tl_parser *p, tl_node *node, int declare)
+{
+    if (p->var_count == p->var_cap) {
+        size_t cap = p->var_cap ? p->var_cap * 2 : 16;
+        p->vars = tl_arena_grow(p->arena, p->vars, p->var_cap * sizeof *p->vars, cap * sizeof *p->vars);
+        p->var_cap = cap;
+    }
+    if (declare) {
+        node->slot = (int32_t)p->next_slot++;
+        if (p->next_slot > p->slots) p->slots = p->next_slot;
+    } else {
+        tl_parser_variable *v = find_variable(p, node->text);
+        node->slot = v ? v->slot : -1;
+    }
+    p->vars[p->var_count++] = (tl_parser_variable){node->text, node->slot};
+}
+
+static tl_node *use_variable(tl_parser *p, tl_token token)
+{
+    tl_parser_variable *v = find_variable(p, token.val);
+    if (!v) {
+        tl_buf quoted = TL_BUF_INIT(4096);
+        tl_go_quote(&quoted, token.val.s, token.val.len);
+        tl_parser_fail(p, "undefined variable %s", quoted.data);
+        tl_buf_dispose(&quoted);
+        return NULL;
+    }
+    tl_node *node = new_variable(p, token.pos, token.val);
+    node->slot = v->slot;
+    return node;
+}
+
+static int fits_int(double d)
+{
+    return d >= -9223372036854775808.0 && d < 9223372036854775808.0 && (double)(int64_t)d == d;
+}
+
+static void number_from_float(tl_node *node, double d)
+{
+    node->flags |= TL_NUM_FLOAT;
+    node->as.number.d = d;
+    if (!(node->flags & TL_NUM_INT) && fits_int(d)) {
+        node->flags |= TL_NUM_INT;
+        node->as.number.i = (int64_t)d;
+    }
+    if (d >= 0 && d < 18446744073709551616.0 && (double)(uint64_t)d == d) node->flags |= TL_NUM_UINT;
+}
+
+static tl_node *new_number(tl_parser *p, tl_token token)
+{
+    tl_node *node = tl_parser_node(p, TL_NODE_NUMBER, token.pos);
+    const char *text = token.val.s;
+    size_t length = token.val.len;
+    node->text = token.val;
+    if (token.type == TL_TOKEN_CHAR_CONSTANT) {
+        uint32_t rune;
+        int status = tl_unquote_char(text, length, &rune);
+        if (status == -2) return tl_parser_fail(p, "malformed character constant: %.*s", (int)length, text);
+        if (status) return tl_parser_fail(p, "invalid syntax");
+        node->flags = TL_NUM_INT | TL_NUM_UINT | TL_NUM_FLOAT;
+        node->as.number.i = rune;
+        node->as.number.d = rune;
+        return node;
+    }
+    if (token.type == TL_TOKEN_COMPLEX || text[length - 1] == 'i') {
+        /* Complex numbers have no use in charts: they parse, and no function takes them. */
+        node->flags = TL_NUM_COMPLEX;
+        return node;
+    }
+    uint64_t u;
+    double d;
+    if (!tl_number_parse_uint(text, length, 0, &u)) node->flags |= TL_NUM_UINT;
+    if (!tl_number_parse_int(text, length, 0, &node->as.number.i)) {
+        node->flags |= TL_NUM_INT;
+        if (!node->as.number.i) node->flags |= TL_NUM_UINT;
+    }
+    if (node->flags & TL_NUM_INT) {
+        node->flags |= TL_NUM_FLOAT;
+        node->as.number.d = (double)node->as.number.i;
+    } else if (node->flags & TL_NUM_UINT) {
+        node->flags |= TL_NUM_FLOAT;
+        node->as.number.i = (int64_t)u;
+        node->as.number.d = (double)u;
+    } else if (!tl_number_parse_float(text, length, &d)) {
+        int looks_float = 0;
+        for (size_t i = 0; i < length; i++) looks_float |= strchr(".eEpP", text[i]) != NULL;
+        if (!looks_float) return tl_parser_fail(p, "integer overflow: \"%.*s\"", (int)length, text);
+        number_from_float(node, d);
+    }
+    if (!node->flags) return tl_parser_fail(p, "illegal number syntax: \"%.*s\"", (int)length, text);
+    return node;
+}
+
+static tl_node *new_string(tl_parser *p, tl_token token)
+{
+    tl_node *node = tl_parser_node(p, TL_NODE_STRING, token.pos);
+    node->as.quoted = token.val;
+    if (tl_unquote(p->arena, token.val.s, token.val.len, &node->text)) return tl_parser_fail(p, "invalid syntax");
+    return node;
+}
+
+/* ---- expressions ---- */
+
+static tl_node *parse_identifier(tl_parser *p, tl_token token)
+{
+    tl_node *node = tl_parser_node(p, TL_NODE_IDENT, token.pos);
+    node->text = token.val;
+    node->as.function = tl_function_find(token.val.s, token.val.len);
+    if (node->as.function) return node;
+    tl_buf quoted = TL_BUF_INIT(4096);
+    tl_go_quote(&quoted, token.val.s, token.val.len);
+    tl_parser_fail(p, "function %s not defined", quoted.data);
+    tl_buf_dispose(&quoted);
+    return NULL;
+}
+
+static tl_node *parse_parens(tl_parser *p)
+{
+    if (p->nesting >= TL_PARSER_NESTING) return tl_parser_fail(p, "max expression depth exceeded");
+    p->nesting++;
+    tl_node *node = tl_parser_pipeline(p, "parenthesized pipeline", TL_TOKEN_RIGHT_PAREN);
+    p->nesting--;
+    return node;
+}
+
+/* A simple expression; NULL where the next token starts none (or on errors). */
+static tl_node *parse_term(tl_parser *p)
+{
+    tl_token token = tl_parser_next_non_space(p);
+    tl_node *node;
+    switch (token.type) {
+    case TL_TOKEN_IDENTIFIER: return parse_identifier(p, token);
+    case TL_TOKEN_DOT: return tl_parser_node(p, TL_NODE_DOT, token.pos);
+    case TL_TOKEN_NIL: return tl_parser_node(p, TL_NODE_NIL, token.pos);
+    case TL_TOKEN_VARIABLE: return use_variable(p, token);
+    case TL_TOKEN_FIELD:
+        node = tl_parser_node(p, TL_NODE_FIELD, token.pos);
+        split_names(p, node, token.val.s + 1, token.val.len - 1);
+        return node;
+    case TL_TOKEN_BOOL:
+        node = tl_parser_node(p, TL_NODE_BOOL, token.pos);
+        node->flags = token.val.len == 4;
+        return node;
+    case TL_TOKEN_CHAR_CONSTANT:
+    case TL_TOKEN_COMPLEX:
+    case TL_TOKEN_NUMBER: return new_number(p, token);
+    case TL_TOKEN_LEFT_PAREN: return parse_parens(p);
+    case TL_TOKEN_STRING:
+    case TL_TOKEN_RAW_STRING: return new_string(p, token);
+    default: break;
+    }
+    if (!p->error) tl_parser_backup(p);
+    return NULL;
+}
+
+static void join_names(tl_parser *p, tl_node *node, const tl_span *more, uint32_t count)
+{
+    tl_span *names = tl_arena_alloc(p->arena, (node->count + count) * sizeof *names);
+    if (node->count) memcpy(names, node->as.names, node->count * sizeof *names);
+    memcpy(names + node->count, more, count * sizeof *names);
+    node->as.names = names;
+    node->count += count;
+}
+
+static tl_node *chained(tl_parser *p, tl_node *node)
+{
+    uint32_t pos = tl_parser_peek(p).pos, count = 0, cap = 8;
+    tl_span *names = tl_arena_alloc(p->arena, cap * sizeof *names);
+    while (tl_parser_peek(p).type == TL_TOKEN_FIELD) {
+        tl_token token = tl_parser_next(p);
+        if (count == cap) {
+            names = tl_arena_grow(p->arena, names, cap * sizeof *names, 2 * cap * sizeof *names);
+            cap *= 2;
+        }
+        names[count++] = (tl_span){token.val.s + 1, token.val.len - 1};
+    }
+    switch (node->type) {
+    case TL_NODE_FIELD:
+    case TL_NODE_VARIABLE:
+        join_names(p, node, names, count);
+        node->pos = pos;
+        return node;
+    case TL_NODE_BOOL:
+    case TL_NODE_STRING:
+    case TL_NODE_NUMBER:
+    case TL_NODE_NIL:
+    case TL_NODE_DOT: {
+        tl_buf text = TL_BUF_INIT(4096), quoted = TL_BUF_INIT(8192);
+        tl_node_print(&text, node);
+        tl_go_quote(&quoted, text.data, text.len);
+        tl_parser_fail(p, "unexpected . after term %s", quoted.data);
+        tl_buf_dispose(&text);
+        tl_buf_dispose(&quoted);
+        return NULL;
+    }
+    default: {
+        tl_node *chain = tl_parser_node(p, TL_NODE_CHAIN, pos);
+        chain->with.term = node;
+        chain->as.names = names;
+        chain->count = count;
+        return chain;
+    }
+    }
+}
+
+static tl_node *parse_command(tl_parser *p)
+{
+    tl_node *command = tl_parser_node(p, TL_NODE_COMMAND, tl_parser_peek_non_space(p).pos);
+    uint32_t cap = 0;
+    for (;;) {
+        tl_parser_peek_non_space(p);
+        tl_node *operand = parse_term(p);
+        if (operand && tl_parser_peek(p).type == TL_TOKEN_FIELD) operand = chained(p, operand);
+        if (p->error) return NULL;
+        if (operand) tl_parser_add_item(p, command, operand, &cap);
+        tl_token token = tl_parser_next(p);
+        if (token.type == TL_TOKEN_SPACE) continue;
+        if (token.type == TL_TOKEN_RIGHT_DELIM || token.type == TL_TOKEN_RIGHT_PAREN)
+            tl_parser_backup(p);
+        else if (token.type != TL_TOKEN_PIPE)
+            return tl_parser_unexpected(p, token, "operand");
+        break;
+    }
+    if (!command->count) return tl_parser_fail(p, "empty command");
+    return command;
+}
+
+static void add_declared(tl_parser *p, tl_node *pipe, tl_token token, int declare)
+{
+    tl_node *node = new_variable(p, token.pos, token.val);
+    tl_parser_push_variable(p, node, declare);
+    if (!pipe->with.vars) pipe->with.vars = tl_arena_zalloc(p->arena, 2 * sizeof *pipe->with.vars);
+    pipe->with.vars[pipe->declared++] = node;
+}
+
+/* "$a, $b := " before a pipeline. A loop's first variable is only known to be declared or assigned at the second. */
+static int parse_declarations(tl_parser *p, tl_node *pipe, const char *context)
+{
+    tl_token held[2];
+    int count = 0;
+    for (;;) {
+        tl_token v = tl_parser_peek_non_space(p);
+        if (v.type != TL_TOKEN_VARIABLE) return 0;
+        tl_parser_next(p);
+        tl_token after = tl_parser_peek(p), following = tl_parser_peek_non_space(p);
+        if (following.type == TL_TOKEN_ASSIGN || following.type == TL_TOKEN_DECLARE) {
+            int declare = following.type == TL_TOKEN_DECLARE;
+            pipe->flags = !declare;
+            tl_parser_next_non_space(p);
+            held[count++] = v;
+            for (int i = 0; i < count; i++) add_declared(p, pipe, held[i], declare);
+            return 0;
+        }
+        if (following.type == TL_TOKEN_CHAR && following.val.len == 1 && following.val.s[0] == ',') {
+            tl_parser_next_non_space(p);
+            held[count++] = v;
+            if (!strcmp(context, "range") && count < 2) {
+                tl_token_type type = tl_parser_peek_non_space(p).type;
+                if (type == TL_TOKEN_VARIABLE || type == TL_TOKEN_RIGHT_DELIM || type == TL_TOKEN_RIGHT_PAREN) continue;
+                tl_parser_fail(p, "range can only initialize variables");
+                return -1;
+            }
+            tl_parser_fail(p, "too many declarations in %s", context);
+            return -1;
+        }
+        /* Only two tokens of look-ahead can be pushed back over the newest one. */
+        p->tokens[1] = after.type == TL_TOKEN_SPACE ? after : v;
+        p->tokens[2] = v;
+        p->peeked = after.type == TL_TOKEN_SPACE ? 3 : 2;
+        for (int i = 0; i < count; i++) add_declared(p, pipe, held[i], 1);
+        return p->error ? -1 : 0;
+    }
+}
+
+static tl_node *check_pipeline(tl_parser *p, tl_node *pipe, const char *context)
+{
+    if (!pipe->count) return tl_parser_fail(p, "missing value for %s", context);
+    for (uint32_t i = 1; i < pipe->count; i++) {
+        switch (pipe->as.items[i]->as.items[0]->type) {
+        case TL_NODE_BOOL:
+        case TL_NODE_DOT:
+        case TL_NODE_NIL:
+        case TL_NODE_NUMBER:
+        case TL_NODE_STRING: return tl_parser_fail(p, "non executable command in pipeline stage %u", i + 1);
+        default: break;
+        }
+    }
+    return pipe;
+}
+
+tl_node *tl_parser_pipeline(tl_parser *p, const char *context, tl_token_type end)
+{
+    tl_node *pipe = tl_parser_node(p, TL_NODE_PIPE, tl_parser_peek_non_space(p).pos);
+    uint32_t cap = 0;
+    if (parse_declarations(p, pipe, context)) return NULL;
+    for (;;) {
+        tl_token token = tl_parser_next_non_space(p);
+        if (p->error) return NULL;
+        if (token.type == end) return check_pipeline(p, pipe, context);
+        switch (token.type) {
+        case TL_TOKEN_BOOL:
+        case TL_TOKEN_CHAR_CONSTANT:
+        case TL_TOKEN_COMPLEX:
+        case TL_TOKEN_DOT:
+        case TL_TOKEN_FIELD:
+        case TL_TOKEN_IDENTIFIER:
+        case TL_TOKEN_NUMBER:
+        case TL_TOKEN_NIL:
+        case TL_TOKEN_RAW_STRING:
+        case TL_TOKEN_STRING:
+        case TL_TOKEN_VARIABLE:
+        case TL_TOKEN_LEFT_PAREN: {
+            tl_parser_backup(p);
+            tl_node *command = parse_command(p);
+            if (!command) return NULL;
+            tl_parser_add_item(p, pipe, command, &cap);
+            break;
+        }
+        default: return tl_parser_unexpected(p, token, context);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+#ifndef TL_TEMPLATE_PARSER_H
+#define TL_TEMPLATE_PARSER_H
+
+#include "template/internal.h"
+
+/* What the two halves of the parser share: expressions (expression.c) and actions (parse.c). After an error every
+ * function gives NULL (or an EOF token) until the parse is over. */
+
+#define TL_PARSER_NESTING 2000
+
+typedef struct tl_parser_variable {
+    tl_span name;
+    int32_t slot; /* -1: assigned, never declared */
+} tl_parser_variable;
+
+typedef struct tl_parser {
+    tl_arena *arena;
+    tl_scope *scope;
+    tl_map *defined; /* names of this text -> position in `own` */
+    tl_template **own;
+    size_t own_count, own_cap;
+    const tl_source *source;
+    tl_lexer lexer;
+    tl_token tokens[3];
+    int peeked, action_line, range_depth, nesting;
+    tl_parser_variable *vars;
+    size_t var_count, var_cap;
+    uint32_t next_slot, slots; /* of the template being parsed */
+    const char *error;
+} tl_parser;
+
+tl_token tl_parser_next(tl_parser *p);
+/* Up to three tokens can be put back. */
+void tl_parser_backup(tl_parser *p);
+tl_token tl_parser_peek(tl_parser *p);
+tl_token tl_parser_next_non_space(tl_parser *p);
+tl_token tl_parser_peek_non_space(tl_parser *p);
+tl_token tl_parser_expect(tl_parser *p, tl_token_type type, const char *context);
+/* Sets the error, with the place, unless there is one; always NULL. */
+void *tl_parser_fail(tl_parser *p, const char *format, ...) TL_PRINTF(2, 3);
+void *tl_parser_unexpected(tl_parser *p, tl_token token, const char *context);
+tl_node *tl_parser_node(tl_parser *p, tl_node_type type, uint32_t pos);
+/* `cap` belongs to the caller's loop and starts as 0. */
+void tl_parser_add_item(tl_parser *p, tl_node *node, tl_node *item, uint32_t *cap);
+/* Gives the variable a slot of its own, or with declare 0 that of the variable it assigns to. */
+void tl_parser_push_variable(tl_parser *p, tl_node *node, int declare);
+/* A pipeline with its declarations, up to the token `end`, which is consumed. */
+tl_node *tl_parser_pipeline(tl_parser *p, const char *context, tl_token_type end);
+
+#endif
