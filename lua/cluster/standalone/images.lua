@@ -85,7 +85,7 @@ local function send(layout, ctx, name, size, progress)
         "images", "import", "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
     local guard <close> = setmetatable({}, { __close = function() child:close() end }) -- luacheck: ignore guard
     local sent = 0
-    ctx.docker:save(name, function(bytes)
+    local saved, problem = pcall(ctx.docker.save, ctx.docker, name, function(bytes)
         child:write(bytes)
         sent = sent + #bytes
         progress("load " .. name, "into the cluster", math.min(sent, size), size)
@@ -94,10 +94,12 @@ local function send(layout, ctx, name, size, progress)
     local words = {}
     for chunk in function() return child:read_err() end do words[#words + 1] = chunk end
     local status = child:wait()
-    if status ~= 0 then
+    -- Where the import ended early, its own words say more than the broken pipe.
+    if status ~= 0 and #words > 0 then
         fail({ kind = "exit", status = status, message = ("the cluster could not take the image %s: %s"):format(name,
             table.concat(words):sub(-500)) })
     end
+    if not saved then error(problem, 0) end
     progress("load " .. name, "loaded", size, size)
 end
 
