@@ -79,16 +79,20 @@ local function write_notes(layout, notes)
     fs.write(layout.state .. "/images.json", json.encode(notes, { indent = "  ", sort = true }) .. "\n")
 end
 
-local function send(layout, ctx, name, size, progress)
+-- One archive for all: layers that images share are in it once.
+local function send(layout, ctx, list, progress)
+    local names, size = {}, 0
+    for i, entry in ipairs(list) do
+        names[i], size = entry.name, size + entry.size
+    end
     local child = proc.spawn({ layout.bin .. "/ctr", "--address", layout.run .. "/containerd.sock", "--namespace",
-        "k8s.io",
-        "images", "import", "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
+        "k8s.io", "images", "import", "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
     local guard <close> = setmetatable({}, { __close = function() child:close() end }) -- luacheck: ignore guard
-    local sent = 0
-    local saved, problem = pcall(ctx.docker.save, ctx.docker, name, function(bytes)
+    local sent, text = 0, "sending " .. table.concat(names, ", ")
+    local saved, problem = pcall(ctx.docker.save, ctx.docker, names, function(bytes)
         child:write(bytes)
         sent = sent + #bytes
-        progress("load " .. name, "into the cluster", math.min(sent, size), size)
+        progress("images", text, math.min(sent, size), size)
     end)
     child:close_stdin()
     local words = {}
@@ -96,11 +100,22 @@ local function send(layout, ctx, name, size, progress)
     local status = child:wait()
     -- Where the import ended early, its own words say more than the broken pipe.
     if status ~= 0 and #words > 0 then
-        fail({ kind = "exit", status = status, message = ("the cluster could not take the image %s: %s"):format(name,
+        fail({ kind = "exit", status = status, message = ("the cluster could not take the images: %s"):format(
             table.concat(words):sub(-500)) })
     end
     if not saved then error(problem, 0) end
-    progress("load " .. name, "loaded", size, size)
+    progress("images", "loaded", size, size)
+end
+
+-- The same content under another name costs no transfer.
+local function name_again(layout, notes, there, name, id)
+    for other, note in pairs(notes) do
+        if other ~= name and note.id == id and there[full_name(other)] then
+            return ctr(layout, { "images", "tag", "--force", full_name(other), full_name(name) }, { check = false })
+                .status == 0
+        end
+    end
+    return false
 end
 
 -- The kubelet is told to collect no image, so older tags of the same repository go here.
@@ -126,8 +141,8 @@ end
 ---@param names string[]
 ---@return string[] sent
 function images.load(layout, ctx, names)
-    local notes, there, sent = read_notes(layout), present(layout), {}
-    local progress = progress_of(ctx)
+    local notes, there = read_notes(layout), present(layout)
+    local sent, queue = {}, {}
     for _, name in ipairs(names) do
         local image = ctx.docker:image(name)
         if not image then
@@ -136,13 +151,16 @@ function images.load(layout, ctx, names)
         end
         local note = notes[name]
         if not (note and note.id == image.Id and there[full_name(name)]) then
-            send(layout, ctx, name, image.Size or 0, progress)
-            notes[name] = { id = image.Id, time = proc.time() }
+            if not name_again(layout, notes, there, name, image.Id) then
+                queue[#queue + 1] = { name = name, size = image.Size or 0 }
+            end
             sent[#sent + 1] = name
-            prune(layout, notes, name)
-            write_notes(layout, notes)
+            notes[name] = { id = image.Id, time = proc.time() }
         end
     end
+    if #queue > 0 then send(layout, ctx, queue, progress_of(ctx)) end
+    for _, name in ipairs(sent) do prune(layout, notes, name) end
+    if #sent > 0 then write_notes(layout, notes) end
     return sent
 end
 
