@@ -375,6 +375,8 @@ static int run_round(lua_State *L, job *j)
     tl_error err = {0};
     lua_settop(L, 3);
     render_data *r = push_owner(L, sizeof *r, RENDER_TYPE, RENDER_MEMORY);
+    lua_pushvalue(L, 3); /* the result refers to the user's values, which lie in the job's memory */
+    lua_setiuservalue(L, 4, 1);
     size_t asked = j->count;
     int result = tl_chart_render(&r->rendered, r->arena, c->chart, j->user, &j->options, &err);
     if (j->count > asked) {
@@ -413,6 +415,8 @@ static int l_render(lua_State *L)
     if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     job *j = push_owner(L, sizeof *j, JOB_TYPE, RENDER_MEMORY);
+    lua_pushvalue(L, 1); /* and to the chart */
+    lua_setiuservalue(L, 3, 1);
     read_render_options(L, 2, j);
     j->user = read_values(L, 2, j->arena);
     lua_settop(L, 3);

@@ -154,11 +154,13 @@ local function is_rolled_out(workload)
         and count(workload, "status.replicas") <= math.max(wanted, count(workload, "status.updatedReplicas"))
 end
 
-local function workload_problem(workload)
+-- A deadline that an earlier rollout missed stays in the status until this one has made progress.
+local function workload_problem(workload, since)
     local stalled = condition(workload, "ReplicaFailure")
     if stalled and stalled.status == "True" then return { reason = stalled.reason, message = stalled.message } end
     local progressing = condition(workload, "Progressing")
-    if progressing and progressing.reason == "ProgressDeadlineExceeded" then
+    local missed = progressing and progressing.reason == "ProgressDeadlineExceeded"
+    if missed and (format.epoch(plain(progressing.lastUpdateTime) or "") or since) >= since then
         return { reason = progressing.reason, message = progressing.message }
     end
     return nil
@@ -181,15 +183,16 @@ end
 ---Judges one look at the cluster. Pure.
 ---@param seen { workloads: table[], replicasets: table[], pods: table[] }
 ---@param now number seconds since the epoch
+---@param since number? when the waiting began, seconds since the epoch
 ---@return todo.RolloutState[]
-function rollout.judge(seen, now)
+function rollout.judge(seen, now, since)
     local states = {}
     for index, workload in ipairs(seen.workloads) do
         local pods = pods_of(workload, seen)
         local state = { name = workload.metadata.name, kind = workload.kind, ready = is_rolled_out(workload) }
         state.text = state.ready and "ready" or describe_pods(pods)
         if not state.ready then
-            state.problem = workload_problem(workload)
+            state.problem = workload_problem(workload, since or 0)
             for _, pod in ipairs(pods) do
                 local problem = rollout.pod_problem(pod, now)
                 if not rollout.pod_ready(pod) and plain(tables.at(pod, "spec.containers")) then
@@ -352,7 +355,7 @@ function rollout.wait(ctx, objects)
     local started, lines, first, soft_since = task.now(), {}, true, {}
     if #targets == 0 then return false, 0 end
     while true do
-        local states = rollout.judge(look(client, targets, namespace), proc.time())
+        local states = rollout.judge(look(client, targets, namespace), proc.time(), since)
         local pending = #targets - #tables.filter(states, function(state) return state.ready end)
         local waited = task.now() - started
         if pending == 0 then

@@ -226,4 +226,18 @@ function tests.lint_lists_findings_with_severity_and_path()
     lu.assertStrContains(failure(chart.lint, dir.path .. "/none").message, "unable to check Chart.yaml file in chart")
 end
 
+-- The values lay in memory that went with the render's own bookkeeping.
+function tests.release_after_a_collection_still_has_the_users_values()
+    local c = chart.load { files = {
+        ["Chart.yaml"] = "apiVersion: v2\nname: held\nversion: 1.0.0\n",
+        ["templates/a.yaml"] = "kind: ConfigMap\nmetadata: {name: {{ .Values.name }}}\n",
+    } }
+    local rendered = c:render { values = { name = "kept", list = { 1, 2 } } }
+    collectgarbage()
+    collectgarbage()
+    local record = chart.release(c, rendered, { name = "r", namespace = "n", revision = 1, status = "deployed" })
+    lu.assertEquals(record.config.name, "kept")
+    lu.assertEquals(#record.config.list, 2)
+end
+
 return tests

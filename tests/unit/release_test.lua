@@ -277,4 +277,14 @@ function tests.values_missing_secret_says_how_to_give_it()
     lu.assertStrContains(problem.message, "--set secrets.databaseUrl=")
 end
 
+function tests.rollout_deadline_missed_before_the_waiting_began_is_not_held_against_it()
+    local workload = { kind = "Deployment", metadata = { name = "a", generation = 1, uid = "u" }, spec = { replicas = 1 },
+        status = { observedGeneration = 1, conditions = { { type = "Progressing", status = "False",
+            reason = "ProgressDeadlineExceeded", lastUpdateTime = "2026-11-24T04:00:00Z" } } } }
+    local seen = { workloads = { workload }, replicasets = {}, pods = {} }
+    local missed = 1795492800 -- 2026-11-24T04:00:00Z
+    lu.assertEquals(rollout.judge(seen, missed + 9, missed)[1].problem.reason, "ProgressDeadlineExceeded")
+    lu.assertNil(rollout.judge(seen, missed + 9, missed + 1)[1].problem)
+end
+
 return tests
