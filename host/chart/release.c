@@ -15,6 +15,23 @@ static tl_value text_or(const char *text, const char *fallback)
     return tl_cstring_ref(text ? text : fallback);
 }
 
+/* A copy with the keys of all maps sorted, as Go writes maps; strings are shared. */
+static tl_value sorted_copy(tl_arena *arena, tl_value value)
+{
+    if (value.type == TL_LIST) {
+        tl_list *list = tl_list_new(arena, value.as.list->len);
+        for (size_t i = 0; i < value.as.list->len; i++)
+            tl_list_push(arena, list, sorted_copy(arena, value.as.list->items[i]));
+        value.as.list = list;
+    } else if (value.type == TL_MAP) {
+        tl_map *map = tl_map_new(arena, value.as.map->count);
+        for (tl_entry **e = tl_map_sorted(value.as.map, arena); *e; e++)
+            tl_map_set(map, (*e)->key, (*e)->key_len, sorted_copy(arena, (*e)->value));
+        value.as.map = map;
+    }
+    return value;
+}
+
 static tl_value file_list(tl_arena *arena, const tl_chart_files *files)
 {
     tl_list *list = tl_list_new(arena, files->len);
@@ -64,10 +81,13 @@ static tl_value chart_json(tl_arena *arena, const tl_chart *chart)
         schema = tl_string(arena, data.data, data.len);
         tl_buf_dispose(&data);
     }
-    tl_map_sets(map, "metadata", tl_map_value(tl_chart_metadata_json(chart, arena)));
+    tl_map *metadata = tl_chart_metadata_json(chart, arena);
+    tl_value *annotations = tl_map_gets(metadata, "annotations");
+    if (annotations) *annotations = sorted_copy(arena, *annotations);
+    tl_map_sets(map, "metadata", tl_map_value(metadata));
     tl_map_sets(map, "lock", lock_json(arena, chart));
     tl_map_sets(map, "templates", file_list(arena, &chart->templates));
-    tl_map_sets(map, "values", chart->values ? tl_map_value(chart->values) : tl_null());
+    tl_map_sets(map, "values", chart->values ? sorted_copy(arena, tl_map_value(chart->values)) : tl_null());
     tl_map_sets(map, "schema", schema);
     tl_map_sets(map, "files", file_list(arena, &chart->files));
     return tl_map_value(map);
@@ -114,8 +134,8 @@ tl_map *tl_release_record(tl_arena *arena, const tl_rendered *rendered, const tl
     tl_map_sets(record, "name", text_or(info->name, ""));
     tl_map_sets(record, "info", tl_map_value(state));
     tl_map_sets(record, "chart", chart_json(arena, rendered->chart));
-    if (rendered->config && rendered->config->count) tl_map_sets(record, "config",
-                                                                 tl_map_value((tl_map *)rendered->config));
+    if (rendered->config && rendered->config->count)
+        tl_map_sets(record, "config", sorted_copy(arena, tl_map_value((tl_map *)rendered->config)));
     if (*rendered->manifest) tl_map_sets(record, "manifest", tl_cstring_ref(rendered->manifest));
     if (rendered->hooks.len) {
         tl_list *hooks = tl_list_new(arena, rendered->hooks.len);

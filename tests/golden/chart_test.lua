@@ -88,6 +88,18 @@ function tests.patches_equal_those_of_kubernetes_own_library()
     end
 end
 
+-- release.json: this record read and written again by helm's own code (pkg/release and encoding/json).
+function tests.release_record_has_helms_fields_in_helms_order()
+    local c = chart.load(golden .. "/charts/tree")
+    local rendered = c:render { release = "rel", namespace = "ns", set = { "a.b=1", "f=x<y", "cache.enabled=true" } }
+    local record = chart.release(c, rendered, {
+        name = "rel", namespace = "ns", revision = 3, status = "deployed", description = "Install complete",
+        first_deployed = "2026-02-15T10:20:30.5Z", last_deployed = "2026-02-15T10:20:30.123456789+02:00",
+    })
+    local decoded = chart.decode_release(chart.encode_release(record))
+    lu.assertEquals(json.encode(decoded), json.encode(json.decode(fs.read(golden .. "/release.json"))))
+end
+
 function tests.release_record_survives_encoding_and_is_read_as_written()
     local rendered = chart.load(golden .. "/charts/tree"):render { release = "rel", namespace = "ns",
         set = { "a.b=1" } }
