@@ -1,4 +1,5 @@
 -- Module http against listeners of its own and a server of Python's.
+local fs = require "fs"
 local http = require "http"
 local lu = require "luaunit"
 local proc = require "proc"
@@ -142,6 +143,35 @@ function tests.many_requests_run_at_once()
     for _, body in ipairs(task.all(fns)) do lu.assertEquals(body, "ok") end
     lu.assertTrue(proc.time() - started < 1)
     lu.assertNotNil(listener)
+end
+
+function tests.tls_trusts_only_the_given_authority()
+    local dir <close> = fs.tempdir()
+    local key, cert = dir.path .. "/key.pem", dir.path .. "/cert.pem"
+    proc.run { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost" }
+    local probe = http.bind("127.0.0.1")
+    local port = probe.port
+    probe:close()
+    local tls_server <close> = proc.spawn({ "openssl", "s_server", "-accept", tostring(port), "-key", key, "-cert", cert,
+        "-www", "-quiet" }, { stdin = "pipe", stdout = "null", stderr = "null" })
+    local url = "https://localhost:" .. port .. "/"
+    task.timeout(5, function()
+        local ok, conn
+        repeat
+            task.sleep(0.02)
+            ok, conn = pcall(http.connect, "localhost", port)
+        until ok
+        conn:close() -- it serves one at a time
+    end)
+    lu.assertEquals(http.get(url, { ca = fs.read(cert) }).status, 200)
+    lu.assertEquals(http.get(url, { ca_file = cert }).status, 200)
+    lu.assertEquals(http.get(url, { insecure = true }).status, 200)
+    local untrusted = failure(http.get, url)
+    lu.assertEquals(untrusted.kind, "tls")
+    lu.assertStrContains(untrusted.hint, "not trusted here")
+    lu.assertEquals(failure(http.get, "https://127.0.0.1:" .. port, { ca_file = cert }).kind, "tls")
+    lu.assertNotNil(tls_server.pid)
 end
 
 function tests.escape_keeps_only_unreserved()
