@@ -353,6 +353,7 @@ function rollout.wait(ctx, objects)
     local client, namespace = ctx.k8s, ctx.config.namespace
     local targets = rollout.targets(objects)
     local started, lines, first, soft_since = task.now(), {}, true, {}
+    local since = math.floor(proc.time()) -- the API's times are whole seconds
     if #targets == 0 then return false, 0 end
     while true do
         local states = rollout.judge(look(client, targets, namespace), proc.time(), since)
