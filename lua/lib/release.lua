@@ -91,6 +91,26 @@ local function objects_of(manifest_text)
     return by_key
 end
 
+-- An object without what the server itself writes.
+local function content_of(object)
+    local copy = tables.copy(object)
+    copy.metadata.managedFields, copy.metadata.resourceVersion = nil, nil
+    return copy
+end
+
+-- Whether the server's object would differ. A patch alone does not tell: it goes on setting fields that the server
+-- leaves out because they have their zero value.
+local function would_change(client, step, info)
+    if not step.live then return true end
+    local change, content_type = chart.patch(step.original, step.object, step.live)
+    if not change then return false end
+    local ok, patched = pcall(client.patch, client, { apiVersion = step.object.apiVersion, kind = step.object.kind },
+        step.object.metadata.name, change, { namespace = step.object.metadata.namespace or info.namespace,
+            type = patch_types[content_type], field_manager = MANAGER, dry_run = true })
+    -- What the server refuses here it refuses in earnest, too, with a message.
+    return not ok or not tables.equal(content_of(patched), content_of(step.live))
+end
+
 -- What would change: without writing, so that an unchanged rerun is known before a record is made.
 local function plan(client, rendered, previous, info)
     local before = previous and objects_of(previous.manifest) or {}
@@ -104,7 +124,7 @@ local function plan(client, rendered, previous, info)
         return function()
             step.live = get_live(client, step.object, info)
             if step.live and not step.original then check_ownership(step.live, info) end
-            step.change = not step.live or chart.patch(step.original, step.object, step.live) ~= nil
+            step.change = would_change(client, step, info)
         end
     end)
     if #looks > 0 then task.all(looks) end
