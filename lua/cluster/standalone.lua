@@ -27,6 +27,7 @@ local INTERFACE = "todo0"
 local POD_NETWORKS = { "10.244.0.0/16", "10.234.0.0/16", "10.224.0.0/16", "172.30.0.0/16" }
 local SERVICE_NETWORKS = { "10.96.0.0/16", "10.106.0.0/16", "10.86.0.0/16", "172.29.0.0/16" }
 local LONGEST_STATE_PATH = 60 -- the kubelet makes unix sockets below it, whose paths the kernel cuts at 108
+local LOCK_SECONDS = 180
 local RESUME_SECONDS, API_SECONDS, NODE_SECONDS, POD_GRACE = 20, 90, 90, 5
 
 local function state_folder(ctx)
@@ -293,9 +294,21 @@ local function settle(layout, since, progress)
     end
 end
 
-local function lock(layout)
-    return fs.lock(fs.join(layout.state, "lock")) or fail({ kind = "conflict",
-        message = "another todo-lua is starting or stopping the cluster right now", hint = "try again in a moment" })
+-- Two runs at once take turns: most often the first has done what the second wants.
+local function lock(layout, progress)
+    local holder
+    local held = wait_for(LOCK_SECONDS, function()
+        local taken, pid = fs.lock(fs.join(layout.state, "lock"))
+        if taken then
+            holder = taken
+        else
+            progress("cluster", ("waiting for process %s, which starts or stops it"):format(pid or "?"))
+        end
+        return taken ~= nil
+    end)
+    if held then return holder end
+    fail({ kind = "conflict", message = "another todo-lua has been starting or stopping the cluster for minutes",
+        hint = "see what it waits for, or end it, and run this again" })
 end
 
 local function now_text()
@@ -329,17 +342,20 @@ function standalone.start(ctx)
     if built then ctx.log.debug("built the cluster's programs in " .. bin) end
     local layout = layout_of(ctx, choose(ctx), bin)
     check_owner(layout)
-    local held <close> = lock(layout) -- luacheck: ignore held
+    local held <close> = lock(layout, progress) -- luacheck: ignore held
     local stamp = pki.ensure(layout)
     local plan, files = plan_of(layout, stamp)
     local _, all = component_states(layout)
     ground.lay(layout)
-    if all and same_plan(layout, plan) and api_answers(layout) then return false end
+    local settled = layout.run .. "/settled" -- a start that was interrupted may have left the last steps undone
+    if all and fs.exists(settled) and same_plan(layout, plan) and api_answers(layout) then return false end
+    fs.remove(settled)
     forget_earlier_boot(layout)
     local since = processes.noted(layout, "kubelet") and "" or now_text()
     progress("cluster", "starting the control plane", 1, 3)
     if not resume(layout, plan) then launch(layout, plan, files) end
     settle(layout, since, progress)
+    fs.write(settled, "")
     progress("cluster", "ready", 3, 3)
     return true
 end
@@ -349,7 +365,7 @@ end
 function standalone.stop(ctx)
     local layout = traces_layout(ctx)
     check_owner(layout)
-    local held <close> = fs.exists(layout.state) and lock(layout) or nil -- luacheck: ignore held
+    local held <close> = fs.exists(layout.state) and lock(layout, progress_of(ctx)) or nil -- luacheck: ignore held
     halt(layout, true)
     ground.clear(layout)
 end
