@@ -136,7 +136,8 @@ static int read_list(reader *r, int index, tl_value *out)
             lua_pop(r->L, 1);
             return refuse(r, "is a list and has other keys too");
         }
-        keys++;
+        lua_Integer key = lua_tointeger(r->L, -1);
+        keys += key >= 1 && key <= length ? 1 : length + 1; /* a key outside makes the counts differ */
     }
     if (keys != length) return refuse(r, "is a list with holes");
     tl_list *list = tl_list_new(r->arena, (size_t)length);
@@ -186,15 +187,23 @@ static int read_known_order(reader *r, int index, tl_map *map)
     return rc;
 }
 
+typedef struct text {
+    const char *bytes;
+    size_t length;
+} text;
+
 static int by_text(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    const text *x = a, *y = b;
+    size_t shorter = x->length < y->length ? x->length : y->length;
+    int order = memcmp(x->bytes, y->bytes, shorter);
+    return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
 static int read_new_keys(reader *r, int index, tl_map *map)
 {
     size_t count = 0, cap = 0;
-    const char **keys = NULL;
+    text *keys = NULL;
     lua_pushnil(r->L);
     while (lua_next(r->L, index)) {
         lua_pop(r->L, 1);
@@ -210,13 +219,13 @@ static int read_new_keys(reader *r, int index, tl_map *map)
             keys = tl_arena_grow(r->arena, keys, cap * sizeof *keys, more * sizeof *keys);
             cap = more;
         }
-        keys[count++] = tl_arena_strndup(r->arena, key, length);
+        keys[count++] = (text){tl_arena_strndup(r->arena, key, length), length};
     }
     if (count) qsort(keys, count, sizeof *keys, by_text);
     for (size_t i = 0; i < count; i++) {
-        lua_pushstring(r->L, keys[i]);
+        lua_pushlstring(r->L, keys[i].bytes, keys[i].length);
         lua_rawget(r->L, index);
-        int rc = read_entry(r, map, keys[i], strlen(keys[i]));
+        int rc = read_entry(r, map, keys[i].bytes, keys[i].length);
         lua_pop(r->L, 1);
         if (rc < 0) return -1;
     }

@@ -314,23 +314,6 @@ local Lines = {}
 Lines.__index = Lines
 Lines.__name = "todo.DockerLines"
 
-function Lines:next()
-    while true do
-        local line = table.remove(self.ready, 1)
-        if line then return line[1], line[2] end
-        if self.ended then return nil end
-        self:fetch()
-    end
-end
-
-function Lines:close()
-    self.ended = true
-    self.ready = {}
-    self.source:close()
-end
-Lines.__close = Lines.close
-Lines.__gc = Lines.close
-
 local function add_lines(self, stream, bytes)
     local rest = (self.rest[stream] or "") .. bytes
     local from = 1
@@ -348,7 +331,7 @@ local function add_lines(self, stream, bytes)
     self.rest[stream] = rest
 end
 
-function Lines:fetch()
+local function fetch(self)
     local bytes = self.source:read()
     if not bytes then
         self.ended = true
@@ -362,6 +345,23 @@ function Lines:fetch()
     local pieces = self.frames:feed(bytes)
     for i = 1, #pieces, 2 do add_lines(self, pieces[i], pieces[i + 1]) end
 end
+
+function Lines:next()
+    while true do
+        local line = table.remove(self.ready, 1)
+        if line then return line[1], line[2] end
+        if self.ended then return nil end
+        fetch(self)
+    end
+end
+
+function Lines:close()
+    self.ended = true
+    self.ready = {}
+    self.source:close()
+end
+Lines.__close = Lines.close
+Lines.__gc = Lines.close
 
 function Docker:logs(name, options)
     options = options or {}
