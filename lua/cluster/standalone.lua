@@ -351,7 +351,8 @@ function standalone.start(ctx)
     if all and fs.exists(settled) and same_plan(layout, plan) and api_answers(layout) then return false end
     fs.remove(settled)
     forget_earlier_boot(layout)
-    local since = processes.noted(layout, "kubelet") and "" or now_text()
+    local keeps_kubelet = same_plan(layout, plan) and processes.noted(layout, "kubelet")
+    local since = keeps_kubelet and "" or now_text()
     progress("cluster", "starting the control plane", 1, 3)
     if not resume(layout, plan) then launch(layout, plan, files) end
     settle(layout, since, progress)
