@@ -8,13 +8,14 @@
 extern const tl_function tl_functions_builtin[], tl_functions_case[], tl_functions_convert[], tl_functions_crypto[],
     tl_functions_date[], tl_functions_dict[], tl_functions_encode[], tl_functions_flow[], tl_functions_list[],
     tl_functions_math[], tl_functions_path[], tl_functions_random[], tl_functions_regex[], tl_functions_render[],
-    tl_functions_semver[], tl_functions_string[], tl_functions_url[];
+    tl_functions_semver[], tl_functions_string[], tl_functions_url[], tl_functions_cert[];
 
 static const tl_function *const tables[] = {
     tl_functions_builtin, tl_functions_case, tl_functions_convert, tl_functions_crypto,
     tl_functions_date,    tl_functions_dict, tl_functions_encode, tl_functions_flow,    tl_functions_list,
     tl_functions_math,    tl_functions_path, tl_functions_random, tl_functions_regex,   tl_functions_render,
     tl_functions_semver,  tl_functions_string, tl_functions_url,
+    tl_functions_cert,
 };
 
 /* Filled at the first look-up; constant from then on. */
