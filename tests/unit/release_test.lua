@@ -147,7 +147,7 @@ function tests.base_images_of_a_dockerfile_leave_its_stages_out()
 end
 
 local function image_in(folder, changes)
-    return tables.merge({ name = "x", context = folder, dockerfile = folder .. "/Dockerfile", text = "FROM a\n",
+    return tables.merge({ name = "x", context = folder, dockerfile = folder .. "/Dockerfile",
         args = { B = "1" }, bases = { "a" } }, changes or {})
 end
 
@@ -155,6 +155,7 @@ function tests.tag_follows_everything_that_goes_into_an_image()
     local dir <close> = fs.tempdir()
     fs.write(dir.path .. "/main.py", "print(1)\n")
     fs.write(dir.path .. "/.dockerignore", "*.log\n")
+    fs.write(dir.path .. "/Dockerfile", "FROM a\n")
     local ids = { a = "sha256:1" }
     local tag = images.tag_of(image_in(dir.path), ids)
     lu.assertEquals(#tag, 12)
@@ -165,12 +166,14 @@ function tests.tag_follows_everything_that_goes_into_an_image()
         seen[other] = true
     end
     differs(images.tag_of(image_in(dir.path, { args = { B = "2" } }), ids))
-    differs(images.tag_of(image_in(dir.path, { text = "FROM a\nUSER 1\n" }), ids))
     differs(images.tag_of(image_in(dir.path, { target = "build" }), ids))
     differs(images.tag_of(image_in(dir.path), { a = "sha256:2" }))
     fs.write(dir.path .. "/main.py", "print(2)\n")
     differs(images.tag_of(image_in(dir.path), ids))
     fs.write(dir.path .. "/main.py", "print(1)\n")
+    fs.write(dir.path .. "/Dockerfile", "FROM a\nUSER 1\n")
+    differs(images.tag_of(image_in(dir.path), ids))
+    fs.write(dir.path .. "/Dockerfile", "FROM a\n")
     fs.write(dir.path .. "/debug.log", "noise\n")
     lu.assertEquals(images.tag_of(image_in(dir.path), ids), tag)
 end
