@@ -268,7 +268,7 @@ function cli.parse(spec)
     local ok, result = pcall(cli.read, spec, program.args)
     if not ok then
         if fail.kind(result) ~= "usage" then error(result, 0) end
-        term.write_err(("%s\n%s\n"):format(result.message, result.hint))
+        term.write_err(("todo-lua %s\n  %s\n"):format(result.message, result.hint))
         program.exit(2)
     end
     if result.help then

@@ -4,7 +4,7 @@ Error.__index = Error
 Error.__name = "todo.Error"
 
 function Error:__tostring()
-    return self.hint and self.message .. "\n" .. self.hint or self.message
+    return self.hint and self.message .. "\n  " .. self.hint or self.message
 end
 
 local fail = {}

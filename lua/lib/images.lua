@@ -137,6 +137,13 @@ local function explain_failure(image, problem)
     end
 end
 
+-- The engine repeats the whole instruction in its complaint.
+local function shortened(message)
+    local head, status = message:match("^(.-): The command .* returned a non%-zero code: (%d+)$")
+    if not head then return message end
+    return ("%s (exit status %s)"):format(term.truncate(head:gsub("%s+", " "), 160), status)
+end
+
 local function space_hint(message)
     if message:lower():find("no space left", 1, true) then
         return "free some space (docker system prune), then run again"
@@ -164,7 +171,7 @@ local function build_one(ctx, image)
         line:fail(image.ref)
         if fail.kind(result) == "cancelled" then error(result, 0) end
         explain_failure(image, result)
-        local message = fail.message(result)
+        local message = shortened(fail.message(result))
         fail.raise("build", ("image %s: %s"):format(image.name, message), space_hint(message)
             or fail.field(result, "hint")
             or ("mend %s or its sources, then run again"):format(image.dockerfile), { cause = result })

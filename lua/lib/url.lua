@@ -101,12 +101,15 @@ end
 ---@param ctx todo.Context
 function url.check_port(ctx)
     local port = tables.at(stack.values(ctx), ctx.config.url.component .. ".service.nodePort")
-    if not port then return end
-    local base = ("http://127.0.0.1:%d"):format(port)
+    if not port or ctx.provider.name == "context" then return end
+    local service = ctx.k8s:get("services", ctx.config.release .. "-" .. ctx.config.url.component,
+        { namespace = ctx.config.namespace })
+    for _, entry in ipairs(service and service.spec.ports or {}) do
+        if entry.nodePort == port then return end
+    end
     local connected, connection = pcall(http.connect, "127.0.0.1", port, 1)
     if not connected then return end
     connection:close()
-    if not url.try(ctx, base).foreign then return end
     fail.raise("port_busy", ("port %d is taken by another program on this machine"):format(port),
         ("stop it (find it with: ss -ltnp 'sport = :%d'), or choose another: --set "
             .. "frontend.service.nodePort=30081"):format(port))
