@@ -1,4 +1,4 @@
-/* The scheduler: waiting primitives, the ready list, the only place that resumes a coroutine. */
+/* The scheduler: waiting primitives, the ready list, the only place that resumes a task (coroutine.c: those of scripts). */
 #include "lua/await.h"
 
 #include <string.h>
