@@ -281,7 +281,15 @@ static int field(tl_exec *x, const tl_node *node, tl_span name, const tl_operand
         if (x->render->options.strict)
             return tl_exec_error(x, "nil data; no entry for key \"%.*s\"", (int)name.len, name.s);
         return 0;
-    case TL_MAP: return map_field(x, tl_unboxed(*value), name, operands, value);
+    case TL_MAP:
+        if ((value->go & ~TL_BOXED) == TL_GO_NAMED_MAP && name.len && name.s[0] >= 'A' && name.s[0] <= 'Z') {
+            tl_object self = {&tl_values_type, NULL, tl_unboxed(*value)};
+            if (find_method(&self, name)) {
+                *value = (tl_value){.type = TL_OBJECT, .as.object = &self};
+                return object_field(x, node, name, operands, value);
+            }
+        }
+        return map_field(x, tl_unboxed(*value), name, operands, value);
     case TL_OBJECT: return object_field(x, node, name, operands, value);
     default: return cannot_evaluate(x, name, tl_go_static_type(*value));
     }

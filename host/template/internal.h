@@ -331,6 +331,8 @@ tl_value tl_time_value(tl_arena *arena, int64_t seconds, int32_t nanoseconds);
 int64_t tl_now(tl_exec *x); /* nanoseconds */
 int tl_random(tl_exec *x, void *out, size_t length);
 extern const tl_object_type tl_certificate_type;
+/* Maps of TL_GO_NAMED_MAP have this type's methods. */
+extern const tl_object_type tl_values_type;
 
 /* As tl_go_quote, with another quote, or with escapes for all that is not ASCII. */
 void tl_go_quote_with(tl_buf *out, const char *text, size_t length, char quote, int ascii);

@@ -309,6 +309,15 @@ a {{- 1 }} b {{ 2 -}} c
 {{ $x := dict }}{{ $_ := set $x "self" 1 }}{{ $x.self }}
 {{ $_ := set .Values.none "a" 1 }}
 {{ hello }}
+{{ typeOf .Values.AsMap }} {{ dig "a" "x" (.Values.m) }} {{ dig "m" "a" "x" .Values.AsMap }}
+{{ dig "a" "x" .Values }}
+{{ (.Values.Table "m.c").d }}
+{{ .Values.Table "m.none" }}
+{{ .Values.PathValue "m.a" }}{{ .Values.PathValue "int" }}
+{{ .Values.PathValue "m.c" }}
+{{ .Values.PathValue "" }}
+{{ .Values.YAML | len }}
+{{ .Values.YAML 1 }}
 '''
 
 
