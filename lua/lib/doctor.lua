@@ -5,6 +5,7 @@ local log = require "log"
 local proc = require "proc"
 local program = require "program"
 local project = require "project"
+local rollout = require "rollout"
 local suggest = require "suggest"
 local tables = require "tables"
 
@@ -128,6 +129,9 @@ local function restart(ctx, component)
         ["app.kubernetes.io/instance"] = ctx.config.release, ["app.kubernetes.io/component"] = component,
     } })
     for _, pod in ipairs(pods) do ctx.k8s:delete("pods", pod.metadata.name, { namespace = ctx.config.namespace }) end
+    local name = ctx.config.release .. "-" .. component
+    local deployment = ctx.k8s:get("deployments", name, { namespace = ctx.config.namespace })
+    if deployment then rollout.wait(ctx, { deployment }) end
 end
 
 ---Carries out a finding's fix.
@@ -137,7 +141,6 @@ end
 function doctor.apply(ctx, finding)
     local fix = finding.fix
     if fix.apply then return fix.apply(ctx) end
-    if fix.restart and ctx.k8s then restart(ctx, fix.restart) end
     if fix.action == "deploy" then
         local argv = deploy_arguments(ctx, fix)
         log.command(argv)
@@ -146,6 +149,7 @@ function doctor.apply(ctx, finding)
         ctx.board:resume()
         if result.status ~= 0 then fail.raise("exit", "the deploy did not end well", "its lines above say why") end
     end
+    if fix.restart and ctx.k8s then restart(ctx, fix.restart) end
 end
 
 ---Whether the doctor can carry out the fix by itself.
