@@ -20,7 +20,7 @@ local suites = {
     { name = "cluster", default = true, needs = { "docker", "judges", "cluster" },
         files = { "tests/cluster/*_test.lua" } },
     { name = "deploy", default = true, needs = { "docker", "judges", "cluster", "browser" },
-        files = { "tests/deploy/*_test.lua" } },
+        files = { "tests/deploy/*_test.lua" }, notes = true },
 }
 
 local options = cli.parse {
@@ -61,30 +61,42 @@ end
 -- failed test, counts as one failure: prove's verdict says so.
 local totals = { passed = 0, failed = 0 }
 
-local function print_failure(line, context)
-    term.write(term.style("red", line) .. "\n")
-    for _, text in ipairs(context) do term.write("  " .. text .. "\n") end
+local SILENT_SECONDS = 900 -- no test is quiet for so long
+
+-- What of prove's output people want to see: failures with their notes, each file's line, and the notes of suites whose
+-- tests tell figures.
+local function printer(notes)
+    local failing = false
+    return function(line)
+        if line:find("^ok ") then
+            totals.passed, failing = totals.passed + 1, false
+        elseif line:find("^not ok ") then
+            totals.failed, failing = totals.failed + 1, true
+            term.write(term.style("red", line) .. "\n")
+        elseif failing or notes or not line:find("^#") then
+            if line ~= "" and not line:find("^%d+%.%.%d+") then term.write(line .. "\n") end
+        end
+    end
 end
 
-local function prove(command, files)
+local function prove(command, files, notes)
     if #files == 0 then return end
-    local before, failing = totals.failed, nil
+    local before = totals.failed
     local argv = { "prove", "-v", "--merge", "--timer", "--exec", table.concat(command, " ") }
     table.move(files, 1, #files, #argv + 1, argv)
     local process <close> = proc.spawn(argv, { stderr = "stdout", cwd = root })
+    local heard = task.now()
+    local watchdog = task.spawn(function()
+        while task.now() - heard < SILENT_SECONDS do task.sleep(5) end
+        term.write(("not a word for %d s: giving up on these tests\n"):format(SILENT_SECONDS))
+        process:kill("KILL")
+    end)
+    local print_line = printer(notes)
     for line in process.read_line, process do
-        if line:find("^ok ") then
-            totals.passed, failing = totals.passed + 1, nil
-            if options.verbose then term.write(line .. "\n") end
-        elseif line:find("^not ok ") then
-            totals.failed, failing = totals.failed + 1, true
-            print_failure(line, {})
-        elseif failing and line:find("^#") or line:find("^%[") or line:find("ERROR: AddressSanitizer") then
-            term.write(line .. "\n")
-        elseif not line:find("^%d+%.%.%d+") and (options.verbose or not line:find("^#") and line ~= "") then
-            term.write(line .. "\n")
-        end
+        heard = task.now()
+        print_line(line)
     end
+    watchdog:cancel()
     if process:wait() ~= 0 and totals.failed == before then totals.failed = totals.failed + 1 end
 end
 
@@ -107,10 +119,16 @@ local function run_suite(suite)
     for _, pattern in ipairs(suite.files) do table.move(glob(pattern), 1, #glob(pattern), #files + 1, files) end
     local command = { "build/" .. config .. "/todo-lua", "tests/harness.lua" }
     if options.pattern then command[#command + 1] = "--pattern=" .. options.pattern end
-    prove(command, files)
+    prove(command, files, suite.notes)
     term.write(("== %s took %.0f s\n"):format(suite.name, task.now() - started))
 end
 
-for _, suite in ipairs(chosen()) do run_suite(suite) end
+for _, suite in ipairs(chosen()) do
+    local ok, err = pcall(run_suite, suite)
+    if not ok then
+        totals.failed = totals.failed + 1
+        term.write(term.style("red", ("suite %s cannot run: %s"):format(suite.name, tostring(err))) .. "\n")
+    end
+end
 term.write(("%d passed, %d failed\n"):format(totals.passed, totals.failed))
 return (totals.failed > 0 or totals.passed == 0) and 1 or 0

@@ -301,7 +301,8 @@ static void streamed_upload_pauses_and_finishes(void **state)
         tl_http_options o = {.method = "POST", .read_body = read_body, .body_size = known ? 3000000 : -1};
         tl_http_request *r = start("/echo", o, &s);
         tl_error err = {0};
-        while (!s.pauses) tl_loop_step(t.loop, 100, &err);
+        for (int i = 0; !s.pauses && i < 100; i++) tl_loop_step(t.loop, 100, &err);
+        assert_true(s.pauses);
         tl_loop_step(t.loop, 20, &err);
         assert_int_equal(s.send_left, 3000000);
         tl_http_resume(r);
