@@ -92,8 +92,9 @@ static int bcrypt(tl_exec *x, tl_value password, tl_value *out)
     }
     struct crypt_data *data = tl_calloc(1, sizeof *data);
     char *text = tl_strndup(password.as.s, password.len);
-    const char *hash = crypt_r(text, setting, data);
-    int ok = hash && hash[0] != '*';
+    /* crypt_rn and not crypt_r: the address sanitizer replaces the latter and does not find the archive's. */
+    const char *hash = crypt_rn(text, setting, data, sizeof *data);
+    int ok = hash != NULL;
     if (ok) *out = tl_cstring(x->arena, hash);
     tl_cleanse(text, password.len);
     tl_cleanse(data, sizeof *data);

@@ -19,7 +19,7 @@ function tests.global_names_in_c_are_defined_once_and_prefixed()
             for symbol in symbols:gmatch("[TDBR] ([%w_]+)\n") do
                 lu.assertNil(where[symbol], symbol .. " is in " .. name .. " and in " .. tostring(where[symbol]))
                 where[symbol] = name
-                lu.assertTrue(symbol:find("^tl_") or symbol:find("^luaopen_") or symbol:find("^__") ~= nil, symbol)
+                lu.assertNotNil(symbol:find("^tl_") or symbol:find("^luaopen_") or symbol:find("^__"), symbol)
             end
         end
     end
