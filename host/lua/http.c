@@ -127,6 +127,7 @@ static void read_options(lua_State *L, tl_http_options *o, tl_tls *tls)
     o->unix_socket = tl_opt_string(L, 2, "unix", NULL);
     o->timeout_ms = tl_opt_ms(L, 2, "timeout", o->timeout_ms);
     o->connect_timeout_ms = tl_opt_ms(L, 2, "connect_timeout", 0);
+    o->fresh = tl_opt_bool(L, 2, "fresh", 0);
     o->follow = tl_opt_bool(L, 2, "follow", 1);
     o->max_body = (size_t)tl_opt_number(L, 2, "max_body", 0);
     o->proxy = tl_opt_string(L, 2, "proxy", NULL);

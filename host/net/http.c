@@ -332,6 +332,10 @@ static void set_transfer(tl_http_request *r, const tl_http_options *o)
         curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
         if (!strncasecmp(o->url, "https:", 6)) curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     }
+    if (o->fresh) {
+        curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl->easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
     if (o->before_send) {
         curl->easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connection);
         curl->easy_setopt(easy, CURLOPT_PREREQDATA, r);

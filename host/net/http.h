@@ -50,6 +50,7 @@ typedef struct tl_http_options {
     int64_t idle_timeout_ms;    /* no byte in either direction for so long fails with kind "timeout"; 0: none */
     const char *proxy;          /* NULL: the environment's; "": none */
     int http1;                  /* own HTTP/1.1 connection (long streams) */
+    int fresh;                  /* a connection of its own, closed afterwards: proves a route anew */
     int follow;                 /* follow up to 10 redirects */
     size_t max_body;            /* collected bodies only; 0: 64 MiB; more fails with kind "too_large" */
     const char *username, *password; /* basic auth, or NULL */

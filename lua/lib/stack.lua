@@ -83,6 +83,7 @@ end
 ---@return string[] origins
 function stack.origins(ctx)
     local port = tables.at(stack.values(ctx), ctx.config.url.component .. ".service.nodePort") or ctx.config.ports.node
+    port = math.tointeger(port) or port -- numbers of a values file are floats
     local seen, origins = {}, {}
     local function add(origin)
         if origin and not seen[origin] then

@@ -21,7 +21,8 @@ local PROOF_SECONDS = 20
 ---@return todo.Proof
 function url.try(ctx, base)
     local expected = ctx.config.url
-    local ok, answer = pcall(http.get, base .. expected.path, { timeout = 5, connect_timeout = 2, proxy = "" })
+    local ok, answer = pcall(http.get, base .. expected.path, { timeout = 5, connect_timeout = 2, proxy = "",
+        fresh = true })
     if not ok then return { url = base, ok = false, why = fail.message(answer):match("^[^\n]*") } end
     if answer.status ~= 200 then return { url = base, ok = false, why = "status " .. answer.status } end
     if not answer.body:find(expected.expect, 1, true) then

@@ -16,6 +16,7 @@ local http = {}
 ---@field follow boolean? follow redirects, default true
 ---@field max_body integer? bytes, default 64 MiB; more raises "too_large"
 ---@field proxy string? "" for none; default from the environment
+---@field fresh boolean? a new connection, closed afterwards: one that was kept may lead to a server that is no longer behind the address
 ---@field username string?
 ---@field password string|todo.Secret?
 

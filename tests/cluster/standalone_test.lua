@@ -89,7 +89,7 @@ end
 
 local function served()
     local answer = http.get(standalone.url(ctx, { name = "web", namespace = "default", node_port = NODE_PORT }),
-        { timeout = 2, proxy = "" })
+        { fresh = true, timeout = 2, proxy = "" })
     return answer.status == 200 and answer.body == "served\n"
 end
 

@@ -20,6 +20,7 @@ local openai_key = "sk-canary-0123456789abcdef"
 local tests = {}
 
 needs.judges()
+needs.docker()
 local helm = needs.judge("helm")
 
 -- Everything that the program printed in all the tests, for the search for secrets at the end.
@@ -251,12 +252,13 @@ function tests.t13_bad_input_gets_one_clear_message()
         { { "deploy.lua", "--no-such-option" }, 2, "unknown option" },
         { { "deploy.lua", "--yes", "-f", "/nonexistent.yaml" }, 2, "/nonexistent.yaml" },
         { { "deploy.lua", "--yes", "--set", "frontend.service.nodePort" }, false, "nodePort" },
-        { { "deploy.lua", "--yes", "--context", "no-such-context" }, 1, "no-such-context" },
+        { { "deploy.lua", "--yes", "--context", "no-such-context" }, 1, "no-such-context",
+            env = { KUBECONFIG = connection().kubeconfig } },
         { { "deploy.lua", "--yes", "--cluster", "no-such-provider" }, false, "no-such-provider" },
         { { "status.lua", "-o", "xml" }, 2, "json" },
     }
     for _, case in ipairs(cases) do
-        local result = run(case[1], { status = case[2] })
+        local result = run(case[1], { status = case[2], env = case.env })
         lu.assertNotEquals(result.status, 0)
         lu.assertStrContains(result.stderr, case[3])
         lu.assertFalse(result.stderr:find("stack traceback", 1, true) ~= nil, result.stderr)

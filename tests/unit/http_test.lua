@@ -219,4 +219,18 @@ function tests.tcp_closed_handles_say_so()
     lu.assertEquals(failure(conn.write, conn, "x").kind, "closed")
 end
 
+-- A connection that was kept leads to the server that took it, even when another one has the port by now.
+function tests.fresh_request_opens_a_connection_of_its_own()
+    local connections = 0
+    local listener <close> = http.listen("127.0.0.1", 0, function(conn)
+        connections = connections + 1
+        while conn:read() do conn:write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") end
+    end)
+    local url = ("http://127.0.0.1:%d/"):format(listener.port)
+    for _ = 1, 3 do http.get(url) end
+    lu.assertEquals(connections, 1)
+    for _ = 1, 3 do http.get(url, { fresh = true }) end
+    lu.assertEquals(connections, 4)
+end
+
 return tests
