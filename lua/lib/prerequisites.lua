@@ -100,12 +100,20 @@ function prerequisites.at_least(have, wanted)
     end
 end
 
+-- A docker command alone starts nothing: it will do only where an engine's socket is (Docker Desktop's, a rootless one).
+local function docker_item()
+    local runtime = os.getenv("XDG_RUNTIME_DIR")
+    local has_socket = fs.exists("/var/run/docker.sock") or runtime and fs.exists(fs.join(runtime, "docker.sock"))
+    if proc.platform().os ~= "linux" or has_socket then return docker end
+    return tables.merge(docker, { programs = { "dockerd" } })
+end
+
 ---What the chosen provider and this machine need.
 ---@param ctx todo.Context
 ---@return todo.Prerequisite[]
 function prerequisites.list(ctx)
     local list = {}
-    if not os.getenv("DOCKER_HOST") then list[#list + 1] = docker end
+    if not os.getenv("DOCKER_HOST") then list[#list + 1] = docker_item() end
     for _, item in ipairs(by_provider[ctx.provider and ctx.provider.name] or {}) do list[#list + 1] = item end
     return list
 end
