@@ -14,7 +14,7 @@
 struct tl_credentials {
     const tl_kube_auth *auth;
     tl_buf file_token;
-    struct timespec file_time; /* modification time of the token's file when it was read */
+    struct stat file; /* modification time of the token's file when it was read */
     tl_exec_plugin *plugin;    /* or NULL */
 };
 
@@ -36,16 +36,20 @@ void tl_credentials_free(tl_credentials *credentials)
     free(credentials);
 }
 
+/* The time alone does not tell: a kernel's clock tick is long enough for two writes. */
+static int is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* Kubernetes rotates a service account's token by replacing the file, so its time is looked at before each request. */
 static int refresh_file(tl_credentials *credentials, tl_error *err)
 {
     struct stat now;
     const char *path = credentials->auth->token_file;
     int seen = stat(path, &now) == 0;
-    const struct timespec *then = &credentials->file_time;
-    if (credentials->file_token.len &&
-        (!seen || (now.st_mtim.tv_sec == then->tv_sec && now.st_mtim.tv_nsec == then->tv_nsec)))
-        return 0;
+    if (credentials->file_token.len && (!seen || is_same_file(&now, &credentials->file))) return 0;
     tl_buf text = TL_BUF_INIT(TOKEN_LIMIT);
     int rc = tl_textfile_read(path, &text, err);
     while (!rc && text.len && strchr(" \t\r\n", text.data[text.len - 1])) text.data[--text.len] = 0;
@@ -53,7 +57,7 @@ static int refresh_file(tl_credentials *credentials, tl_error *err)
     if (!rc) {
         tl_buf_clear(&credentials->file_token);
         tl_buf_add(&credentials->file_token, text.data, text.len);
-        credentials->file_time = now.st_mtim;
+        credentials->file = now;
     }
     if (text.cap) tl_cleanse(text.data, text.cap);
     tl_buf_dispose(&text);
@@ -86,7 +90,7 @@ void tl_credentials_forget(tl_credential_wait *wait)
 int tl_credentials_refused(tl_credentials *credentials)
 {
     if (credentials->auth->token_file) {
-        credentials->file_time = (struct timespec){0};
+        credentials->file = (struct stat){0};
         return 1;
     }
     return credentials->plugin && tl_exec_plugin_refused(credentials->plugin);

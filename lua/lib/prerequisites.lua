@@ -100,7 +100,7 @@ function prerequisites.at_least(have, wanted)
     end
 end
 
--- A docker command alone starts nothing: it will do only where an engine's socket is (Docker Desktop's, a rootless one).
+-- A docker command alone starts nothing: it will do only where an engine's socket is (Docker Desktop, a rootless one).
 local function docker_item()
     local runtime = os.getenv("XDG_RUNTIME_DIR")
     local has_socket = fs.exists("/var/run/docker.sock") or runtime and fs.exists(fs.join(runtime, "docker.sock"))
