@@ -14,7 +14,7 @@
 struct tl_credentials {
     const tl_kube_auth *auth;
     tl_buf file_token;
-    struct stat file; /* modification time of the token's file when it was read */
+    struct stat file; /* the token's file as it was when it was read */
     tl_exec_plugin *plugin;    /* or NULL */
 };
 
