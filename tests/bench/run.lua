@@ -35,7 +35,7 @@ end
 -- does not count.
 local function memory(command)
     local argv = { "/usr/bin/time", "-f", "%M" }
-    for word in command:gmatch("%S+") do argv[#argv + 1] = word:gsub("^''$", "") end
+    for word in command:gmatch("%S+") do argv[#argv + 1] = word end
     return tonumber(proc.run(argv).stderr:match("(%d+)%s*$")) / 1024
 end
 
@@ -53,8 +53,8 @@ end
 
 term.write(("binary: %.2f MB\n"):format(fs.stat(ours).size / 1e6))
 local start = compare("start", {
-    { "todo-lua", ours .. " -e ''" },
-    { "lua5.4", "lua5.4 -e ''" },
+    { "todo-lua", ours .. " -e return" },
+    { "lua5.4", "lua5.4 -e return" },
     { "helm", helm .. " version --short" },
     { "kubectl", kubectl .. " version --client" },
 }, 40)
