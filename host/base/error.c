@@ -41,6 +41,8 @@ static const char *kind_of_errno(int code)
     case EPERM: return "denied";
     case EEXIST: return "exists";
     case ETIMEDOUT: return "timeout";
+    case ENOSPC:
+    case EDQUOT: return "no_space";
     default: return "io";
     }
 }
@@ -53,6 +55,7 @@ int tl_error_errno(tl_error *err, int code, const char *format, ...)
     char *message = format_text(format, args);
     va_end(args);
     tl_error_set(err, kind_of_errno(code), "%s: %s", message, strerror(code));
+    if (code == ENOSPC || code == EDQUOT) tl_error_hint(err, "free some space on that disk, then run again");
     free(message);
     return -1;
 }

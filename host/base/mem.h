@@ -24,6 +24,8 @@ typedef struct tl_arena tl_arena;
  * tl_arena_over says so: parsers and evaluators ask it in their loops and stop with an error. Free with tl_arena_free. */
 tl_arena *tl_arena_new(size_t limit);
 void tl_arena_free(tl_arena *arena);
+/* Forgets what was handed out; some memory is kept for what comes next. */
+void tl_arena_clear(tl_arena *arena);
 /* Memory aligned for any type, not zeroed; lives until the arena is freed. */
 void *tl_arena_alloc(tl_arena *arena, size_t size);
 /* The same, zeroed. */

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 /* One terminal, one program: a signal handler can reach nothing else. */
-static volatile sig_atomic_t hidden_on = -1, silent_on = -1;
-static struct termios before_silence;
+static volatile sig_atomic_t hidden_on = -1, changed_on = -1;
+static struct termios before_change;
 
 static int positive(const char *name, int fallback)
 {
@@ -56,9 +56,9 @@ void tl_tty_restore(void)
 {
     static const char show[] = "\x1b[?25h";
     if (hidden_on >= 0 && write(hidden_on, show, sizeof show - 1) >= 0) hidden_on = -1;
-    if (silent_on >= 0) {
-        tcsetattr(silent_on, TCSANOW, &before_silence);
-        silent_on = -1;
+    if (changed_on >= 0) {
+        tcsetattr(changed_on, TCSANOW, &before_change);
+        changed_on = -1;
     }
 }
 
@@ -91,19 +91,35 @@ void tl_tty_cursor(int fd, int visible)
     tl_tty_write(fd, visible ? "\x1b[?25h" : "\x1b[?25l", 6);
 }
 
-int tl_tty_echo(int fd, int on)
+/* The settings of the terminal as `change` makes them, or as they were before. */
+static int set_typing(int fd, void (*change)(struct termios *settings))
 {
     struct termios settings;
-    if (on) {
-        if (silent_on < 0) return 0;
-        tcsetattr(silent_on, TCSADRAIN, &before_silence);
-        silent_on = -1;
+    if (!change) {
+        if (changed_on < 0) return 0;
+        tcsetattr(changed_on, TCSADRAIN, &before_change);
+        changed_on = -1;
         return 0;
     }
     if (tcgetattr(fd, &settings) < 0) return -1;
     guard();
-    before_silence = settings;
-    settings.c_lflag &= ~(tcflag_t)ECHO;
-    silent_on = fd;
+    before_change = settings;
+    change(&settings);
+    changed_on = fd;
     return tcsetattr(fd, TCSAFLUSH, &settings);
+}
+
+static void silence(struct termios *settings)
+{
+    settings->c_lflag &= ~(tcflag_t)ECHO;
+}
+
+int tl_tty_echo(int fd, int on)
+{
+    return set_typing(fd, on ? NULL : silence);
+}
+
+int tl_tty_raw(int fd, int on)
+{
+    return set_typing(fd, on ? cfmakeraw : NULL);
 }

@@ -1,77 +1,89 @@
-/* SHA-256 by libcrypto. */
+/* SHA-256, and the SHA-1 of old protocols. This part of libcrypto is linked statically: loading the library would take
+ * longer than most digests. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "data/digest.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
-#include "base/dynlib.h"
 #include "base/mem.h"
 
-#define FUNCTIONS(X)      \
-    X(EVP_MD_CTX_new)     \
-    X(EVP_MD_CTX_free)    \
-    X(EVP_sha256)         \
-    X(EVP_DigestInit_ex)  \
-    X(EVP_DigestUpdate)   \
-    X(EVP_DigestFinal_ex)
+#define FILE_CHUNK 65536
 
-static struct table {
-#define MEMBER(name) __typeof__(&name) name;
-    FUNCTIONS(MEMBER)
-} crypto;
+_Static_assert(sizeof(tl_sha256) >= sizeof(SHA256_CTX), "room for libcrypto's state");
 
-static const char *const symbols[] = {
-#define NAME(name) #name,
-    FUNCTIONS(NAME)
-};
-
-struct tl_digest {
-    EVP_MD_CTX *context;
-};
-
-int tl_digest_load(tl_error *err)
+void tl_sha256_start(tl_sha256 *digest)
 {
-    static const char *const names[] = {"libcrypto.so.3", "libcrypto.3.dylib", "libcrypto.so.1.1", NULL};
-    enum { COUNT = sizeof symbols / sizeof *symbols };
-    const tl_dynlib lib = {names, "libssl3", symbols, COUNT};
-    void *found[COUNT];
-    if (crypto.EVP_sha256) return 0;
-    if (tl_dynlib_load(&lib, found, err) < 0) return -1;
-    _Static_assert(sizeof crypto == sizeof found, "one pointer for each function");
-    memcpy(&crypto, found, sizeof crypto);
-    return 0;
+    SHA256_Init((SHA256_CTX *)digest->room);
 }
 
-tl_digest *tl_digest_new(tl_error *err)
+void tl_sha256_add(tl_sha256 *digest, const void *bytes, size_t length)
 {
-    if (tl_digest_load(err) < 0) return NULL;
-    tl_digest *digest = tl_calloc(1, sizeof *digest);
-    digest->context = crypto.EVP_MD_CTX_new();
-    if (digest->context && crypto.EVP_DigestInit_ex(digest->context, crypto.EVP_sha256(), NULL) == 1) return digest;
-    tl_error_set(err, "io", "libcrypto gave no SHA-256");
-    tl_digest_free(digest);
-    return NULL;
+    SHA256_Update((SHA256_CTX *)digest->room, bytes, length);
 }
 
-void tl_digest_free(tl_digest *digest)
+void tl_sha256_end(tl_sha256 *digest, char hex[TL_SHA256_HEX])
 {
-    if (!digest) return;
-    if (digest->context) crypto.EVP_MD_CTX_free(digest->context);
-    free(digest);
+    unsigned char sum[TL_SHA256_SIZE];
+    SHA256_Final(sum, (SHA256_CTX *)digest->room);
+    tl_hex(sum, sizeof sum, hex);
 }
 
-void tl_digest_add(tl_digest *digest, const void *bytes, size_t length)
+void tl_hex(const unsigned char *bytes, size_t length, char *out)
 {
-    crypto.EVP_DigestUpdate(digest->context, bytes, length);
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < length; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+    *out = 0;
 }
 
-void tl_digest_end(tl_digest *digest, char hex[65])
+void tl_sha256_hex(const void *bytes, size_t length, char hex[TL_SHA256_HEX])
 {
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    crypto.EVP_DigestFinal_ex(digest->context, sum, &length);
-    for (unsigned i = 0; i < length && i < 32; i++) snprintf(hex + 2 * (size_t)i, 3, "%02x", sum[i]);
+    tl_sha256 digest;
+    tl_sha256_start(&digest);
+    tl_sha256_add(&digest, bytes, length);
+    tl_sha256_end(&digest, hex);
+}
+
+int tl_sha256_file(const char *path, const volatile int *stop, char hex[TL_SHA256_HEX], tl_error *err)
+{
+    int status = -1, fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return tl_error_errno(err, errno, "cannot read %s", path);
+    tl_sha256 digest;
+    tl_sha256_start(&digest);
+    char *chunk = tl_malloc(FILE_CHUNK);
+    for (;;) {
+        ssize_t got = read(fd, chunk, FILE_CHUNK);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            tl_error_errno(err, errno, "cannot read %s", path);
+            goto out;
+        }
+        if (got == 0) break;
+        if (stop && *stop) {
+            tl_error_set(err, "cancelled", "reading %s was cancelled", path);
+            goto out;
+        }
+        tl_sha256_add(&digest, chunk, (size_t)got);
+    }
+    tl_sha256_end(&digest, hex);
+    status = 0;
+out:
+    free(chunk);
+    close(fd);
+    return status;
+}
+
+void tl_sha1(const void *bytes, size_t length, unsigned char out[20])
+{
+    SHA_CTX sum; /* SHA1() itself would bring all of libcrypto's providers into the program: 3 MB */
+    SHA1_Init(&sum);
+    SHA1_Update(&sum, bytes, length);
+    SHA1_Final(out, &sum);
 }

@@ -2,20 +2,32 @@
 #define TL_DATA_DIGEST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
-/* Streaming SHA-256 by OpenSSL's libcrypto, loaded on first use (kind "missing_library" without it). One digest may be
- * used by one thread at a time. */
-typedef struct tl_digest tl_digest;
+#define TL_SHA256_SIZE 32
+#define TL_SHA256_HEX (2 * TL_SHA256_SIZE + 1) /* digits and a NUL */
 
-/* NULL on failure. Free with tl_digest_free. */
-tl_digest *tl_digest_new(tl_error *err);
-void tl_digest_free(tl_digest *digest);
-void tl_digest_add(tl_digest *digest, const void *bytes, size_t length);
-/* Writes 64 hexadecimal digits with a final NUL; the digest cannot be used again. */
-void tl_digest_end(tl_digest *digest, char hex[65]);
-/* Loads the library now: call it on the main thread before a job on the worker thread needs a digest. */
-int tl_digest_load(tl_error *err);
+/* A running SHA-256: starts with tl_sha256_start, owns nothing. Safe on the worker thread. */
+typedef struct tl_sha256 {
+    uint64_t room[14]; /* libcrypto's SHA256_CTX */
+} tl_sha256;
+
+void tl_sha256_start(tl_sha256 *digest);
+void tl_sha256_add(tl_sha256 *digest, const void *bytes, size_t length);
+/* Ends the digest; it cannot be used again. */
+void tl_sha256_end(tl_sha256 *digest, char hex[TL_SHA256_HEX]);
+
+/* The digest of bytes, or of a file's content. `stop` (or NULL) is looked at between pieces: once it is not 0, reading
+ * ends with kind "cancelled". */
+void tl_sha256_hex(const void *bytes, size_t length, char hex[TL_SHA256_HEX]);
+int tl_sha256_file(const char *path, const volatile int *stop, char hex[TL_SHA256_HEX], tl_error *err);
+
+/* Writes 2 * length digits and a NUL. */
+void tl_hex(const unsigned char *bytes, size_t length, char *out);
+
+/* SHA-1 of the bytes, which nothing but an old protocol's handshake should want. */
+void tl_sha1(const void *bytes, size_t length, unsigned char out[20]);
 
 #endif

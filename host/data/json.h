@@ -67,6 +67,7 @@ void tl_json_reader_again(tl_json_reader *reader);
 
 typedef struct tl_json_write_options {
     const char *indent; /* NULL or "": compact; else one step of indentation, as json.MarshalIndent */
+    int depth;          /* levels of indentation at which the value stands */
     int sort;           /* keys sorted by bytes (Go's maps); default: the order they have */
     int html;           /* <, >, & as \u003c, \u003e, \u0026, as Go's json.Marshal */
     /* Turns a TL_OBJECT into plain data before it is written; NULL: objects are an error. */

@@ -166,6 +166,7 @@ int tl_json_write(tl_buf *out, tl_value value, const tl_json_write_options *opti
 {
     writer w = {.out = out};
     if (options) w.options = *options;
+    w.depth = w.options.depth;
     int status = write_value(&w, value, err);
     if (!status && out->over) status = tl_error_set(err, "limit", "the JSON text grows past %zu bytes", out->max);
     tl_arena_free(w.arena);

@@ -252,17 +252,17 @@ static size_t write_special(double number, char *out)
 }
 
 /* The C library rounds exactly; only the spelling of %g with a precision of 0 is the same as with 1 in both. */
-static size_t write_fixed(double number, char verb, int precision, int bits, char *out)
+static size_t write_fixed(double number, char verb, int precision, char *out)
 {
     char format[] = {'%', '.', '*', verb, 0};
-    if (bits == 32) number = (float)number;
     return (size_t)snprintf(out, TL_NUMBER_MAX + (size_t)precision, format, precision, number);
 }
 
 size_t tl_number_format(double number, char verb, int precision, int bits, char *out)
 {
+    if (bits == 32) number = (float)number; /* may become infinite, or zero */
     if (!isfinite(number)) return write_special(number, out);
-    if (precision >= 0) return write_fixed(number, verb, precision, bits, out);
+    if (precision >= 0) return write_fixed(number, verb, precision, out);
     size_t sign = 0;
     if (signbit(number)) {
         out[sign++] = '-';

@@ -8,8 +8,10 @@
 
 #include "base/utf8.h"
 #include "data/base64.h"
+#include "data/json.h"
 #include "data/number.h"
 #include "data/yaml_node.h"
+#include "data/yaml_quick.h"
 #include "data/yaml_scalar.h"
 
 #define MAX_DEPTH 1000
@@ -96,13 +98,6 @@ static int tag_agrees(const char *wanted, tl_yaml_tag tag, tl_value *value)
     return !strcmp(wanted, tl_yaml_tag_name(tag) + 2);
 }
 
-static tl_value as_number(const decoder *d, tl_value value)
-{
-    if (value.type != TL_INT) return value;
-    if (value.go == TL_GO_UINT64) return tl_float((double)(uint64_t)value.as.i);
-    return d->options->floats ? tl_float((double)value.as.i) : value;
-}
-
 static int is_resolvable(const char *tag)
 {
     static const char *const tags[] = {"", "bool", "int", "float", "null", "timestamp"};
@@ -129,7 +124,7 @@ static int resolve_scalar(decoder *d, const tl_yaml_node *node, tl_value *out, t
 static int decode_scalar(decoder *d, const tl_yaml_node *node, tl_value *out, tl_error *err)
 {
     if (resolve_scalar(d, node, out, err)) return -1;
-    *out = as_number(d, *out);
+    *out = tl_yaml_number(*out, d->options->floats);
     if (out->type == TL_STRING && out->as.s == node->text) *out = tl_string(d->arena, node->text, node->length);
     if (out->type == TL_FLOAT && !isfinite(out->as.d)) d->not_finite = 1;
     return 0;
@@ -155,6 +150,57 @@ static int count_node(decoder *d, const tl_yaml_node *node, tl_error *err)
     return 0;
 }
 
+/* %#v of a collection, which go-yaml prints where one is a key. */
+static void print_go_syntax(tl_buf *out, tl_value value)
+{
+    char number[TL_NUMBER_MAX];
+    uint32_t cursor = 0;
+    switch (value.type) {
+    case TL_MAP:
+        tl_buf_adds(out, "map[interface {}]interface {}{");
+        for (tl_entry *e; (e = tl_map_next(value.as.map, &cursor));) {
+            if (out->data[out->len - 1] != '{') tl_buf_adds(out, ", ");
+            print_go_syntax(out, tl_string_ref(e->key, e->key_len));
+            tl_buf_addc(out, ':');
+            print_go_syntax(out, e->value);
+        }
+        tl_buf_addc(out, '}');
+        break;
+    case TL_LIST:
+        tl_buf_adds(out, "[]interface {}{");
+        for (size_t i = 0; i < value.as.list->len; i++) {
+            if (i) tl_buf_adds(out, ", ");
+            print_go_syntax(out, value.as.list->items[i]);
+        }
+        tl_buf_addc(out, '}');
+        break;
+    case TL_STRING: tl_json_write(out, value, NULL, NULL); break;
+    case TL_BOOL: tl_buf_adds(out, value.as.b ? "true" : "false"); break;
+    case TL_INT: tl_buf_addf(out, "%lld", (long long)value.as.i); break;
+    case TL_FLOAT: tl_buf_add(out, number, tl_number_format(value.as.d, 'g', -1, 64, number)); break;
+    default: tl_buf_adds(out, "interface {}(nil)"); break;
+    }
+}
+
+static int refuse_key(decoder *d, tl_yaml_node *node, tl_error *err)
+{
+    tl_value key;
+    if (d->options->name)
+        return fail(d, node, err, "a key must be a scalar, not %s", node->kind == TL_YAML_MAP_NODE ? "a map" : "a list");
+    const tl_yaml_options *options = d->options;
+    tl_yaml_options plain = *options;
+    plain.floats = 0;
+    d->options = &plain;
+    int failed = decode(d, node, &key, err);
+    d->options = options;
+    if (failed) return -1;
+    tl_buf text = TL_BUF_INIT(1u << 16);
+    print_go_syntax(&text, key);
+    tl_error_set(err, "parse", "yaml: invalid map key: %s", text.data);
+    tl_buf_dispose(&text);
+    return -1;
+}
+
 /* The text of a mapping key, into d->scratch. */
 static int decode_key(decoder *d, tl_yaml_node *node, tl_error *err)
 {
@@ -168,8 +214,7 @@ static int decode_key(decoder *d, tl_yaml_node *node, tl_error *err)
         if (status) return -1;
         node = node->target;
     }
-    if (node->kind != TL_YAML_SCALAR_NODE)
-        return fail(d, node, err, "invalid map key: %s", node->kind == TL_YAML_MAP_NODE ? "a map" : "a list");
+    if (node->kind != TL_YAML_SCALAR_NODE) return refuse_key(d, node, err);
     if (resolve_scalar(d, node, &key, err)) return -1;
     if (key.type == TL_STRING) {
         if (key.as.s != d->scratch.data) {
@@ -183,7 +228,10 @@ static int decode_key(decoder *d, tl_yaml_node *node, tl_error *err)
     case TL_BOOL: tl_buf_adds(&d->scratch, key.as.b ? "true" : "false"); return 0;
     case TL_FLOAT:
         tl_number_format(key.as.d, 'g', -1, 32, text);
-        tl_buf_adds(&d->scratch, isnan(key.as.d) ? ".nan" : !isinf(key.as.d) ? text : key.as.d > 0 ? ".inf" : "-.inf");
+        tl_buf_adds(&d->scratch, !strcmp(text, "NaN")    ? ".nan"
+                                 : !strcmp(text, "+Inf") ? ".inf"
+                                 : !strcmp(text, "-Inf") ? "-.inf"
+                                                         : text);
         return 0;
     case TL_INT:
         if (key.go != TL_GO_UINT64) {
@@ -373,6 +421,7 @@ int tl_yaml_parse(tl_arena *arena, const char *text, size_t length, const tl_yam
                   tl_error *err)
 {
     if (!options) options = &defaults;
+    if (tl_yaml_quick(arena, text, length, options, out)) return 1;
     tl_arena *nodes = tl_arena_new(0);
     tl_yaml_parser *parser = tl_yaml_parser_new(nodes, text, length, options->name);
     tl_yaml_node *root;

@@ -232,6 +232,13 @@ tl_yaml_tag tl_yaml_resolve(const char *text, size_t length, tl_yaml_flavour fla
     return tag;
 }
 
+tl_value tl_yaml_number(tl_value value, int floats)
+{
+    if (value.type != TL_INT) return value;
+    if (value.go == TL_GO_UINT64) return tl_float((double)(uint64_t)value.as.i);
+    return floats ? tl_float((double)value.as.i) : value;
+}
+
 const char *tl_yaml_tag_name(tl_yaml_tag tag)
 {
     static const char *const names[] = {"!!str",   "!!null",  "!!bool",      "!!int",

@@ -21,6 +21,8 @@ typedef enum tl_yaml_tag {
 /* Resolves text as go-yaml v2's resolve does (helm flavour) or by the core schema. *out is the value; for strings,
  * timestamps and merge keys it borrows the text. `timestamps`: whether text may be a timestamp. */
 tl_yaml_tag tl_yaml_resolve(const char *text, size_t length, tl_yaml_flavour flavour, int timestamps, tl_value *out);
+/* A resolved number as callers get it: `floats` as in tl_yaml_options. */
+tl_value tl_yaml_number(tl_value value, int floats);
 /* "!!str" and so on. */
 const char *tl_yaml_tag_name(tl_yaml_tag tag);
 /* Whether go-yaml takes the text for a number in base 60, which it writes in quotes. */

@@ -52,6 +52,23 @@ static void buf_keeps_nul_bytes(void **state)
     tl_buf_dispose(&b);
 }
 
+static void arena_cleared_serves_again_and_counts_anew(void **state)
+{
+    (void)state;
+    tl_arena *a = tl_arena_new(3u << 20);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 100; i++) memset(tl_arena_alloc(a, 30000), round, 30000);
+        memset(tl_arena_alloc(a, (2u << 20) - 32), round, (2u << 20) - 32); /* as large as the largest block */
+        memset(tl_arena_alloc(a, 2u << 20), round, 2u << 20);
+        assert_true(tl_arena_over(a));
+        tl_arena_clear(a);
+        assert_int_equal(tl_arena_used(a), 0);
+        assert_false(tl_arena_over(a));
+    }
+    assert_string_equal(tl_arena_strdup(a, "kept"), "kept");
+    tl_arena_free(a);
+}
+
 static void arena_over_limit_says_so_and_still_serves(void **state)
 {
     (void)state;
@@ -193,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buf_append_past_limit_is_remembered),
         cmocka_unit_test(buf_keeps_nul_bytes),
+        cmocka_unit_test(arena_cleared_serves_again_and_counts_anew),
         cmocka_unit_test(arena_over_limit_says_so_and_still_serves),
         cmocka_unit_test(error_wrap_keeps_kind_and_cause),
         cmocka_unit_test(utf8_decodes_as_go_does),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/base64.h"
+#include "data/digest.h"
 #include "data/gzip.h"
 #include "data/tar.h"
 #include "secret/crypto.h"
@@ -211,10 +212,10 @@ static void sha256_of_bytes_and_files(void **state)
     (void)state;
     char hex[65], of_file[65];
     tl_error err = {0};
-    assert_int_equal(tl_sha256_hex("abc", 3, hex, NULL), 0);
+    tl_sha256_hex("abc", 3, hex);
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_int_equal(tl_sha256_file("/dev/null", NULL, of_file, NULL), 0);
-    tl_sha256_hex("", 0, hex, NULL);
+    tl_sha256_hex("", 0, hex);
     assert_string_equal(of_file, hex);
     volatile int stop = 1;
     assert_int_equal(tl_sha256_file("/dev/zero", &stop, hex, &err), -1);

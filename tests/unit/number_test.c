@@ -106,9 +106,21 @@ static void number_parse_float_refuses_what_go_refuses(void **state)
     assert_int_equal(tl_number_parse_float("1e999", 5, &out), -2);
 }
 
+static void number_beyond_float32_is_an_infinity_or_zero(void **state)
+{
+    (void)state;
+    char out[TL_NUMBER_MAX + 32];
+    check("+Inf", tl_number_format(4.4e56, 'g', -1, 32, out), out);
+    check("-Inf", tl_number_format(-4.4e56, 'g', -1, 32, out), out);
+    check("0", tl_number_format(1e-60, 'g', -1, 32, out), out);
+    check("1e-45", tl_number_format(1e-45, 'g', -1, 32, out), out);
+    check("+Inf", tl_number_format(4.4e56, 'f', 2, 32, out), out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(number_beyond_float32_is_an_infinity_or_zero),
         cmocka_unit_test(number_format_gives_gos_text),
         cmocka_unit_test(number_format_not_finite_has_names),
         cmocka_unit_test(number_parse_int_takes_gos_forms),

@@ -1,0 +1,11 @@
+/* Time that only goes forward. */
+#include "base/clock.h"
+
+#include <time.h>
+
+double tl_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
