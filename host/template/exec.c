@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "template/internal.h"
 
 #define STACK_BYTES (6u << 20)
@@ -87,13 +87,6 @@ int tl_exec_error(tl_exec *x, const char *format, ...)
     return -1;
 }
 
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Every node passes here: the bounds of a render. */
 static int check_limits(tl_exec *x)
 {
@@ -105,7 +98,7 @@ static int check_limits(tl_exec *x)
         return tl_limit(x, "templates are nested too deeply in \"%s\"", x->tmpl->source->name);
     if (r->steps % 1024) return 0;
     if (tl_arena_over(r->arena)) return tl_limit(x, "the templates need too much memory");
-    if (r->deadline && (uint64_t)clock_ms() > r->deadline) return tl_limit(x, "the templates take too long");
+    if (r->deadline && tl_clock_ms() > r->deadline) return tl_limit(x, "the templates take too long");
     return 0;
 }
 

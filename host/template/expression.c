@@ -109,9 +109,24 @@ tl_token tl_parser_expect(tl_parser *p, tl_token_type type, const char *context)
 
 /* ---- nodes ---- */
 
+/* Most nodes have nothing in `with`, and charts have very many nodes: they end before it. */
+static size_t node_size(tl_node_type type)
+{
+    switch (type) {
+    case TL_NODE_ACTION:
+    case TL_NODE_IF:
+    case TL_NODE_WITH:
+    case TL_NODE_RANGE:
+    case TL_NODE_TEMPLATE:
+    case TL_NODE_PIPE:
+    case TL_NODE_CHAIN: return sizeof(tl_node);
+    default: return offsetof(tl_node, with);
+    }
+}
+
 tl_node *tl_parser_node(tl_parser *p, tl_node_type type, uint32_t pos)
 {
-    tl_node *node = tl_arena_zalloc(p->arena, sizeof *node);
+    tl_node *node = tl_arena_zalloc(p->arena, node_size(type));
     node->type = (uint8_t)type;
     node->pos = pos;
     return node;
@@ -120,7 +135,7 @@ tl_node *tl_parser_node(tl_parser *p, tl_node_type type, uint32_t pos)
 void tl_parser_add_item(tl_parser *p, tl_node *node, tl_node *item, uint32_t *cap)
 {
     if (node->count == *cap) {
-        uint32_t bigger = *cap ? *cap * 2 : 4;
+        uint32_t bigger = *cap ? *cap * 2 : 2;
         node->as.items = tl_arena_grow(p->arena, node->as.items, *cap * sizeof item, bigger * sizeof item);
         *cap = bigger;
     }
@@ -151,13 +166,18 @@ static tl_node *new_variable(tl_parser *p, uint32_t pos, tl_span name)
     return node;
 }
 
+/* In "$x := append $x 1" the second $x is the one declared before; where there is none, the new one, which has no value
+ * yet: that is an error when it is executed. */
 static tl_parser_variable *find_variable(tl_parser *p, tl_span name)
 {
+    tl_parser_variable *pending = NULL;
     for (size_t i = p->var_count; i-- > 0;) {
         tl_parser_variable *v = &p->vars[i];
-        if (v->name.len == name.len && !memcmp(v->name.s, name.s, name.len)) return v;
+        if (v->name.len != name.len || memcmp(v->name.s, name.s, name.len)) continue;
+        if (!v->pending) return v;
+        pending = v;
     }
-    return NULL;
+    return pending;
 }
 
 void tl_parser_push_variable(tl_parser *p, tl_node *node, int declare)
@@ -174,7 +194,7 @@ void tl_parser_push_variable(tl_parser *p, tl_node *node, int declare)
         tl_parser_variable *v = find_variable(p, node->text);
         node->slot = v ? v->slot : -1;
     }
-    p->vars[p->var_count++] = (tl_parser_variable){node->text, node->slot};
+    p->vars[p->var_count++] = (tl_parser_variable){node->text, node->slot, 0};
 }
 
 static tl_node *use_variable(tl_parser *p, tl_token token)
@@ -188,7 +208,7 @@ static tl_node *use_variable(tl_parser *p, tl_token token)
         return NULL;
     }
     tl_node *node = new_variable(p, token.pos, token.val);
-    node->slot = v->slot;
+    node->slot = v->pending ? -1 : v->slot;
     return node;
 }
 
@@ -391,6 +411,7 @@ static void add_declared(tl_parser *p, tl_node *pipe, tl_token token, int declar
 {
     tl_node *node = new_variable(p, token.pos, token.val);
     tl_parser_push_variable(p, node, declare);
+    p->vars[p->var_count - 1].pending = declare;
     if (!pipe->with.vars) pipe->with.vars = tl_arena_zalloc(p->arena, 2 * sizeof *pipe->with.vars);
     pipe->with.vars[pipe->declared++] = node;
 }
@@ -434,6 +455,20 @@ static int parse_declarations(tl_parser *p, tl_node *pipe, const char *context)
     }
 }
 
+/* The pipeline's own variables, the first of them at `first`, have their values from here on: they come after those
+ * that were declared inside it. */
+static void settle_variables(tl_parser *p, size_t first, size_t count)
+{
+    tl_parser_variable own[2];
+    if (!count) return;
+    memcpy(own, p->vars + first, count * sizeof *own);
+    memmove(p->vars + first, p->vars + first + count, (p->var_count - first - count) * sizeof *own);
+    for (size_t i = 0; i < count; i++) {
+        own[i].pending = 0;
+        p->vars[p->var_count - count + i] = own[i];
+    }
+}
+
 static tl_node *check_pipeline(tl_parser *p, tl_node *pipe, const char *context)
 {
     if (!pipe->count) return tl_parser_fail(p, "missing value for %s", context);
@@ -454,11 +489,15 @@ tl_node *tl_parser_pipeline(tl_parser *p, const char *context, tl_token_type end
 {
     tl_node *pipe = tl_parser_node(p, TL_NODE_PIPE, tl_parser_peek_non_space(p).pos);
     uint32_t cap = 0;
+    size_t first = p->var_count;
     if (parse_declarations(p, pipe, context)) return NULL;
     for (;;) {
         tl_token token = tl_parser_next_non_space(p);
         if (p->error) return NULL;
-        if (token.type == end) return check_pipeline(p, pipe, context);
+        if (token.type == end) {
+            settle_variables(p, first, pipe->declared);
+            return check_pipeline(p, pipe, context);
+        }
         switch (token.type) {
         case TL_TOKEN_BOOL:
         case TL_TOKEN_CHAR_CONSTANT:

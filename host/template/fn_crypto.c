@@ -8,21 +8,17 @@
 
 #include "base/dynlib.h"
 #include "data/base64.h"
+#include "data/digest.h"
 #include "template/internal.h"
 
 static tl_value hexadecimal(tl_exec *x, const unsigned char *bytes, size_t length)
 {
-    static const char digits[] = "0123456789abcdef";
     char *text = tl_arena_alloc(x->arena, 2 * length + 1);
-    for (size_t i = 0; i < length; i++) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    text[2 * length] = 0;
+    tl_hex(bytes, length, text);
     return tl_string_ref(text, 2 * length);
 }
 
-/* These three parts of libcrypto are linked statically: charts hash their files, and loading the library would take
+/* These parts of libcrypto are linked statically: charts hash their files, and loading the library would take
  * longer than the render. */
 TL_FUNCTION(fn_sha1)
 {
@@ -35,19 +31,11 @@ TL_FUNCTION(fn_sha1)
     return 0;
 }
 
-static void sha256(const void *bytes, size_t length, unsigned char digest[SHA256_DIGEST_LENGTH])
-{
-    SHA256_CTX context;
-    SHA256_Init(&context);
-    SHA256_Update(&context, bytes, length);
-    SHA256_Final(digest, &context);
-}
-
 TL_FUNCTION(fn_sha256)
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    sha256(args[0].as.s, args[0].len, digest);
-    *out = hexadecimal(x, digest, sizeof digest);
+    char *text = tl_arena_alloc(x->arena, TL_SHA256_HEX);
+    tl_sha256_hex(args[0].as.s, args[0].len, text);
+    *out = tl_string_ref(text, TL_SHA256_HEX - 1);
     return 0;
 }
 

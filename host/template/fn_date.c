@@ -30,7 +30,7 @@ static int plain_time(const tl_object *self, tl_arena *arena, tl_value *out)
     return 0;
 }
 
-static tl_value make_time(tl_arena *arena, tl_gotime time)
+tl_value tl_time_value(tl_arena *arena, tl_gotime time)
 {
     tl_gotime *copy = tl_arena_alloc(arena, sizeof *copy);
     *copy = time;
@@ -103,7 +103,7 @@ METHOD(m_utc)
 {
     tl_gotime time = *time_of(call->self);
     tl_gotime_set_zone(&time, "UTC", 3);
-    *out = make_time(call->arena, time);
+    *out = tl_time_value(call->arena, time);
     return 0;
 }
 
@@ -111,7 +111,7 @@ METHOD(m_local)
 {
     tl_gotime time = *time_of(call->self);
     tl_gotime_set_zone(&time, "Local", 5);
-    *out = make_time(call->arena, time);
+    *out = tl_time_value(call->arena, time);
     return 0;
 }
 
@@ -123,7 +123,7 @@ METHOD(m_add_date)
     c.month += (int)call->args[1].as.i;
     c.day += (int)call->args[2].as.i;
     time.seconds = tl_gotime_from_civil(&c) - time.offset;
-    *out = make_time(call->arena, time);
+    *out = tl_time_value(call->arena, time);
     return 0;
 }
 
@@ -167,7 +167,7 @@ TL_FUNCTION(fn_now)
 {
     tl_gotime time = from_nanoseconds(tl_now(x));
     tl_gotime_set_zone(&time, "Local", 5);
-    *out = make_time(x->arena, time);
+    *out = tl_time_value(x->arena, time);
     return 0;
 }
 
@@ -223,7 +223,7 @@ static int modify(tl_exec *x, const tl_value *args, int must, tl_value *out)
     int64_t nanoseconds = time.nanoseconds + d % SECOND;
     time.seconds += d / SECOND + (nanoseconds >= SECOND) - (nanoseconds < 0);
     time.nanoseconds = (int32_t)((nanoseconds + SECOND) % SECOND);
-    *out = make_time(x->arena, time);
+    *out = tl_time_value(x->arena, time);
     return 0;
 }
 
@@ -245,7 +245,7 @@ static int parse_date(tl_exec *x, const tl_value *args, int must, tl_value *out)
     if (status) time = (tl_gotime){.seconds = -62135596800LL, .zone = "UTC"};
     if (status && must) tl_fail(x, "%s", error.data);
     tl_buf_dispose(&error);
-    *out = make_time(x->arena, time);
+    *out = tl_time_value(x->arena, time);
     return status && must ? -1 : 0;
 }
 

@@ -5,6 +5,7 @@
 #include "data/json.h"
 #include "data/yaml.h"
 #include "template/internal.h"
+#include "template/toml.h"
 
 /* ---- base64, base32 ---- */
 
@@ -236,6 +237,29 @@ TL_FUNCTION(fn_must_from_json)
     return read_json(x, args[0], out, &message) ? tl_fail(x, "%s", message) : 0;
 }
 
+/* Both give the error's text where there is one. */
+TL_FUNCTION(fn_to_toml)
+{
+    tl_buf text = tl_text_buf(x);
+    tl_error err = {0};
+    if (args[0].type == TL_NULL) return tl_fail(x, "reflect: call of reflect.Value.Type on zero Value");
+    if (tl_toml_write(&text, args[0], &err)) {
+        tl_buf_clear(&text);
+        tl_buf_adds(&text, err.message);
+        tl_error_dispose(&err);
+    }
+    return tl_take_string(x, &text, out);
+}
+
+TL_FUNCTION(fn_from_toml)
+{
+    tl_error err = {0};
+    if (!tl_toml_read(out, x->arena, args[0].as.s, args[0].len, &err)) return 0;
+    *out = wanted_or_error(x, tl_null(), TL_MAP, "", tl_arena_strdup(x->arena, err.message));
+    tl_error_dispose(&err);
+    return 0;
+}
+
 static void read_yaml(tl_exec *x, tl_value text, tl_value *out, const char **message)
 {
     tl_yaml_options options = {.flavour = TL_YAML_HELM, .floats = 1};
@@ -283,5 +307,7 @@ const tl_function tl_functions_encode[] = {
     {"fromJsonArray", "s", fn_from_json_array},
     {"mustFromJson", "s", fn_must_from_json},
     {"fromYaml", "s", fn_from_yaml},
+    {"fromToml", "s", fn_from_toml},
+    {"toToml", "a", fn_to_toml},
     {"fromYamlArray", "s", fn_from_yaml_array},
     {NULL, NULL, NULL}};

@@ -48,3 +48,11 @@ const tl_function *tl_function_find(const char *name, size_t length)
         if (strlen(slots[slot]->name) == length && !memcmp(slots[slot]->name, name, length)) return slots[slot];
     return NULL;
 }
+
+size_t tl_function_count(void)
+{
+    size_t count = 0;
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+        for (const tl_function *f = tables[t]; f->name; f++) count++;
+    return count;
+}

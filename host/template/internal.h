@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "template/gotime.h"
 #include "template/template.h"
 
 /* What the files of the engine share. Nobody outside host/template includes this. */
@@ -40,6 +41,7 @@ typedef struct tl_function {
 
 /* NULL where there is none of that name. */
 const tl_function *tl_function_find(const char *name, size_t length);
+size_t tl_function_count(void);
 
 /* ---- the parsed form ---- */
 
@@ -216,7 +218,8 @@ struct tl_template_render {
     tl_failure failure;
     const char *message; /* in the arena */
     const char *hint;
-    uint64_t steps, deadline;
+    uint64_t steps;
+    double deadline; /* of tl_clock_ms; 0: none */
     const char *stack_base;
     tl_map *included; /* name -> depth */
     tl_scope *scope;  /* the set's templates, with this render's tpl texts */
@@ -327,7 +330,7 @@ int tl_plain_object(void *context, tl_value object, tl_value *out, tl_error *err
 
 /* Time values (date.c). */
 extern const tl_object_type tl_time_type;
-tl_value tl_time_value(tl_arena *arena, int64_t seconds, int32_t nanoseconds);
+tl_value tl_time_value(tl_arena *arena, tl_gotime time);
 int64_t tl_now(tl_exec *x); /* nanoseconds */
 int tl_random(tl_exec *x, void *out, size_t length);
 extern const tl_object_type tl_certificate_type;
@@ -341,7 +344,8 @@ void tl_go_quote_rune(tl_buf *out, uint32_t rune, int ascii);
 /* Edits between two words, counted up to `limit`. */
 size_t tl_edit_distance(const char *a, size_t a_length, const char *b, size_t b_length, size_t limit);
 
-/* reads Go's quoted forms ("…", `…`) into the arena; -1 where the syntax is wrong */
+/* Reads Go's quoted forms ("…", `…`), into the arena where the bytes are not those of the text; -1 where the syntax is
+ * wrong. */
 int tl_unquote(tl_arena *arena, const char *text, size_t length, tl_span *out);
 /* A character constant with its quotes; -1 where it is wrong. */
 int tl_unquote_char(const char *text, size_t length, uint32_t *out);

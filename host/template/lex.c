@@ -54,16 +54,21 @@ static void back_rune(tl_lexer *l)
 {
     if (l->at_end || !l->pos) return;
     size_t from = l->pos - 1;
+    if ((unsigned char)l->input[from] < 0x80) {
+        l->pos = from;
+        l->line -= l->input[from] == '\n';
+        return;
+    }
     while (from > 0 && l->pos - from < 4 && ((unsigned char)l->input[from] & 0xC0) == 0x80) from--;
     size_t width;
     tl_utf8_decode(l->input + from, l->pos - from, &width);
     if (from + width != l->pos) from = l->pos - 1;
     l->pos = from;
-    if (l->input[from] == '\n') l->line--;
 }
 
 static uint32_t peek_rune(tl_lexer *l)
 {
+    if (l->pos < l->length && (unsigned char)l->input[l->pos] < 0x80) return (unsigned char)l->input[l->pos];
     uint32_t rune = next_rune(l);
     back_rune(l);
     return rune;
@@ -112,9 +117,15 @@ static int is_space(uint32_t rune)
     return rune == ' ' || rune == '\t' || rune == '\r' || rune == '\n';
 }
 
+static int is_ascii_word(unsigned char c)
+{
+    return (c | 32u) - (unsigned)'a' < 26u || c - (unsigned)'0' < 10u || c == '_';
+}
+
 static int is_word(uint32_t rune)
 {
-    return rune == '_' || (rune != END_OF_TEXT && (tl_rune_is_letter(rune) || tl_rune_is_digit(rune)));
+    if (rune < 0x80) return is_ascii_word((unsigned char)rune);
+    return rune != END_OF_TEXT && (tl_rune_is_letter(rune) || tl_rune_is_digit(rune));
 }
 
 static int at(const tl_lexer *l, size_t pos, const char *text)
@@ -133,10 +144,15 @@ static int right_trim_marker(const tl_lexer *l, size_t pos)
     return pos + 2 <= l->length && is_space((unsigned char)l->input[pos]) && l->input[pos + 1] == '-';
 }
 
+static int at_braces(const tl_lexer *l, size_t pos)
+{
+    return pos + 2 <= l->length && l->input[pos] == '}' && l->input[pos + 1] == '}';
+}
+
 static int at_right_delim(const tl_lexer *l, int *trim)
 {
-    *trim = right_trim_marker(l, l->pos) && at(l, l->pos + 2, "}}");
-    return *trim || at(l, l->pos, "}}");
+    *trim = right_trim_marker(l, l->pos) && at_braces(l, l->pos + 2);
+    return *trim || at_braces(l, l->pos);
 }
 
 static void skip_space(tl_lexer *l)
@@ -180,10 +196,19 @@ static void lex_left_delim(tl_lexer *l)
     l->paren_depth = 0;
 }
 
+static const char *find_braces(const char *from, const char *end)
+{
+    while (from < end && (from = memchr(from, '{', (size_t)(end - from)))) {
+        if (from + 1 < end && from[1] == '{') return from;
+        from++;
+    }
+    return NULL;
+}
+
 /* Emits text up to the next action, or enters the action. */
 static void lex_text(tl_lexer *l)
 {
-    const char *brace = l->pos < l->length ? memmem(l->input + l->pos, l->length - l->pos, "{{", 2) : NULL;
+    const char *brace = find_braces(l->input + l->pos, l->input + l->length);
     if (!brace) {
         l->pos = l->length;
         if (l->pos > l->start) {
@@ -229,12 +254,12 @@ static void lex_right_delim(tl_lexer *l)
 
 static void lex_space(tl_lexer *l)
 {
-    int spaces = 0;
-    while (is_space(peek_rune(l))) {
-        next_rune(l);
-        spaces++;
-    }
-    if (right_trim_marker(l, l->pos - 1) && at(l, l->pos + 1, "}}")) {
+    size_t from = l->pos;
+    for (; l->pos < l->length && is_space((unsigned char)l->input[l->pos]); l->pos++)
+        l->line += l->input[l->pos] == '\n';
+    if (l->pos == l->length) l->at_end = 1;
+    size_t spaces = l->pos - from;
+    if (right_trim_marker(l, l->pos - 1) && at_braces(l, l->pos + 1)) {
         back_rune(l);
         if (spaces == 1) {
             lex_right_delim(l);
@@ -256,16 +281,30 @@ static int at_terminator(tl_lexer *l)
     case ':':
     case ')':
     case '(': return 1;
-    default: return at(l, l->pos, "}}");
+    default: return at_braces(l, l->pos);
     }
+}
+
+/* To the end of a word; returns the rune that ends it. */
+static uint32_t skip_word(tl_lexer *l)
+{
+    uint32_t rune;
+    do {
+        while (l->pos < l->length && is_ascii_word((unsigned char)l->input[l->pos])) l->pos++;
+        rune = next_rune(l);
+    } while (is_word(rune));
+    back_rune(l);
+    return rune;
+}
+
+static int is_text(const char *word, size_t length, const char *text)
+{
+    return !strncmp(word, text, length) && !text[length];
 }
 
 static void lex_word(tl_lexer *l)
 {
-    uint32_t rune;
-    do rune = next_rune(l);
-    while (is_word(rune));
-    back_rune(l);
+    uint32_t rune = skip_word(l);
     const char *word = l->input + l->start;
     size_t length = l->pos - l->start;
     if (!at_terminator(l)) {
@@ -273,14 +312,14 @@ static void lex_word(tl_lexer *l)
         return;
     }
     for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
-        if (strlen(keywords[i].word) == length && !memcmp(word, keywords[i].word, length)) {
+        if (*word == *keywords[i].word && is_text(word, length, keywords[i].word)) {
             emit(l, keywords[i].type);
             return;
         }
     }
     if (length && word[0] == '.')
         emit(l, TL_TOKEN_FIELD);
-    else if ((length == 4 && !memcmp(word, "true", 4)) || (length == 5 && !memcmp(word, "false", 5)))
+    else if (is_text(word, length, "true") || is_text(word, length, "false"))
         emit(l, TL_TOKEN_BOOL);
     else
         emit(l, TL_TOKEN_IDENTIFIER);
@@ -293,20 +332,23 @@ static void lex_field_or_variable(tl_lexer *l, tl_token_type type)
         emit(l, type == TL_TOKEN_VARIABLE ? TL_TOKEN_VARIABLE : TL_TOKEN_DOT);
         return;
     }
-    uint32_t rune;
-    do rune = next_rune(l);
-    while (is_word(rune));
-    back_rune(l);
+    uint32_t rune = skip_word(l);
     if (!at_terminator(l))
         fail_rune(l, "bad character", rune);
     else
         emit(l, type);
 }
 
+static int is_plain(unsigned char c, char quote)
+{
+    return c != (unsigned char)quote && c != '\\' && c != '\n';
+}
+
 /* A constant in `quote`s whose opening one is past. */
 static void lex_quoted(tl_lexer *l, char quote, tl_token_type type, const char *error)
 {
     for (;;) {
+        while (l->pos < l->length && is_plain((unsigned char)l->input[l->pos], quote)) l->pos++;
         uint32_t rune = next_rune(l);
         if (rune == '\\' && quote != '`') {
             rune = next_rune(l);

@@ -11,6 +11,7 @@
 typedef struct tl_parser_variable {
     tl_span name;
     int32_t slot; /* -1: assigned, never declared */
+    int pending;  /* declared by a pipeline that is not parsed to its end */
 } tl_parser_variable;
 
 typedef struct tl_parser {

@@ -5,9 +5,11 @@
 #include <limits.h>
 #include <openssl/dsa.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/dynlib.h"
+#include "template/rsa_key.h"
 
 #define CALLS(X)                                                                                                       \
     X(EVP_PKEY_Q_keygen) X(EVP_PKEY_free) X(EVP_PKEY_get_base_id) X(EVP_PKEY_CTX_new_id) X(EVP_PKEY_CTX_new)           \
@@ -66,11 +68,8 @@ EVP_PKEY *tl_pki_key_new(const char *type, tl_error *err)
 {
     EVP_PKEY *key = NULL;
     if (tl_pki_load(err)) return NULL;
-    if (!strcmp(type, "rsa:2048"))
-        key = lib.f.EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-    else if (!strcmp(type, "rsa:4096"))
-        key = lib.f.EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)4096);
-    else if (!strcmp(type, "ecdsa"))
+    if (!strncmp(type, "rsa:", 4)) return tl_rsa_key_new(atoi(type + 4), err);
+    if (!strcmp(type, "ecdsa"))
         key = lib.f.EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     else if (!strcmp(type, "ed25519"))
         key = lib.f.EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");

@@ -105,6 +105,10 @@ int tl_unquote(tl_arena *arena, const char *text, size_t length, tl_span *out)
     const char *inner = text + 1;
     size_t count = length - 2;
     if (text[0] == '`') {
+        if (!memchr(inner, '\r', count)) {
+            *out = (tl_span){inner, (uint32_t)count};
+            return 0;
+        }
         char *copy = tl_arena_alloc(arena, count + 1), *end = copy;
         for (size_t i = 0; i < count; i++)
             if (inner[i] != '\r') *end++ = inner[i];

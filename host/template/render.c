@@ -1,8 +1,8 @@
 /* Sets of templates and their renders: the public face of the engine. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "template/internal.h"
 #include "template/regex.h"
 
@@ -57,13 +57,6 @@ int tl_template_defined(const tl_template_set *set, const char *name)
     return tl_scope_find(set->scope, name, strlen(name)) != NULL;
 }
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 tl_template_render *tl_template_render_new(tl_template_set *set, tl_arena *arena, const tl_template_options *options)
 {
     tl_template_render *render = tl_calloc(1, sizeof *render);
@@ -72,7 +65,7 @@ tl_template_render *tl_template_render_new(tl_template_set *set, tl_arena *arena
     if (options) render->options = *options;
     if (!render->options.max_output) render->options.max_output = DEFAULT_OUTPUT;
     if (!render->options.max_steps) render->options.max_steps = DEFAULT_STEPS;
-    if (render->options.max_time) render->deadline = monotonic_ms() + render->options.max_time;
+    if (render->options.max_time) render->deadline = tl_clock_ms() + (double)render->options.max_time;
     render->scope = tl_scope_new(arena, set->scope);
     render->included = tl_map_new(arena, 0);
     return render;

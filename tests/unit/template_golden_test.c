@@ -142,7 +142,8 @@ static void check_group(void **state)
 int main(int argc, char **argv)
 {
     static const char *const groups[] = {"language", "builtin", "printf", "string", "convert", "math", "list",
-                                         "dict",     "keys",    "encode",  "regex",  "path",   "semver",  "date", "url"};
+                                         "dict",     "keys",    "encode",  "regex",  "path",   "semver",  "date", "url",
+                                         "toml"};
     struct CMUnitTest tests[sizeof groups / sizeof groups[0]];
     size_t n = 0;
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "template/internal.h"
 #include "template/template.h"
 
 typedef struct fixture {
@@ -221,6 +222,29 @@ static void globs_match_as_gobwas(void **state)
         assert_int_equal(tl_glob_match(cases[i].pattern, cases[i].name, strlen(cases[i].name)), cases[i].match);
 }
 
+/* The names and parameters of tests/unit/data/template/functions.txt, no more and no less. */
+static void functions_are_those_of_helm(void **state)
+{
+    (void)state;
+    FILE *golden = fopen("tests/unit/data/template/functions.txt", "r");
+    char line[128], name[64];
+    size_t count = 0, params;
+    assert_non_null(golden);
+    while (fgets(line, sizeof line, golden)) {
+        if (*line == '#') continue;
+        assert_int_equal(sscanf(line, "%63s %zu", name, &params), 2);
+        const tl_function *f = tl_function_find(name, strlen(name));
+        if (!f) fail_msg("there is no function %s", name);
+        size_t length = strlen(f->params), variadic = length && f->params[length - 1] == '*';
+        if (length - variadic != params || variadic != (strchr(line, '+') != NULL))
+            fail_msg("%s has parameters \"%s\", helm's: %s", name, f->params, line);
+        count++;
+    }
+    fclose(golden);
+    assert_true(count > 200);
+    assert_int_equal(tl_function_count(), count);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -234,6 +258,7 @@ int main(void)
                                        TEST(self_holding_maps_end),
                                        TEST(nil_path_hints_at_first_absent_key),
                                        TEST(objects_have_methods_and_fields),
-                                       TEST(globs_match_as_gobwas)};
+                                       TEST(globs_match_as_gobwas),
+                                       cmocka_unit_test(functions_are_those_of_helm)};
     return cmocka_run_group_tests_name("template_properties", tests, NULL, NULL);
 }

@@ -104,7 +104,56 @@ def builtin_cases():
             yield '{{ slice %s %s }}' % (c, i)
 
 
+def go_string(text):
+    return '"%s"' % text.replace('\\', '\\\\').replace('"', '\\"').replace('\n', '\\n').replace('\r', '\\r')
+
+
+TOML_VALUES = [
+    '(dict "b" 1 "a" (dict "y" (dict "z" 1.0) "x" "s") "c" (list (dict "k" 1 "l" (list 1 2)) (dict)))',
+    '(dict "t" (list (dict "u" (list (dict "v" 1) (dict "v" 2)) "w" true)))', '(dict "k e y" (dict "" 1 "a.b" 2))',
+    '(dict "a" (list (list 1 2) (list "x")))', '(dict "a" (list 1 (dict "b" (dict "c" (list 1))) (dict)))',
+    '(dict "a" (list 1 nil))', '(dict "a" (list (dict "b" (list nil))))', '(dict "a" nil "b" (dict "c" nil))',
+    '(dict "s" "q\\"\\\\ \\t\\n\\r\\f\\b\\x01\\x7f é ✓ 🙂")', '(list (dict "a" 1))',
+    '(dict "f" 1e21 "g" 0.1 "h" 100000.0 "i" 1e-7)', '(dict "a" (list (dict "b" nil "c" 1) 2))',
+    '(dict "a" (list 2 (dict "b" 1 "c" (dict "d" nil) "e" (dict "f" 2))))',
+    '(dict "d" (toDate "2006-01-02" "2024-02-03"))', '(dict "a" (dict))', '(dict "a" (list (dict)))', '.Values']
+TOML_TEXTS = [
+    '', 'a = 1', 'a = 1\nb = "x"\n[t]\nc = 1.5\n[t.u]\nd = true\n', '[[l]]\na = 1\n[[l]]\na = 2\n[l.m]\nb = 3\n',
+    'a.b.c = 1\na.d = 2', 'a = [1, 2,\n # c\n "x", [true]]', 'a = {b = 1, c = {d = "e"}, f.g = 2}',
+    "a = 'raw\\n'\nb = '''\nx\ny'''", 'a = """\nx \\\n   y\\tz\n"""', 'a = "\\u00e9\\U0001F642\\e\\x41"',
+    'a = 0x1F\nb = 0o17\nc = 0b11\nd = 1_000\ne = -5\nf = +7', 'a = 1.5\nb = -0.1e3\nc = 1e6\ng = 3.0',
+    '"a b" = 1\n\'c\' = 2\n"" = 3', '# only\n\n  # comments', 'a = 1 # c\r\nb = 2\r\n', 'a = true\nb = false', 'a', 'a =',
+    'a = \n', '= 1', '.a = 1', 'a. = 1', 'a..b = 1', 'a b = 1', 'a = x', 'a = 1 2', 'a = 1\na = 2', '[a]\n[a]', 'a = 1\n[a]',
+    'a = 1\na.b = 2', '[a]\nb = 1\n[a.b]', '[[a]]\n[a]', '[a]\n[[a]]', '[a.b]\n[a]\nc = 1', '[a', '[]', '[a.]', '[.a]', '[[a]',
+    '[[a]x', '[a]x', '[a b]', 'a = "x', "a = 'x", 'a = "x\ny"', 'a = """x', "a = '''x", 'a = "\\q"', 'a = "\\u12"',
+    'a = "\\ud800"', 'a = 01', 'a = 1__0', 'a = 1_', 'a = 1.', 'a = 1.x', 'a = .5', 'a = +.5', 'a = +x', 'a = -', 'a = +0x1',
+    'a = 9223372036854775808', 'a = 1e999', 'a = [1', 'a = [1 2]', 'a = [,]', 'a = [1,,2]', 'a = {', 'a = {b = 1', 'a = {b}',
+    'a = {b = 1 c = 2}', 'a = {,}', 'a = {b = 1, b = 2}', 'a = {b = 1, }', 'a = tru', 'a = True', 'a = @', '@ = 1',
+    'a = 1\n\n\nb = @', '[t]\nx.y = @', '[[t]]\nx = {y = @}', 'a = [1, @]',
+    'a = "1"\n[b]\nc = "2"\n[b.d]\ne = [ ]\nf = { }', 'a = "' + 'x' * 300 + '"', 'a = 1979-05-27T07:32:00Z', 'a = 1979-13-27',
+    'a = {b.c = 1, b.d = 2}', 'a.b = 1\n[a]\nc = 2', 'fruit.apple.smooth = true\n[fruit.apple.taste]\nsweet = 1',
+    'b = [[1, 2], ["a"], [[]]]', 'a="x"\\', 'a = """"""', "a = ''''''", 'a = """a""b"""', 'a = """ab"""""',
+    'x = 1\n[y]\nx = 1\n[z.y.x]\n', '[[a.b]]\nc = 1\n[[a.b]]\nd = 2\n[a.e]\nf = 3', 'a = inf', 'a = nan', 'a = 1979-05-27']
+
+
 LANGUAGE = r'''
+{{ $x := 1 }}{{ $x := add $x 1 }}{{ $x }}
+{{ $m := list }}{{ $m := append $m "a" }}{{ $m := without $m "b" }}{{ $m }}
+{{ $x := $x }}
+{{ $x := add $x 1 }}
+{{ $x := (add $x 1) }}
+{{ $x := 1 }}{{ $x := ($x) }}{{ $x }}
+{{ $x := 1 }}{{ if $x := add $x 1 }}{{ $x }}{{ end }}{{ $x }}
+{{ $x := dict "a" 2 }}{{ with $x := $x.a }}{{ $x }}{{ $x := add $x . }}{{ $x }}{{ end }}{{ $x }}
+{{ $x := list 1 2 }}{{ range $i, $x := $x }}{{ $i }}{{ $x }}{{ $x := add $x 10 }}{{ $x }}{{ end }}{{ $x }}
+{{ range $i, $i := list 1 2 }}{{ $i }}{{ end }}
+{{ range $x := list $x }}{{ $x }}{{ end }}
+{{ $x := 1 }}{{ $x = ($x := 5) }}{{ $x }}
+{{ $x := 1 }}{{ $y := ($x := 5) }}{{ $x }}{{ $y }}
+{{ $x := 1 }}{{ $x := (list ($x := add $x 2) $x) }}{{ $x }}
+{{ $x := ($y := $x) }}{{ $y }}
+{{ define "v" }}{{ $x := $x }}{{ end }}{{ template "v" 1 }}
+{{ $ := 3 }}{{ $ }}{{ $ := add $ 1 }}{{ $ }}
 {{ .Values.s }}
 {{- .Values.s -}}
 a {{- 1 }} b {{ 2 -}} c
@@ -323,6 +372,8 @@ a {{- 1 }} b {{ 2 -}} c
 
 GROUPS = {
     'language': lambda: [line for line in LANGUAGE.split('\n') if line],
+    'toml': lambda: ['{{ toToml %s }}' % value for value in ANY + LIST + DICT + TOML_VALUES] +
+                    ['{{ fromToml %s | toJson }}' % go_string(text) for text in TOML_TEXTS],
     'builtin': builtin_cases,
     'printf': printf_cases,
     'string': lambda: cases('''upper:s lower:s title:s untitle:s swapcase:s trim:s nospace:s initials:s snakecase:s kebabcase:s
