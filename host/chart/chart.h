@@ -74,6 +74,12 @@ int tl_chart_read_metadata(tl_chart *chart, tl_arena *arena, const tl_chart_file
 int tl_chart_validate(tl_chart *chart, tl_arena *arena, tl_error *err);
 /* Metadata as helm's JSON has it: field order of the struct, empty fields left out. */
 tl_map *tl_chart_metadata_json(const tl_chart *chart, tl_arena *arena);
+/* Chart.lock as helm writes it; NULL where there is none. */
+tl_map *tl_chart_lock_json(const tl_chart *chart, tl_arena *arena);
+
+/* Adds the files of custom resource definitions, the chart's own and those of its subcharts; named by their full
+ * path. */
+void tl_chart_collect_crds(tl_chart_files *out, tl_arena *arena, const tl_chart *chart);
 
 /* A copy whose dependency tree and values may be changed without touching the original (file contents are shared). */
 tl_chart *tl_chart_clone(const tl_chart *chart, tl_arena *arena);

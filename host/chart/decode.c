@@ -2,9 +2,10 @@
 #include "chart/decode.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "chart/text.h"
@@ -64,33 +65,44 @@ int tl_decode_int(const char *text, int64_t *out)
     return tl_number_parse_int(text, strlen(text), 10, out) == 0;
 }
 
+/* Into memory of the size that the file has, grown where it gives more (a pipe, a file that changes). */
+static int read_all(tl_arena *arena, int file, size_t expected, const char **data, size_t *size)
+{
+    size_t cap = expected + 2, used = 0;
+    char *bytes = tl_arena_alloc(arena, cap);
+    for (ssize_t n = 1; n && used <= MAX_INPUT; used += (size_t)n) {
+        if (used + 1 == cap) {
+            bytes = tl_arena_grow(arena, bytes, cap, cap * 2 + 4096);
+            cap = cap * 2 + 4096;
+        }
+        do n = read(file, bytes + used, cap - used - 1);
+        while (n < 0 && errno == EINTR);
+        if (n < 0) return -1;
+    }
+    bytes[used] = 0;
+    *data = bytes;
+    *size = used;
+    return 0;
+}
+
+int tl_decode_read_open(tl_arena *arena, int file, const char *path, const char **data, size_t *size, tl_error *err)
+{
+    struct stat st;
+    *size = !fstat(file, &st) && S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 0;
+    if (*size <= MAX_INPUT && read_all(arena, file, *size, data, size))
+        return tl_error_errno(err, errno, "read %s", path);
+    if (*size > MAX_INPUT) return tl_error_set(err, "limit", "%s is larger than %u bytes", path, MAX_INPUT);
+    return 0;
+}
+
 int tl_decode_read_file(tl_arena *arena, const char *path, const char **data, size_t *size, tl_error *err)
 {
-    int is_stdin = !strcmp(path, "-"), result = -1;
-    FILE *file = is_stdin ? stdin : fopen(path, "rb");
-    tl_buf all = TL_BUF_INIT(MAX_INPUT);
-    if (!file && errno == ENOENT) return tl_error_set(err, "not_found", "open %s: no such file or directory", path);
-    if (!file) return tl_error_errno(err, errno, "open %s", path);
-    for (;;) {
-        char chunk[16384];
-        size_t n = fread(chunk, 1, sizeof chunk, file);
-        if (!n) break;
-        tl_buf_add(&all, chunk, n);
-    }
-    if (ferror(file)) {
-        tl_error_errno(err, errno, "read %s", path);
-        goto out;
-    }
-    if (all.over) {
-        tl_error_set(err, "limit", "%s is larger than %u bytes", path, MAX_INPUT);
-        goto out;
-    }
-    *data = tl_arena_strndup(arena, all.data, all.len);
-    *size = all.len;
-    result = 0;
-out:
-    if (!is_stdin) fclose(file);
-    tl_buf_dispose(&all);
+    int is_stdin = !strcmp(path, "-");
+    int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT) return tl_error_set(err, "not_found", "open %s: no such file or directory", path);
+    if (file < 0) return tl_error_errno(err, errno, "open %s", path);
+    int result = tl_decode_read_open(arena, file, path, data, size, err);
+    if (!is_stdin) close(file);
     return result;
 }
 

@@ -1,10 +1,11 @@
 /* Where a chart's files come from: a folder under its .helmignore, or a packed chart. */
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "chart/chart.h"
 #include "chart/decode.h"
@@ -47,22 +48,39 @@ typedef struct walk {
     int depth;
 } walk;
 
-static int walk_folder(walk *w, const char *path, const char *relative, tl_error *err);
+/* Folders are walked by their descriptors: with names alone, each call would look up the whole path again. */
+static int walk_folder(walk *w, int parent, const char *name, const char *relative, tl_error *err);
 
-static int add_file(walk *w, const char *path, const char *relative, off_t file_size, tl_error *err)
+static const char *full_path(const walk *w, const char *relative)
 {
-    const char *data, *base = strrchr(relative, '/');
-    size_t size;
+    return *relative ? tl_arena_printf(w->arena, "%s/%s", w->root, relative) : w->root;
+}
+
+static int check_sizes(walk *w, const char *name, off_t file_size, tl_error *err)
+{
     if (file_size > TL_CHART_MAX_FILE)
         return tl_error_set(err, "chart", "chart file %s is larger than the maximum file size %u",
-                            tl_text_quote(w->arena, base ? base + 1 : relative, strlen(base ? base + 1 : relative)),
-                            TL_CHART_MAX_FILE);
-    if (tl_decode_read_file(w->arena, path, &data, &size, err))
-        return tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
-    w->total += size;
+                            tl_text_quote(w->arena, name, strlen(name)), TL_CHART_MAX_FILE);
+    w->total += (size_t)file_size;
     if (w->total > TL_CHART_MAX_TOTAL)
         return tl_error_set(err, "chart", "the files of the chart are larger than %u bytes together",
                             TL_CHART_MAX_TOTAL);
+    return 0;
+}
+
+static int add_file(walk *w, int folder, const char *name, const char *relative, tl_error *err)
+{
+    const char *data;
+    size_t size;
+    struct stat st;
+    int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return tl_error_errno(err, errno, "error reading %s: open %s", relative, full_path(w, relative));
+    int result = fstat(file, &st) ? tl_error_errno(err, errno, "stat %s", full_path(w, relative))
+                                  : check_sizes(w, name, st.st_size, err);
+    if (!result && tl_decode_read_open(w->arena, file, relative, &data, &size, err))
+        result = tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
+    close(file);
+    if (result) return -1;
     skip_mark(&data, &size);
     tl_chart_files_add(w->arena, w->files, relative, data, size);
     return 0;
@@ -70,11 +88,11 @@ static int add_file(walk *w, const char *path, const char *relative, off_t file_
 
 /* helm follows links wherever they lead; here a link must stay inside the chart, so that a stranger's chart cannot read
  * this machine's files. */
-static int check_link(const walk *w, const char *path, const char *relative, tl_error *err)
+static int check_link(const walk *w, const char *relative, tl_error *err)
 {
-    char *target = realpath(path, NULL);
+    char *target = realpath(full_path(w, relative), NULL);
     size_t length = strlen(w->root);
-    if (!target) return tl_error_errno(err, errno, "error evaluating symlink %s", path);
+    if (!target) return tl_error_errno(err, errno, "error evaluating symlink %s", full_path(w, relative));
     int inside = !strncmp(target, w->root, length) && (target[length] == '/' || !target[length]);
     free(target);
     if (inside) return 0;
@@ -83,49 +101,85 @@ static int check_link(const walk *w, const char *path, const char *relative, tl_
     return -1;
 }
 
-static int walk_entry(walk *w, const char *path, const char *relative, tl_error *err)
+static unsigned char type_of(mode_t mode)
+{
+    return S_ISREG(mode) ? DT_REG : S_ISDIR(mode) ? DT_DIR : S_ISLNK(mode) ? DT_LNK : DT_UNKNOWN;
+}
+
+/* `type` as the folder has it, which not every file system knows. */
+static int walk_entry(walk *w, int folder, const char *name, unsigned char type, const char *relative, tl_error *err)
 {
     struct stat st;
-    if (lstat(path, &st)) return tl_error_errno(err, errno, "lstat %s", path);
-    if (S_ISLNK(st.st_mode)) {
-        struct stat target;
-        int is_dir = !stat(path, &target) && S_ISDIR(target.st_mode);
-        if (tl_helmignore_match(w->rules, relative, is_dir)) return 0;
-        if (check_link(w, path, relative, err)) return -1;
-        if (stat(path, &st)) return tl_error_errno(err, errno, "stat %s", path);
+    if (type == DT_UNKNOWN) {
+        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW))
+            return tl_error_errno(err, errno, "lstat %s", full_path(w, relative));
+        type = type_of(st.st_mode);
     }
-    if (tl_helmignore_match(w->rules, relative, S_ISDIR(st.st_mode))) return 0;
-    if (S_ISDIR(st.st_mode)) return walk_folder(w, path, relative, err);
-    if (!S_ISREG(st.st_mode))
-        return tl_error_set(err, "chart", "cannot load irregular file %s as it has file mode type bits set", path);
-    return add_file(w, path, relative, st.st_size, err);
+    if (type == DT_LNK) {
+        int broken = fstatat(folder, name, &st, 0);
+        if (tl_helmignore_match(w->rules, relative, !broken && S_ISDIR(st.st_mode))) return 0;
+        if (check_link(w, relative, err)) return -1;
+        type = broken ? DT_UNKNOWN : type_of(st.st_mode);
+    }
+    if (tl_helmignore_match(w->rules, relative, type == DT_DIR)) return 0;
+    if (type == DT_DIR) return walk_folder(w, folder, name, relative, err);
+    if (type != DT_REG)
+        return tl_error_set(err, "chart", "cannot load irregular file %s as it has file mode type bits set",
+                            full_path(w, relative));
+    return add_file(w, folder, name, relative, err);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+typedef struct entry {
+    const char *name;
+    unsigned char type;
+} entry;
+
+static int by_name(const void *a, const void *b)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    return strcmp(((const entry *)a)->name, ((const entry *)b)->name);
 }
 
-static int walk_folder(walk *w, const char *path, const char *relative, tl_error *err)
+static entry *list_entries(walk *w, DIR *folder, size_t *count)
 {
-    struct dirent **names;
-    int count, result = -1;
-    if (w->depth > 100)
-        return tl_error_set(err, "chart", "the folders of the chart are nested too deeply at %s", relative);
-    count = scandir(path, &names, NULL, by_name);
-    if (count < 0) return tl_error_errno(err, errno, "open %s", path);
-    w->depth++;
-    for (int i = 0; i < count; i++) {
-        const char *name = names[i]->d_name;
-        if (!strcmp(name, ".") || !strcmp(name, "..")) continue;
-        const char *below = tl_arena_printf(w->arena, "%s%s%s", relative, *relative ? "/" : "", name);
-        if (walk_entry(w, tl_arena_printf(w->arena, "%s/%s", path, name), below, err)) goto out;
+    entry *entries = NULL;
+    size_t cap = 0;
+    *count = 0;
+    for (struct dirent *found; (found = readdir(folder));) {
+        if (!strcmp(found->d_name, ".") || !strcmp(found->d_name, "..")) continue;
+        if (*count == cap) {
+            size_t bigger = cap ? cap * 2 : 16;
+            entries = tl_arena_grow(w->arena, entries, cap * sizeof *entries, bigger * sizeof *entries);
+            cap = bigger;
+        }
+        entries[(*count)++] = (entry){tl_arena_strdup(w->arena, found->d_name), found->d_type};
     }
-    result = 0;
-out:
+    if (*count) qsort(entries, *count, sizeof *entries, by_name);
+    return entries;
+}
+
+static int walk_folder(walk *w, int parent, const char *name, const char *relative, tl_error *err)
+{
+    int result = 0, fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (!folder) {
+        tl_error_errno(err, errno, "open %s", full_path(w, relative));
+        if (fd >= 0) close(fd);
+        return -1;
+    }
+    if (++w->depth > 100)
+        result = tl_error_set(err, "chart", "the folders of the chart are nested too deeply at %s", relative);
+    size_t count, length = strlen(relative);
+    entry *entries = list_entries(w, folder, &count);
+    for (size_t i = 0; i < count && !result; i++) {
+        size_t own = strlen(entries[i].name);
+        char *below = tl_arena_alloc(w->arena, length + own + 2);
+        memcpy(below, relative, length);
+        if (length) below[length] = '/';
+        memcpy(below + length + !!length, entries[i].name, own + 1);
+        result = walk_entry(w, fd, entries[i].name, entries[i].type, below, err);
+    }
     w->depth--;
-    for (int i = 0; i < count; i++) free(names[i]);
-    free(names);
+    closedir(folder);
     return result;
 }
 
@@ -142,7 +196,7 @@ int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path,
     if (!root) return tl_error_errno(err, errno, "stat %s", path);
     w.root = tl_arena_strdup(arena, root);
     free(root);
-    return walk_folder(&w, w.root, "", err);
+    return walk_folder(&w, AT_FDCWD, w.root, "", err);
 }
 
 typedef struct unpacking {

@@ -10,6 +10,8 @@ typedef struct rule {
     const char *pattern;
     int negate, must_dir;
     enum { BY_BASE, BY_PATH } match;
+    enum { PATTERN, LITERAL, SUFFIX } form; /* most rules are a name, or a star before one */
+    size_t length;                          /* of the pattern, for SUFFIX without its star */
     struct rule *next;
 } rule;
 
@@ -38,6 +40,11 @@ static int add_rule(tl_helmignore *rules, tl_arena *arena, const char *text, siz
     added->match = strchr(pattern, '/') ? BY_PATH : BY_BASE;
     if (*pattern == '/') pattern++;
     added->pattern = pattern;
+    added->length = strlen(pattern);
+    if (!strpbrk(pattern, "*?[\\"))
+        added->form = LITERAL;
+    else if (*pattern == '*' && added->match == BY_BASE && !strpbrk(pattern + 1, "*?[\\"))
+        added->form = SUFFIX, added->pattern++, added->length--;
     *rules->last = added;
     rules->last = &added->next;
     return 0;
@@ -63,11 +70,23 @@ tl_helmignore *tl_helmignore_parse(tl_arena *arena, const char *text, size_t siz
     return rules;
 }
 
+static int rule_matches(const rule *r, const char *name)
+{
+    switch (r->form) {
+    case LITERAL: return !strcmp(r->pattern, name);
+    case SUFFIX: {
+        size_t length = strlen(name);
+        return length >= r->length && !memcmp(name + length - r->length, r->pattern, r->length);
+    }
+    default: return tl_path_match(r->pattern, name) == 1;
+    }
+}
+
 int tl_helmignore_match(const tl_helmignore *rules, const char *path, int is_dir)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     for (const rule *r = rules->first; r; r = r->next) {
-        int matches = tl_path_match(r->pattern, r->match == BY_BASE ? base : path) == 1;
+        int matches = rule_matches(r, r->match == BY_BASE ? base : path);
         if (r->negate) { /* a negated rule ends the search for everything that it does not name */
             if ((r->must_dir && !is_dir) || !matches) return 1;
         } else if (matches && (!r->must_dir || is_dir)) {

@@ -228,9 +228,9 @@ static const char *selector_fault(linter *l, const tl_manifest *m, const char *t
     return NULL;
 }
 
-static const char *list_fault(const tl_manifest *m)
+static const char *list_fault(const char *kind, const tl_value *object)
 {
-    tl_value *items = strcmp(m->kind, "List") ? NULL : tl_value_path(&m->object, "items", NULL);
+    tl_value *items = strcmp(kind, "List") ? NULL : tl_value_path(object, "items", NULL);
     for (size_t i = 0; items && items->type == TL_LIST && i < items->as.list->len; i++)
         if (tl_value_path(&items->as.list->items[i], "metadata", "annotations", "helm.sh/resource-policy", NULL))
             return "Annotation 'helm.sh/resource-policy' within List objects are ignored";
@@ -243,19 +243,20 @@ static int lint_document(linter *l, const char *path, const char *content, const
 {
     tl_error err = {0};
     tl_manifest m = {.content = content, .kind = "", .name = "", .api_version = ""};
-    if (tl_decode_yaml(l->arena, content, strlen(content), 0, &m.object, &err)) {
+    tl_value object;
+    if (tl_manifest_object(&object, l->arena, &m, &err)) {
         add(l, TL_LINT_ERROR, path, take(l, &err, "unable to parse YAML: "));
         return -1;
     }
-    if (m.object.type != TL_MAP) return 0;
-    tl_value *name = tl_value_path(&m.object, "metadata", "name", NULL);
-    m.kind = tl_value_text(l->arena, tl_map_gets(m.object.as.map, "kind"), "");
-    m.api_version = tl_value_text(l->arena, tl_map_gets(m.object.as.map, "apiVersion"), "");
+    if (object.type != TL_MAP) return 0;
+    tl_value *name = tl_value_path(&object, "metadata", "name", NULL);
+    m.kind = tl_value_text(l->arena, tl_map_gets(object.as.map, "kind"), "");
+    m.api_version = tl_value_text(l->arena, tl_map_gets(object.as.map, "apiVersion"), "");
     m.name = name && tl_decode_scalar(l->arena, *name) ? tl_decode_scalar(l->arena, *name) : "";
     add(l, TL_LINT_WARNING, path, tl_lint_name_fault(l->arena, m.kind, m.name));
     add(l, TL_LINT_WARNING, path, tl_lint_deprecation(l->arena, m.api_version, m.kind, atoi(caps->minor)));
     add(l, TL_LINT_ERROR, path, selector_fault(l, &m, whole));
-    add(l, TL_LINT_ERROR, path, list_fault(&m));
+    add(l, TL_LINT_ERROR, path, list_fault(m.kind, &object));
     return 0;
 }
 

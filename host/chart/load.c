@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "chart/chart.h"
 #include "chart/decode.h"
@@ -180,10 +181,14 @@ int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, tl_error *e
         }
         return tl_error_errno(err, errno, "stat %s", path);
     }
+    double started = tl_clock_ms();
     if (S_ISDIR(st.st_mode) ? tl_chart_read_folder(&files, arena, path, err) : load_archive(&files, arena, path, err))
         return -1;
+    double had_files = tl_clock_ms();
     if (build(out, arena, &files, 0, err)) return -1;
     (*out)->dir = tl_arena_strdup(arena, path);
+    tl_log(TL_LOG_DEBUG, "chart %s: read %.2f ms (%zu files), load %.2f ms", (*out)->name, had_files - started,
+           files.len, tl_clock_ms() - had_files);
     return 0;
 }
 
@@ -213,6 +218,23 @@ const char *tl_chart_full_path(const tl_chart *chart, tl_arena *arena)
 {
     if (!chart->parent) return chart->name;
     return tl_arena_printf(arena, "%s/charts/%s", tl_chart_full_path(chart->parent, arena), chart->name);
+}
+
+void tl_chart_collect_crds(tl_chart_files *out, tl_arena *arena, const tl_chart *chart)
+{
+    for (size_t i = 0; i < chart->files.len; i++) {
+        const tl_chart_file *file = &chart->files.items[i];
+        const char *dot = strrchr(file->name, '.');
+        if (strncmp(file->name, "crds/", 5) || !dot || strchr(dot, '/')) continue;
+        size_t length = strlen(dot);
+        if (!tl_text_same(dot, length, ".yaml") && !tl_text_same(dot, length, ".yml") && !tl_text_same(dot, length,
+                ".json"))
+            continue;
+        tl_chart_files_add(arena, out,
+                           tl_arena_printf(arena, "%s/%s", tl_chart_full_path(chart, arena), file->name), file->data,
+                           file->size);
+    }
+    for (size_t i = 0; i < chart->chart_count; i++) tl_chart_collect_crds(out, arena, chart->charts[i]);
 }
 
 static int has_subchart(const tl_chart *chart, const char *name)

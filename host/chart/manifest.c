@@ -9,6 +9,9 @@
 #include "chart/path_match.h"
 #include "chart/text.h"
 
+/* Memory of one decoded document. */
+#define MAX_DOCUMENT ((size_t)1 << 30)
+
 static const char *const install_order[] = {
     "PriorityClass", "Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange", "PodSecurityPolicy",
     "PodDisruptionBudget", "ServiceAccount", "Secret", "SecretList", "ConfigMap", "StorageClass", "PersistentVolume",
@@ -142,15 +145,15 @@ static tl_hook *read_hook(tl_arena *arena, const tl_map *annotations, int *skip)
 }
 
 /* What helm's SimpleHead takes from a document. */
-static int read_head(tl_manifest *m, tl_arena *arena, tl_map **annotations, tl_error *err)
+static int read_head(tl_manifest *m, tl_arena *arena, tl_value object, tl_map **annotations, tl_error *err)
 {
     static const char type[] = "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string "
                                "\"json:\\\"annotations\\\"\" }";
     tl_value *metadata, *found;
     *annotations = NULL;
-    if (m->object.type == TL_NULL) return 0;
-    if (m->object.type != TL_MAP) return tl_decode_mismatch(err, m->object, NULL, "releaseutil.SimpleHead");
-    tl_map *map = m->object.as.map;
+    if (object.type == TL_NULL) return 0;
+    if (object.type != TL_MAP) return tl_decode_mismatch(err, object, NULL, "releaseutil.SimpleHead");
+    tl_map *map = object.as.map;
     if (tl_decode_string(arena, map, "apiVersion", "SimpleHead.apiVersion", &m->api_version, err)) return -1;
     if (tl_decode_string(arena, map, "kind", "SimpleHead.kind", &m->kind, err)) return -1;
     metadata = tl_decode_field(map, "metadata");
@@ -169,15 +172,40 @@ static int read_head(tl_manifest *m, tl_arena *arena, tl_map **annotations, tl_e
     return 0;
 }
 
-static int sort_document(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, tl_manifest *m, tl_error *err)
+int tl_manifest_object(tl_value *out, tl_arena *arena, const tl_manifest *m, tl_error *err)
+{
+    return tl_decode_yaml(arena, m->content, strlen(m->content), 0, out, err);
+}
+
+typedef struct sorting {
+    tl_manifests *manifests, *hooks;
+    tl_arena *arena;   /* of the result */
+    tl_arena *scratch; /* of the document in work: decoded in full, since it may be no YAML; its head alone is kept */
+} sorting;
+
+static int sort_document(sorting *s, tl_manifest *m, tl_error *err)
 {
     tl_map *annotations;
+    tl_value object;
     int skip = 0;
-    if (tl_decode_yaml(arena, m->content, strlen(m->content), 0, &m->object, err) ||
-        read_head(m, arena, &annotations, err))
+    tl_arena_clear(s->scratch);
+    if (tl_manifest_object(&object, s->scratch, m, err) || read_head(m, s->arena, object, &annotations, err))
         return tl_error_wrap(err, "YAML parse error on %s: %s", m->path, err && err->message ? err->message : "");
-    if (annotations && annotations->count) m->hook = read_hook(arena, annotations, &skip);
-    if (!skip) tl_manifests_add(m->hook ? hooks : manifests, arena, *m);
+    if (annotations && annotations->count) m->hook = read_hook(s->arena, annotations, &skip);
+    if (!skip) tl_manifests_add(m->hook ? s->hooks : s->manifests, s->arena, *m);
+    return 0;
+}
+
+static int sort_file(sorting *s, const tl_rendered_file *file, tl_error *err)
+{
+    const char *slash = strrchr(file->path, '/'), *base = slash ? slash + 1 : file->path;
+    tl_manifests documents = {0};
+    if (*base == '_') return 0;
+    tl_manifest_split(&documents, s->arena, file->text, file->size);
+    for (size_t d = 0; d < documents.len; d++) {
+        documents.items[d].path = file->path;
+        if (sort_document(s, &documents.items[d], err)) return -1;
+    }
     return 0;
 }
 
@@ -232,18 +260,13 @@ int tl_manifest_sort(tl_manifests *manifests, tl_manifests *hooks, tl_arena *are
                      size_t count, tl_error *err)
 {
     const tl_rendered_file **sorted = tl_arena_alloc(arena, (count + 1) * sizeof *sorted);
+    sorting s = {manifests, hooks, arena, tl_arena_new(MAX_DOCUMENT)};
+    int result = 0;
     for (size_t i = 0; i < count; i++) sorted[i] = &files[i];
     qsort(sorted, count, sizeof *sorted, by_path);
-    for (size_t i = 0; i < count; i++) {
-        const char *slash = strrchr(sorted[i]->path, '/'), *base = slash ? slash + 1 : sorted[i]->path;
-        tl_manifests documents = {0};
-        if (*base == '_') continue;
-        tl_manifest_split(&documents, arena, sorted[i]->text, sorted[i]->size);
-        for (size_t d = 0; d < documents.len; d++) {
-            documents.items[d].path = sorted[i]->path;
-            if (sort_document(manifests, hooks, arena, &documents.items[d], err)) return -1;
-        }
-    }
+    for (size_t i = 0; i < count && !result; i++) result = sort_file(&s, sorted[i], err);
+    tl_arena_free(s.scratch);
+    if (result) return -1;
     sort_list(hooks, install_order);
     sort_list(manifests, install_order);
     return 0;
@@ -286,22 +309,27 @@ static int show_only(tl_buf *out, const tl_template_output *options, tl_arena *a
     return 0;
 }
 
+static void print_all(tl_buf *out, const char *manifest, const tl_manifests *hooks, const tl_template_output *options)
+{
+    size_t size = strlen(manifest);
+    tl_text_trim(&manifest, &size);
+    tl_buf_add(out, manifest, size);
+    tl_buf_addc(out, '\n');
+    for (size_t i = 0; i < hooks->len && !options->no_hooks; i++)
+        if (!options->skip_tests || !is_test(hooks->items[i].hook))
+            tl_buf_addf(out, "---\n# Source: %s\n%s\n", hooks->items[i].path, hooks->items[i].content);
+}
+
 int tl_manifest_template_output(tl_buf *out, const char *manifest, const tl_manifests *hooks,
                                 const tl_template_output *options, tl_arena *arena, tl_error *err)
 {
-    size_t size = strlen(manifest);
+    if (!options->show_count) {
+        print_all(out, manifest, hooks, options);
+        return 0;
+    }
     tl_buf all = TL_BUF_INIT(SIZE_MAX);
-    int result = 0;
-    tl_text_trim(&manifest, &size);
-    tl_buf_add(&all, manifest, size);
-    tl_buf_addc(&all, '\n');
-    for (size_t i = 0; i < hooks->len && !options->no_hooks; i++)
-        if (!options->skip_tests || !is_test(hooks->items[i].hook))
-            tl_buf_addf(&all, "---\n# Source: %s\n%s\n", hooks->items[i].path, hooks->items[i].content);
-    if (options->show_count)
-        result = show_only(out, options, arena, &all, err);
-    else
-        tl_buf_add(out, all.data, all.len);
+    print_all(&all, manifest, hooks, options);
+    int result = show_only(out, options, arena, &all, err);
     tl_buf_dispose(&all);
     return result;
 }

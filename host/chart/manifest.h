@@ -23,7 +23,6 @@ typedef struct tl_manifest {
     const char *path;    /* of the template: "todo-app/templates/secret.yaml" */
     const char *content; /* YAML text, trimmed */
     const char *kind, *name, *api_version; /* "" where absent */
-    tl_value object; /* decoded, integers kept; null for a document of comments */
     tl_hook *hook;   /* NULL for what is no hook */
 } tl_manifest;
 
@@ -42,6 +41,8 @@ typedef struct tl_rendered_file {
  * parse error on PATH: …". */
 int tl_manifest_sort(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, const tl_rendered_file *files,
                      size_t count, tl_error *err);
+/* Decodes a document into `arena`, integers kept; null for one of nothing but comments. */
+int tl_manifest_object(tl_value *out, tl_arena *arena, const tl_manifest *manifest, tl_error *err);
 /* The documents of a YAML text as helm splits them (text only, trimmed, empty ones left out). Appends to `out` with
  * only `content` set. */
 void tl_manifest_split(tl_manifests *out, tl_arena *arena, const char *text, size_t size);

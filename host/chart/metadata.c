@@ -289,3 +289,30 @@ tl_map *tl_chart_metadata_json(const tl_chart *chart, tl_arena *arena)
     }
     return map;
 }
+
+tl_map *tl_chart_lock_json(const tl_chart *chart, tl_arena *arena)
+{
+    if (chart->lock.type != TL_MAP) return NULL;
+    tl_map *map = tl_map_new(arena, 3);
+    const char *generated = "0001-01-01T00:00:00Z", *digest = "";
+    tl_value *deps = tl_decode_field(chart->lock.as.map, "dependencies");
+    tl_value list = tl_null();
+    tl_error ignored = {0}; /* what is no text was refused when the file was read by helm, too */
+    if (tl_decode_string(arena, chart->lock.as.map, "generated", "Lock.generated", &generated, &ignored) ||
+        tl_decode_string(arena, chart->lock.as.map, "digest", "Lock.digest", &digest, &ignored))
+        tl_error_dispose(&ignored);
+    if (deps && deps->type == TL_LIST) {
+        list = tl_list_value(tl_list_new(arena, deps->as.list->len));
+        for (size_t i = 0; i < deps->as.list->len; i++) {
+            tl_chart_dep dep = {0};
+            if (read_dep(&dep, arena, deps->as.list->items[i], &ignored))
+                tl_error_dispose(&ignored);
+            else
+                tl_list_push(arena, list.as.list, tl_map_value(dep_json(&dep, arena)));
+        }
+    }
+    tl_map_sets(map, "generated", tl_cstring_ref(generated));
+    tl_map_sets(map, "digest", tl_cstring_ref(digest));
+    tl_map_sets(map, "dependencies", list);
+    return map;
+}

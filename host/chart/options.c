@@ -16,16 +16,22 @@ static int merge_file(tl_map **base, tl_arena *arena, const char *path, tl_error
     return 0;
 }
 
+const tl_values_flag tl_values_flags[] = {{TL_SET_JSON, "--set-json"},
+                                          {TL_SET_TYPED, "--set"},
+                                          {TL_SET_STRING, "--set-string"},
+                                          {TL_SET_FILE, "--set-file"},
+                                          {TL_SET_LITERAL, "--set-literal"},
+                                          {TL_SET_TYPED, NULL}};
+
+int tl_values_set_flag(tl_arena *arena, tl_map *dest, const char *line, const tl_values_flag *flag, tl_error *err)
+{
+    if (!tl_values_set(arena, dest, line, flag->mode, err)) return 0;
+    if (flag->mode == TL_SET_JSON) return tl_error_set(err, "usage", "failed parsing --set-json data %s", line);
+    return tl_error_wrap(err, "failed parsing %s data: %s", flag->flag, err && err->message ? err->message : "");
+}
+
 int tl_values_options_merge(tl_map **out, tl_arena *arena, const tl_values_options *options, tl_error *err)
 {
-    static const struct {
-        tl_set_mode mode;
-        const char *flag;
-    } order[] = {{TL_SET_JSON, "--set-json"},
-                 {TL_SET_TYPED, "--set"},
-                 {TL_SET_STRING, "--set-string"},
-                 {TL_SET_FILE, "--set-file"},
-                 {TL_SET_LITERAL, "--set-literal"}};
     tl_map *base = tl_map_new(arena, 8);
     for (size_t i = 0; i < options->file_count; i++)
         if (merge_file(&base, arena, options->files[i], err)) return -1;
@@ -33,16 +39,9 @@ int tl_values_options_merge(tl_map **out, tl_arena *arena, const tl_values_optio
         tl_value copy = tl_value_copy(arena, tl_map_value((tl_map *)options->values));
         base = tl_values_overlay(arena, base, copy.as.map);
     }
-    for (size_t o = 0; o < sizeof order / sizeof *order; o++) {
-        for (size_t i = 0; i < options->set_count[order[o].mode]; i++) {
-            const char *line = options->set[order[o].mode][i];
-            if (!tl_values_set(arena, base, line, order[o].mode, err)) continue;
-            if (order[o].mode == TL_SET_JSON) return tl_error_set(err, "usage", "failed parsing --set-json data %s",
-                                                                  line);
-            return tl_error_wrap(err, "failed parsing %s data: %s", order[o].flag,
-                                 err && err->message ? err->message : "");
-        }
-    }
+    for (const tl_values_flag *flag = tl_values_flags; flag->flag; flag++)
+        for (size_t i = 0; i < options->set_count[flag->mode]; i++)
+            if (tl_values_set_flag(arena, base, options->set[flag->mode][i], flag, err)) return -1;
     *out = base;
     return 0;
 }

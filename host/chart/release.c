@@ -48,29 +48,6 @@ static tl_value file_list(tl_arena *arena, const tl_chart_files *files)
     return files->len ? tl_list_value(list) : tl_null();
 }
 
-/* Chart.lock as helm's struct gives it: generated, digest, dependencies of three fields. */
-static tl_value lock_json(tl_arena *arena, const tl_chart *chart)
-{
-    if (chart->lock.type != TL_MAP) return tl_null();
-    tl_map *lock = tl_map_new(arena, 3), *from = chart->lock.as.map;
-    tl_list *deps = tl_list_new(arena, 4);
-    tl_value *generated = tl_map_gets(from, "generated"), *listed = tl_map_gets(from, "dependencies");
-    for (size_t i = 0; listed && listed->type == TL_LIST && i < listed->as.list->len; i++) {
-        tl_value item = listed->as.list->items[i];
-        tl_map *dep = tl_map_new(arena, 3);
-        if (item.type != TL_MAP) continue;
-        tl_map_sets(dep, "name", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "name"), "")));
-        tl_map_sets(dep, "version", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "version"), "")));
-        tl_map_sets(dep, "repository", tl_cstring_ref(tl_value_text(arena, tl_map_gets(item.as.map, "repository"),
-                                                                    "")));
-        tl_list_push(arena, deps, tl_map_value(dep));
-    }
-    tl_map_sets(lock, "generated", tl_cstring_ref(tl_value_text(arena, generated, "0001-01-01T00:00:00Z")));
-    tl_map_sets(lock, "digest", tl_cstring_ref(tl_value_text(arena, tl_map_gets(from, "digest"), "")));
-    tl_map_sets(lock, "dependencies", listed ? tl_list_value(deps) : tl_null());
-    return tl_map_value(lock);
-}
-
 static tl_value chart_json(tl_arena *arena, const tl_chart *chart)
 {
     tl_map *map = tl_map_new(arena, 6);
@@ -85,7 +62,8 @@ static tl_value chart_json(tl_arena *arena, const tl_chart *chart)
     tl_value *annotations = tl_map_gets(metadata, "annotations");
     if (annotations) *annotations = sorted_copy(arena, *annotations);
     tl_map_sets(map, "metadata", tl_map_value(metadata));
-    tl_map_sets(map, "lock", lock_json(arena, chart));
+    tl_map *lock = tl_chart_lock_json(chart, arena);
+    tl_map_sets(map, "lock", lock ? tl_map_value(lock) : tl_null());
     tl_map_sets(map, "templates", file_list(arena, &chart->templates));
     tl_map_sets(map, "values", chart->values ? sorted_copy(arena, tl_map_value(chart->values)) : tl_null());
     tl_map_sets(map, "schema", schema);

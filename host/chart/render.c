@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "chart/objects.h"
 #include "chart/schema.h"
 #include "chart/text.h"
@@ -104,8 +106,24 @@ static int execute_page(tl_template_render *render, tl_arena *arena, page *p, tl
     return tl_template_execute(render, p->path, tl_as_go(tl_map_value(p->root), TL_GO_NAMED_MAP), out, err);
 }
 
-static int execute_pages(tl_rendered *out, tl_arena *arena, pages *p, const tl_render_options *options, tl_error *err)
+/* What a render does in turn, for --verbose. */
+typedef enum phase { PHASE_VALUES, PHASE_PARSE, PHASE_EXECUTE, PHASE_YAML, PHASES } phase;
+
+typedef struct clockwork {
+    double last, spent[PHASES]; /* milliseconds */
+} clockwork;
+
+/* Books the time since the last call to the phase that ends here. */
+static void phase_ends(clockwork *w, phase ended)
 {
+    double now = tl_clock_ms();
+    w->spent[ended] = now - w->last;
+    w->last = now;
+}
+
+static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *options, clockwork *w, tl_error *err)
+{
+    tl_arena *arena = p->arena;
     tl_template_options how = {.outside = options->outside, .lint = options->lint};
     tl_template_set *set = tl_template_set_new();
     tl_template_render *render = NULL;
@@ -113,6 +131,7 @@ static int execute_pages(tl_rendered *out, tl_arena *arena, pages *p, const tl_r
     int result = -1;
     for (size_t i = 0; i < p->len; i++)
         if (tl_template_parse(set, p->items[i].path, p->items[i].file->data, p->items[i].file->size, err)) goto out;
+    phase_ends(w, PHASE_PARSE);
     render = tl_template_render_new(set, arena, &how);
     out->files = tl_arena_alloc(arena, (p->len + 1) * sizeof *out->files);
     for (size_t i = 0; i < p->len; i++) {
@@ -121,6 +140,7 @@ static int execute_pages(tl_rendered *out, tl_arena *arena, pages *p, const tl_r
         out->files[out->file_count++] =
             (tl_rendered_file){p->items[i].path, tl_arena_strndup(arena, text.data, text.len), text.len};
     }
+    phase_ends(w, PHASE_EXECUTE);
     result = 0;
 out:
     tl_buf_dispose(&text);
@@ -148,23 +168,6 @@ static void take_notes(tl_rendered *out, tl_arena *arena, const tl_render_option
     out->file_count = kept;
     out->notes = tl_arena_strndup(arena, notes.data, notes.len);
     tl_buf_dispose(&notes);
-}
-
-static void collect_crds(tl_rendered *out, tl_arena *arena, const tl_chart *chart)
-{
-    for (size_t i = 0; i < chart->files.len; i++) {
-        const tl_chart_file *file = &chart->files.items[i];
-        const char *dot = strrchr(file->name, '.');
-        if (strncmp(file->name, "crds/", 5) || !dot || strchr(dot, '/')) continue;
-        size_t length = strlen(dot);
-        if (!tl_text_same(dot, length, ".yaml") && !tl_text_same(dot, length, ".yml") && !tl_text_same(dot, length,
-                ".json"))
-            continue;
-        tl_chart_files_add(arena, &out->crds,
-                           tl_arena_printf(arena, "%s/%s", tl_chart_full_path(chart, arena), file->name), file->data,
-                           file->size);
-    }
-    for (size_t i = 0; i < chart->chart_count; i++) collect_crds(out, arena, chart->charts[i]);
 }
 
 static int join_manifest(tl_rendered *out, tl_arena *arena, int with_crds, tl_error *err)
@@ -224,6 +227,7 @@ static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_m
     tl_arena *arena = p->arena;
     out->chart = tl_chart_clone(chart, arena);
     out->config = user;
+    if (options->defaults) out->chart->values = tl_value_copy(arena, tl_map_value((tl_map *)options->defaults)).as.map;
     if (tl_values_process_dependencies(arena, out->chart, user, err)) return -1;
     if (read_capabilities(&caps, arena, options, err)) return -1;
     tl_map *values = tl_values_coalesce(arena, out->chart, user, err);
@@ -244,15 +248,21 @@ int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, co
                     const tl_render_options *options, tl_error *err)
 {
     pages p = {.arena = arena};
+    clockwork w = {.last = tl_clock_ms()};
     *out = (tl_rendered){0};
     if (prepare(out, &p, chart, user, options, err)) return -1;
-    if (execute_pages(out, arena, &p, options, err)) return -1;
-    collect_crds(out, arena, out->chart);
+    phase_ends(&w, PHASE_VALUES);
+    if (execute_pages(out, &p, options, &w, err)) return -1;
+    tl_chart_collect_crds(&out->crds, arena, out->chart);
     if (options->lint) return 0;
     take_notes(out, arena, options);
     if (tl_manifest_sort(&out->manifests, &out->hooks, arena, out->files, out->file_count, err)) {
         tl_error_hint(err, "todo-lua helm template --debug prints what was rendered");
         return -1;
     }
-    return join_manifest(out, arena, options->include_crds, err);
+    if (join_manifest(out, arena, options->include_crds, err)) return -1;
+    phase_ends(&w, PHASE_YAML);
+    tl_log(TL_LOG_DEBUG, "render of %s: values %.2f ms, parse %.2f ms, execute %.2f ms, yaml %.2f ms", chart->name,
+           w.spent[PHASE_VALUES], w.spent[PHASE_PARSE], w.spent[PHASE_EXECUTE], w.spent[PHASE_YAML]);
+    return 0;
 }

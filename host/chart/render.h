@@ -18,6 +18,7 @@ typedef struct tl_render_options {
     int live; /* kube_version and api_versions are a cluster's own: taken as they are, in place of helm's */
     int include_crds, sub_notes, lint;
     int skip_schema;
+    const tl_map *defaults; /* in place of the chart's own values; NULL: those */
     tl_template_outside outside;
 } tl_render_options;
 

@@ -26,6 +26,15 @@ typedef enum tl_set_mode { TL_SET_TYPED, TL_SET_STRING, TL_SET_JSON, TL_SET_FILE
 /* Parses one --set line (a.b=c,d[0]=e …) into `dest`. Errors are helm's, without the "failed parsing" in front. */
 int tl_values_set(tl_arena *arena, tl_map *dest, const char *line, tl_set_mode mode, tl_error *err);
 
+/* The --set flags in the order in which helm applies them, ended by a NULL flag. */
+typedef struct tl_values_flag {
+    tl_set_mode mode;
+    const char *flag;
+} tl_values_flag;
+extern const tl_values_flag tl_values_flags[];
+/* tl_values_set with the whole of helm's message. */
+int tl_values_set_flag(tl_arena *arena, tl_map *dest, const char *line, const tl_values_flag *flag, tl_error *err);
+
 typedef struct tl_values_options {
     const char *const *files; /* paths, "-" for standard input; later ones win */
     size_t file_count;
