@@ -341,16 +341,16 @@ int64_t tl_context_read(tl_context *c, char *buffer, size_t size, tl_error *err)
 
 /* The hash. */
 
-static void add_text(tl_digest *digest, const char *label, const char *text, size_t length)
+static void add_text(tl_sha256 *digest, const char *label, const char *text, size_t length)
 {
     tl_buf head = TL_BUF_INIT(SIZE_MAX);
     tl_buf_addf(&head, "%s %zu", label, length);
-    tl_digest_add(digest, head.data, head.len + 1);
-    tl_digest_add(digest, text, length);
+    tl_sha256_add(digest, head.data, head.len + 1);
+    tl_sha256_add(digest, text, length);
     tl_buf_dispose(&head);
 }
 
-static int hash_entry(tl_context *c, tl_digest *digest, const tl_walk_entry *entry, tl_error *err)
+static int hash_entry(tl_context *c, tl_sha256 *digest, const tl_walk_entry *entry, tl_error *err)
 {
     char target[PATH_MAX];
     const char *kind = entry->type == S_IFDIR ? "folder" : entry->type == S_IFLNK ? "link" : entry->executable ? "program" : "file";
@@ -367,7 +367,7 @@ static int hash_entry(tl_context *c, tl_digest *digest, const tl_walk_entry *ent
     while (c->fd >= 0) {
         int64_t got = read_piece(c, err);
         if (got < 0) return -1;
-        tl_digest_add(digest, c->chunk, (size_t)got);
+        tl_sha256_add(digest, c->chunk, (size_t)got);
     }
     return 0;
 }
@@ -376,20 +376,19 @@ int tl_context_hash(tl_context *c, const char *const *extra, size_t extra_count,
 {
     tl_walk_entry entry;
     int found;
-    tl_digest *digest = tl_digest_new(err);
-    if (!digest) return -1;
-    add_text(digest, "dockerfile", c->dockerfile_bytes.data, c->dockerfile_bytes.len);
-    for (size_t i = 0; i < extra_count; i++) add_text(digest, "extra", extra[i], strlen(extra[i]));
+    tl_sha256 digest;
+    tl_sha256_start(&digest);
+    add_text(&digest, "dockerfile", c->dockerfile_bytes.data, c->dockerfile_bytes.len);
+    for (size_t i = 0; i < extra_count; i++) add_text(&digest, "extra", extra[i], strlen(extra[i]));
     while ((found = next_entry(c, &entry, err)) > 0)
-        if (hash_entry(c, digest, &entry, err) < 0) {
+        if (hash_entry(c, &digest, &entry, err) < 0) {
             found = -1;
             break;
         }
     for (size_t i = 0; i < c->file_count && found == 0; i++) {
-        add_text(digest, "file", c->files[i].name, strlen(c->files[i].name));
-        add_text(digest, "bytes", c->files[i].bytes, c->files[i].length);
+        add_text(&digest, "file", c->files[i].name, strlen(c->files[i].name));
+        add_text(&digest, "bytes", c->files[i].bytes, c->files[i].length);
     }
-    if (found == 0) tl_digest_end(digest, hex);
-    tl_digest_free(digest);
+    if (found == 0) tl_sha256_end(&digest, hex);
     return found;
 }

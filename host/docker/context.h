@@ -39,7 +39,7 @@ int64_t tl_context_read(tl_context *context, char *buffer, size_t size, tl_error
 int64_t tl_context_sent(const tl_context *context);
 
 /* Hexadecimal SHA-256 over names, kinds, executable bits, link targets and contents, the Dockerfile and the `extra`
- * texts. The context is used up. Pure C: safe on the worker thread once tl_digest_load was called. */
+ * texts. The context is used up. Pure C: safe on the worker thread. */
 int tl_context_hash(tl_context *context, const char *const *extra, size_t extra_count, char hex[65], tl_error *err);
 
 #endif

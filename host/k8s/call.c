@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "data/json.h"
 #include "k8s/client_internal.h"
-#include "k8s/guard.h"
+#include "k8s/headers.h"
+#include "k8s/pin.h"
 #include "k8s/status.h"
 
 #define MAX_BODY ((size_t)256 << 20)
@@ -18,9 +18,6 @@
 #define MAX_REPEATS 4
 #define MAX_RETRY_AFTER_S 60
 #define MAX_PROOFS 20 /* of one write: each may find another idle connection that is not proven */
-#define MAX_HEADERS 64
-
-static const char PROOF_PATH[] = "/api/v1/namespaces/kube-system";
 
 struct tl_k8s_call {
     tl_k8s *client; /* NULL once the client is gone */
@@ -113,37 +110,6 @@ static void on_credentials(tl_credential_wait *wait)
     if (step(call, &why)) fail(call, &why);
 }
 
-/* ---- headers ---- */
-
-typedef struct header_list {
-    tl_header items[MAX_HEADERS];
-    size_t count;
-} header_list;
-
-static void add_header(header_list *list, const char *name, const char *value)
-{
-    if (value && list->count < MAX_HEADERS) list->items[list->count++] = (tl_header){name, value};
-}
-
-static void add_identity(tl_k8s_call *call, header_list *list, const tl_credential *credential)
-{
-    const tl_kube_auth *auth = &call->client->target.auth;
-    tl_arena *arena = call->arena;
-    if (credential->token) add_header(list, "Authorization", tl_arena_printf(arena, "Bearer %s", credential->token));
-    add_header(list, "Impersonate-User", auth->as);
-    add_header(list, "Impersonate-Uid", auth->as_uid);
-    for (size_t i = 0; auth->as_groups && i < auth->as_groups->len; i++)
-        add_header(list, "Impersonate-Group", tl_value_text(arena, &auth->as_groups->items[i], NULL));
-    uint32_t cursor = 0;
-    tl_entry *entry;
-    while (auth->as_extra && (entry = tl_map_next(auth->as_extra, &cursor))) {
-        if (entry->value.type != TL_LIST) continue;
-        const char *name = tl_arena_printf(arena, "Impersonate-Extra-%s", entry->key);
-        for (size_t i = 0; i < entry->value.as.list->len; i++)
-            add_header(list, name, tl_value_text(arena, &entry->value.as.list->items[i], NULL));
-    }
-}
-
 /* Warning: 299 - "text" (RFC 7234, 5.5), as kubectl shows it. */
 static void log_warnings(tl_k8s_call *call)
 {
@@ -229,14 +195,14 @@ static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_err
     int secure = strncmp(target->server, "https://", 8) == 0;
     static const tl_credential nobody = {0};
     if (!secure) credential = &nobody; /* as client-go: credentials never travel in clear */
-    header_list list = {.count = 0};
-    add_header(&list, "User-Agent", client->user_agent);
-    add_header(&list, "Accept", call->proving || !request->accept ? "application/json" : request->accept);
+    tl_header_list list = {.count = 0};
+    tl_headers_add(&list, "User-Agent", client->user_agent);
+    tl_headers_add(&list, "Accept", call->proving || !request->accept ? "application/json" : request->accept);
     if (!call->proving && (request->body || request->content_type))
-        add_header(&list, "Content-Type", request->content_type ? request->content_type : "application/json");
-    add_identity(call, &list, credential);
+        tl_headers_add(&list, "Content-Type", request->content_type ? request->content_type : "application/json");
+    tl_headers_add_identity(&list, &target->auth, credential, call->arena);
     for (size_t i = 0; !call->proving && i < request->header_count; i++)
-        add_header(&list, request->headers[i].name, request->headers[i].value);
+        tl_headers_add(&list, request->headers[i].name, request->headers[i].value);
     const tl_tls tls = {.ca_pem = target->ca_pem,
                         .cert_pem = credential->cert_pem,
                         .key_pem = credential->key_pem,
@@ -245,7 +211,8 @@ static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_err
     int stream = request->on_body && !call->proving;
     const tl_http_options options = {
         .method = call->proving ? "GET" : call->method,
-        .url = tl_arena_printf(call->arena, "%s%s", target->server, call->proving ? PROOF_PATH : request->path),
+        .url = tl_arena_printf(call->arena, "%s%s", target->server,
+                               call->proving ? TL_K8S_IDENTITY_PATH : request->path),
         .headers = list.items,
         .header_count = list.count,
         .body = call->proving ? NULL : request->body,
@@ -255,8 +222,6 @@ static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_err
         .proxy = target->proxy,
         .http1 = stream,
         .max_body = request->max_body ? request->max_body : MAX_BODY,
-        .username = credential->username,
-        .password = credential->username ? credential->password : NULL,
         .before_send = client->pin ? before_send : NULL,
         .on_headers = on_http_headers,
         .on_body = stream ? on_http_body : NULL,
@@ -344,21 +309,11 @@ static int check_answer(tl_k8s_call *call, const char *what, tl_error *err)
 /* The identity has come: it is the pinned one, or the write does not go out. */
 static int check_proof(tl_k8s_call *call, tl_error *err)
 {
-    tl_k8s *client = call->client;
     const tl_buf *body = tl_http_body(call->http);
-    tl_value root = tl_null();
     if (check_answer(call, "GET kube-system", err))
         return tl_error_wrap(err, "%s was not sent: the cluster's identity could not be read", call->what);
-    if (tl_json_parse(call->arena, body->data, body->len, NULL, &root, err)) return -1;
-    const char *uid = tl_value_text(call->arena, tl_value_path(&root, "metadata", "uid", NULL), "");
-    if (strcmp(uid, client->pin) != 0) {
-        tl_error_set(err, "wrong_cluster", "%s was not sent: %s is the cluster %s now, not the one of this run (%s)",
-                     call->what, client->target.server, *uid ? uid : "of no UID", client->pin);
-        tl_error_hint(err, "the context \"%s\" points to another cluster than before: switch back, or start a new run",
-                      client->target.context);
-        return -1;
-    }
-    add_proof(client, call->local_port);
+    if (tl_k8s_check_identity(call->client, body->data, body->len, call->what, err)) return -1;
+    add_proof(call->client, call->local_port);
     call->unproven = 0;
     return 0;
 }
@@ -388,14 +343,9 @@ static void on_http_done(tl_http_request *http, void *data)
 
 static int check_allowed(tl_k8s_call *call, tl_error *err)
 {
-    tl_k8s *client = call->client;
-    if (client->closed) return tl_error_set(err, "closed", "the client was closed");
-    int read = tl_k8s_is_read(call->method, call->request.path, err);
-    if (read < 0) return -1;
-    call->read = read;
-    if (read || !client->read_only) return 0;
-    tl_error_set(err, "read_only", "%s was not sent: %s", call->what, client->read_only);
-    return -1;
+    int read = tl_k8s_allowed(call->client, call->method, call->request.path, call->what, err);
+    call->read = read > 0;
+    return read < 0 ? -1 : 0;
 }
 
 static void copy_request(tl_k8s_call *call, const tl_k8s_request *from)

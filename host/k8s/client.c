@@ -5,8 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "k8s/client_internal.h"
+
+#define OVERRIDE_MEMORY ((size_t)16 << 20)
 
 static int check_target(const tl_kube_target *target, tl_error *err)
 {
@@ -15,20 +18,40 @@ static int check_target(const tl_kube_target *target, tl_error *err)
                         target->cluster);
 }
 
+/* A server that is given needs no kubeconfig, only what that says where there is one. */
+static int find_target(tl_k8s *client, const tl_k8s_options *options, tl_error *err)
+{
+    const tl_kubeconfig_options where = {.path = options->kubeconfig};
+    tl_error why = {0};
+    client->config = tl_kubeconfig_load(&where, &why);
+    if (!client->config || tl_kubeconfig_target(client->config, options->context, &client->target, &why)) {
+        int alone = options->override.server && !options->context && strcmp(why.kind, "not_found") == 0;
+        if (!alone) {
+            tl_error_move(err, &why);
+            return -1;
+        }
+        tl_error_dispose(&why);
+        client->target = (tl_kube_target){.context = "", .cluster = "", .namespace = "default"};
+    }
+    client->arena = tl_arena_new(OVERRIDE_MEMORY);
+    if (tl_kube_override_apply(&options->override, client->arena, &client->target, err)) return -1;
+    return check_target(&client->target, err);
+}
+
 tl_k8s *tl_k8s_new(const tl_k8s_options *options, tl_error *err)
 {
     tl_k8s *client = tl_calloc(1, sizeof *client);
-    const tl_kubeconfig_options where = {.path = options->kubeconfig};
     client->loop = options->loop;
     client->net = options->net;
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : 30000;
     client->random = (unsigned)tl_loop_now(options->loop) * 2654435761u ^ (unsigned)getpid();
-    client->config = tl_kubeconfig_load(&where, err);
-    if (!client->config || tl_kubeconfig_target(client->config, options->context, &client->target, err)) goto fail;
-    if (check_target(&client->target, err)) goto fail;
+    if (find_target(client, options, err)) goto fail;
     client->namespace = tl_strdup(options->namespace ? options->namespace : client->target.namespace);
     client->user_agent = tl_strdup(options->user_agent ? options->user_agent : "todo-lua");
     client->credentials = tl_credentials_new(options->loop, &client->target);
+    if (client->target.insecure)
+        tl_log(TL_LOG_WARN, "context %s trusts any server at %s (insecure-skip-tls-verify)", client->target.context,
+               client->target.server);
     return client;
 fail:
     tl_k8s_free(client);
@@ -39,9 +62,11 @@ void tl_k8s_free(tl_k8s *client)
 {
     if (!client) return;
     while (client->calls) tl_k8s_call_detach(client->calls);
+    while (client->upgrades) tl_upgrade_detach(client->upgrades);
     tl_discovery_free(client->discovery);
     tl_credentials_free(client->credentials);
     tl_kubeconfig_free(client->config);
+    tl_arena_free(client->arena);
     free(client->namespace);
     free(client->user_agent);
     free(client->read_only);
@@ -54,6 +79,7 @@ void tl_k8s_close(tl_k8s *client)
 {
     client->closed = 1;
     while (client->calls) tl_k8s_call_abort(client->calls);
+    while (client->upgrades) tl_upgrade_abort(client->upgrades);
 }
 
 int tl_k8s_closed(const tl_k8s *client)

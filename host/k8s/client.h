@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "k8s/kubeconfig.h"
+#include "k8s/override.h"
 #include "net/http.h"
 
 /* One client: a cluster, a user, a namespace. Everything that reaches the server passes tl_k8s_start, which is where
@@ -18,6 +19,7 @@ typedef struct tl_k8s_options {
     const char *kubeconfig; /* path, or NULL: as kubectl finds it */
     const char *context;    /* or NULL: current-context */
     const char *namespace;  /* or NULL: the context's */
+    tl_kube_override override;
     const char *user_agent; /* or NULL */
     int64_t timeout_ms;     /* of a plain request; 0: 30 s */
 } tl_k8s_options;

@@ -4,8 +4,9 @@
 #include "k8s/client.h"
 #include "k8s/credentials.h"
 
-/* What client.c, call.c and discovery.c share; nobody else includes it. */
+/* What the files of this folder share that act for the client; nobody else includes it. */
 struct tl_discovery;
+struct tl_upgrade;
 
 /* More connections than a client keeps open at once; the oldest are forgotten, and proven again. */
 #define TL_K8S_PROVEN 32
@@ -13,7 +14,8 @@ struct tl_discovery;
 struct tl_k8s {
     tl_loop *loop;
     tl_net *net;
-    tl_kubeconfig *config;
+    tl_kubeconfig *config; /* or NULL: where a server was given, none is needed */
+    tl_arena *arena;       /* of what was given in its place */
     tl_kube_target target;
     tl_credentials *credentials;
     char *namespace, *user_agent;
@@ -27,12 +29,16 @@ struct tl_k8s {
     char *last_warning; /* of the server, so that each is logged once in a row */
     unsigned random;
     tl_k8s_call *calls;             /* those that run */
+    struct tl_upgrade *upgrades;    /* connections that are streams, or will be */
     struct tl_discovery *discovery; /* made on first use by discovery.c */
 };
 
 /* Ends a running call: without calling back (its client goes), or with kind "closed". */
 void tl_k8s_call_detach(tl_k8s_call *call);
 void tl_k8s_call_abort(tl_k8s_call *call);
+/* The same for an upgraded connection. */
+void tl_upgrade_detach(struct tl_upgrade *upgrade);
+void tl_upgrade_abort(struct tl_upgrade *upgrade);
 /* A number in [0, 1). */
 double tl_k8s_random(tl_k8s *client);
 void tl_discovery_free(struct tl_discovery *discovery);

@@ -183,7 +183,9 @@ static int open_stream(tl_k8s_logs *logs, tl_error *err)
     } else {
         if (options->tail >= 0) tl_k8s_query_int(&path, "tailLines", options->tail);
         if (options->since_s > 0) tl_k8s_query_int(&path, "sinceSeconds", options->since_s);
+        tl_k8s_query(&path, "sinceTime", options->since_time);
     }
+    if (options->limit > 0) tl_k8s_query_int(&path, "limitBytes", options->limit);
     const tl_k8s_request request = {
         .path = path.data, .accept = "*/*", .once = 1, .on_body = on_body, .on_done = on_done, .data = logs};
     logs->call = tl_k8s_start(logs->client, &request, err);
@@ -259,7 +261,8 @@ tl_k8s_logs *tl_k8s_logs_start(tl_k8s *client, const tl_k8s_logs_options *option
     logs->client = client;
     logs->arena = tl_arena_new(0);
     logs->options = *options;
-    const char **texts[] = {&logs->options.namespace, &logs->options.pod, &logs->options.container};
+    const char **texts[] = {&logs->options.namespace, &logs->options.pod, &logs->options.container,
+                            &logs->options.since_time};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i]) *texts[i] = tl_arena_strdup(logs->arena, *texts[i]);
     tl_lines_init(&logs->lines, LINE_LIMIT, on_line, logs);

@@ -14,6 +14,8 @@ typedef struct tl_k8s_logs_options {
     int follow, previous, timestamps;
     int64_t tail;                                    /* lines, -1: all */
     int64_t since_s;                                 /* seconds, 0: all */
+    const char *since_time;                          /* RFC 3339, NULL: all */
+    int64_t limit;                                   /* bytes, 0: all */
     void (*on_ready)(tl_k8s_logs *logs, void *data); /* bytes to take, or the end */
     void *data;
 } tl_k8s_logs_options;

@@ -20,6 +20,7 @@ struct tl_tracker {
     tl_tracker_emit *emit;
     void *data;
     char *version; /* where to go on */
+    char *newest;  /* that the consumer was told of; kept while `version` is NULL */
     int listed;    /* what is known came from a list of ours */
     unsigned list_number;
     known **buckets;
@@ -155,6 +156,14 @@ static void set_text(char **to, const char *text)
     *to = tl_strdup(text);
 }
 
+/* Versions are numbers of any length; whatever else a server calls them is not compared. */
+static int is_older(const char *a, const char *b)
+{
+    size_t x = strspn(a, "0123456789"), y = strspn(b, "0123456789");
+    if (!x || a[x] || !y || b[y]) return 0;
+    return x != y ? x < y : strcmp(a, b) < 0;
+}
+
 /* The object exists in this version: says so where the consumer does not know it, as `type` where it is new. */
 static void note_present(tl_tracker *tracker, const identity *id, const char *type, tl_value object, tl_doc *doc)
 {
@@ -191,6 +200,7 @@ void tl_tracker_free(tl_tracker *tracker)
         while (tracker->buckets[i]) forget(tracker, &tracker->buckets[i]);
     free(tracker->buckets);
     free(tracker->version);
+    free(tracker->newest);
     free(tracker->api_version);
     free(tracker->kind);
     free(tracker);
@@ -230,6 +240,12 @@ void tl_tracker_list_end(tl_tracker *tracker, const char *resource_version)
     tracker->listed = 1;
     free(tracker->version);
     tracker->version = tl_strdup(resource_version);
+    set_text(&tracker->newest, resource_version);
+}
+
+int tl_tracker_list_is_stale(const tl_tracker *tracker, const char *resource_version)
+{
+    return tracker->newest && is_older(resource_version, tracker->newest);
 }
 
 /* ---- events ---- */
@@ -238,7 +254,10 @@ static void note_event(tl_tracker *tracker, const char *type, tl_value object, t
 {
     identity id = identify(doc->arena, &object);
     tl_arena *arena = doc->arena;
-    if (*id.version) set_text(&tracker->version, id.version);
+    if (*id.version) {
+        set_text(&tracker->version, id.version);
+        set_text(&tracker->newest, id.version);
+    }
     if (strcmp(type, "BOOKMARK") == 0) {
         tracker->emit(tracker->data, "BOOKMARK", object, doc);
         return;

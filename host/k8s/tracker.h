@@ -31,6 +31,9 @@ void tl_tracker_free(tl_tracker *tracker);
 void tl_tracker_list_begin(tl_tracker *tracker);
 void tl_tracker_list_item(tl_tracker *tracker, const char *api_version, const char *kind, tl_value item, tl_doc *doc);
 void tl_tracker_list_end(tl_tracker *tracker, const char *resource_version);
+/* Whether a list of this version is older than what the consumer was told: a server that has just started may answer
+ * from a cache that is behind, and what such a list lacks is not gone. */
+int tl_tracker_list_is_stale(const tl_tracker *tracker, const char *resource_version);
 
 /* One line of a watch stream. Returns 0; 1 where the version is too old and a new list is needed; -1 with the error of
  * an ERROR event or of a line that is no event. */

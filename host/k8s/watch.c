@@ -19,6 +19,7 @@
 #define SILENCE_MS 15000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 10000
+#define STALE_LISTS 5    /* in a row; a server that goes on so had its data put back */
 #define REFUSED_MS 60000 /* 401, 403 and 404 are given so long, as a starting server may say them */
 
 typedef struct queued {
@@ -41,7 +42,7 @@ struct tl_k8s_watch {
     size_t queue_count, queue_bytes, line_bytes;
     char *next_page; /* the server's token, or NULL */
     int held;        /* the next page or the stream waits for the consumer */
-    int listed, attempts, expired;
+    int listed, attempts, expired, stale_lists;
     int64_t refused_since, opened;
     tl_error error;
     int failed;
@@ -173,6 +174,12 @@ static int take_page(tl_k8s_watch *watch, tl_error *err)
     tl_value root = tl_null();
     int rc = tl_json_parse(doc->arena, body, length, &options, &root, err);
     if (rc) goto out;
+    const char *version = tl_value_text(doc->arena, tl_value_path(&root, "metadata", "resourceVersion", NULL), "");
+    if (watch->stale_lists < STALE_LISTS && tl_tracker_list_is_stale(watch->tracker, version)) {
+        watch->stale_lists++;
+        rc = tl_error_set(err, "gone", "the server's list is older than what it told before");
+        goto out;
+    }
     const tl_k8s_resource *resource = watch->resource;
     const char *api_version =
         *resource->group ? tl_arena_printf(doc->arena, "%s/%s", resource->group, resource->version) : resource->version;
@@ -185,8 +192,8 @@ static int take_page(tl_k8s_watch *watch, tl_error *err)
     free(watch->next_page);
     watch->next_page = *more ? tl_strdup(more) : NULL;
     if (!watch->next_page) {
-        const char *version = tl_value_text(doc->arena, tl_value_path(&root, "metadata", "resourceVersion", NULL), "");
         tl_tracker_list_end(watch->tracker, version);
+        watch->stale_lists = 0;
         tl_value *mark = tl_value_path(&root, "metadata", NULL);
         if (!watch->listed && mark) on_event(watch, "BOOKMARK", root, doc);
         watch->listed = 1;

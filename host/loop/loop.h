@@ -59,6 +59,10 @@ typedef struct tl_signal {
 } tl_signal;
 int tl_signal_start(tl_loop *loop, tl_signal *signal, int number, tl_error *err);
 void tl_signal_stop(tl_signal *signal);
+/* Whether a signal has arrived that is not delivered yet; async-signal-safe. */
+int tl_signals_pending(void);
+/* Calls fn in the signal handler itself, where nearly nothing is allowed. The program has one such function. */
+void tl_signals_on_arrival(void (*fn)(int number));
 
 /* A job on the worker thread: pure C that touches neither Lua nor shared state. One job runs at a time. */
 typedef struct tl_job {

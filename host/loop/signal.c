@@ -9,17 +9,30 @@
 
 /* Signal handlers have no argument, so what they touch is the program's; one loop receives signals. */
 static tl_loop *receiver;
-static volatile sig_atomic_t arrived[MOST_SIGNALS];
+static volatile sig_atomic_t arrived[MOST_SIGNALS], pending;
+static void (*on_arrival)(int number);
 
 static void note(int number)
 {
     if (number == SIGINT && arrived[number]) {
-        /* The first one was not seen: a script computes without ever waiting. The second one ends the program. */
+        /* The first one was not seen: a C function computes without end. The second one ends the program. */
         signal(SIGINT, SIG_DFL);
         raise(SIGINT);
     }
     if (number < MOST_SIGNALS) arrived[number] = 1;
+    pending = 1;
     if (receiver) tl_loop_poke(receiver);
+    if (on_arrival) on_arrival(number);
+}
+
+int tl_signals_pending(void)
+{
+    return pending;
+}
+
+void tl_signals_on_arrival(void (*fn)(int number))
+{
+    on_arrival = fn;
 }
 
 int tl_signal_start(tl_loop *loop, tl_signal *signal, int number, tl_error *err)
@@ -62,6 +75,7 @@ void tl_signal_stop(tl_signal *signal)
 int tl_signals_run(tl_loop *loop)
 {
     int called = 0;
+    pending = 0; /* first: one that arrives meanwhile counts again */
     for (int number = 1; number < MOST_SIGNALS; number++) {
         if (!arrived[number]) continue;
         arrived[number] = 0;

@@ -185,12 +185,44 @@ static void timeout_error(tl_easy *easy, tl_error *err)
     }
 }
 
+/* OpenSSL's verdicts (X509_V_ERR_… of x509_vfy.h), which libcurl hands on. */
+enum { NOT_YET_VALID = 9, HAS_EXPIRED = 10, HOSTNAME_MISMATCH = 62 };
+
+static void explain_certificate(tl_easy *easy, tl_error *err)
+{
+    long verdict = 0;
+    easy->curl->easy_getinfo(easy->handle, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    if (verdict == HAS_EXPIRED)
+        tl_error_hint(err, "the server's certificate has expired: renew it, or set this machine's clock right");
+    else if (verdict == NOT_YET_VALID)
+        tl_error_hint(err, "the server's certificate is not valid yet: set this machine's clock right");
+    else if (verdict == HOSTNAME_MISMATCH || strstr(easy->text, "subject name"))
+        tl_error_hint(err, "the server's certificate is for another host: use an address that it names, or say whose "
+                           "certificate it is (tls-server-name in a kubeconfig)");
+    else
+        tl_error_hint(err, "the server's certificate is not trusted here: give the authority that signed it (ca, ca_file)");
+}
+
+/* A peer or a network that went away during the handshake: no word about trust. */
+static int is_broken_handshake(tl_easy *easy, CURLcode code)
+{
+    long number = 0;
+    easy->curl->easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &number);
+    return code == CURLE_SSL_CONNECT_ERROR &&
+           (number == ECONNRESET || number == EPIPE || strstr(easy->text, "SSL_ERROR_SYSCALL") ||
+            strstr(easy->text, "reset by peer") || strstr(easy->text, "unexpected eof"));
+}
+
 static void tls_error(tl_easy *easy, CURLcode code, tl_error *err)
 {
+    if (is_broken_handshake(easy, code)) {
+        tl_error_set(err, "closed", "%s closed the connection during the TLS handshake", easy->peer);
+        return;
+    }
     tl_error_set(err, "tls", "no secure connection to %s: %s", easy->peer,
                  easy->text[0] ? easy->text : easy->curl->easy_strerror(code));
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-        tl_error_hint(err, "the server's certificate is not trusted here: give the authority that signed it (ca, ca_file)");
+        explain_certificate(easy, err);
     else if (code == CURLE_SSL_CERTPROBLEM)
         tl_error_hint(err, "check the client certificate and its key");
 }

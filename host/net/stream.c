@@ -8,6 +8,8 @@
 #include "net/easy.h"
 #include "net/net_internal.h"
 
+#define OUT_SIZE 16384 /* of a TLS record */
+
 struct tl_stream {
     tl_net *net; /* NULL once the net is gone */
     tl_stream *next, **link;
@@ -17,7 +19,10 @@ struct tl_stream {
     tl_easy easy;
     tl_watch watch;
     tl_timer again; /* libcurl may hold decrypted bytes of which poll knows nothing */
-    int connected, paused, want_write, ended, calling, freed;
+    int connected, paused, want_write, ended, calling, freed, shut;
+    /* What is being sent. TLS wants the very same memory again after it could not write, so it is taken over here. */
+    char *out;
+    size_t out_at, out_len;
     tl_error err;
 };
 
@@ -30,6 +35,9 @@ static void release(tl_stream *s)
         tl_drive_dispose(&s->drive);
     }
     tl_easy_dispose(&s->easy);
+    free(s->out);
+    s->out = NULL;
+    s->out_at = s->out_len = 0;
     if (s->net) {
         *s->link = s->next;
         if (s->next) s->next->link = s->link;
@@ -83,13 +91,38 @@ static void watch_again(tl_stream *s)
         tl_watch_stop(&s->watch);
 }
 
+/* Sends what was taken over: 1 where all is gone, 0 where it has to wait, -1. */
+static int send_out(tl_stream *s, tl_error *err)
+{
+    while (s->out_at < s->out_len) {
+        size_t sent = 0;
+        CURLcode code = s->easy.curl->easy_send(s->easy.handle, s->out + s->out_at, s->out_len - s->out_at, &sent);
+        s->out_at += sent;
+        if (code == CURLE_AGAIN) {
+            s->want_write = 1;
+            watch_again(s);
+            return 0;
+        }
+        if (code != CURLE_OK) {
+            tl_easy_error(&s->easy, code, err);
+            return -1;
+        }
+    }
+    s->out_at = s->out_len = 0;
+    if (s->shut) shutdown(s->watch.fd, SHUT_WR);
+    return 1;
+}
+
 static void on_ready(tl_watch *watch, short revents)
 {
     tl_stream *s = watch->data;
     if (s->want_write && (revents & (POLLOUT | POLLERR | POLLHUP))) {
+        tl_error err = {0};
         s->want_write = 0;
+        int rc = send_out(s, &err);
+        tl_error_dispose(&err); /* the next write meets it again */
         watch_again(s);
-        if (!call(s, s->options.on_writable)) return;
+        if (rc && !call(s, s->options.on_writable)) return;
     }
     if (!s->paused && !s->ended && (revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL))) call(s, s->options.on_readable);
 }
@@ -147,6 +180,7 @@ tl_stream *tl_stream_open(tl_net *net, const tl_stream_options *options, tl_erro
     curl->easy_setopt(s->easy.handle, CURLOPT_CONNECT_ONLY, 1L);
     /* With the default, TLS would settle on HTTP/2 and curl_easy_send then fails. */
     curl->easy_setopt(s->easy.handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl->easy_setopt(s->easy.handle, CURLOPT_HTTPPROXYTUNNEL, 1L); /* also to a server without TLS */
     curl->multi_add_handle(s->drive.multi, s->easy.handle);
     return s;
 failed:
@@ -180,21 +214,22 @@ int64_t tl_stream_write(tl_stream *s, const char *bytes, size_t length, tl_error
 {
     if (s->err.message || !s->connected) return tl_error_set(err, "closed", "the connection is not open");
     size_t taken = 0;
-    CURLcode code = s->easy.curl->easy_send(s->easy.handle, bytes, length, &taken);
-    if (code != CURLE_OK && code != CURLE_AGAIN) {
-        tl_easy_error(&s->easy, code, err);
-        return -1;
+    if (!s->out) s->out = tl_malloc(OUT_SIZE);
+    int rc = send_out(s, err);
+    while (rc > 0 && taken < length) {
+        size_t size = length - taken < OUT_SIZE ? length - taken : OUT_SIZE;
+        memcpy(s->out, bytes + taken, size);
+        s->out_len = size;
+        taken += size;
+        rc = send_out(s, err);
     }
-    if (taken < length) {
-        s->want_write = 1;
-        watch_again(s);
-    }
-    return (int64_t)taken;
+    return rc < 0 ? -1 : (int64_t)taken;
 }
 
 void tl_stream_shutdown(tl_stream *s)
 {
-    if (s->connected) shutdown(s->watch.fd, SHUT_WR);
+    s->shut = 1;
+    if (s->connected && !s->out_len) shutdown(s->watch.fd, SHUT_WR);
 }
 
 tl_error *tl_stream_error(tl_stream *s)
