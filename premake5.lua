@@ -21,7 +21,7 @@ assert(loadfile "host/embed.lua")()
 assert(loadfile "host/stale.lua")() -- removes what make would wrongly keep
 
 workspace "todo-lua"
-    configurations { "release", "debug", "asan" }
+    configurations { "release", "debug", "asan", "fuzz" }
     location "build"
     keep_symbols()
     includedirs { "host", "/usr/include/lua5.4", "/usr/local/include/lua5.4" }
@@ -40,6 +40,13 @@ workspace "todo-lua"
         targetdir "build/asan"
         buildoptions { "-O1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined" }
         linkoptions { "-fsanitize=address,undefined" }
+        defines { "TL_ARENA_EACH_BLOCK" }
+
+    filter "fuzz" -- by clang, for the targets in tests/fuzz alone
+        targetdir "build/fuzz"
+        buildoptions { "-O1", "-fsanitize=fuzzer-no-link,address,undefined", "-fno-omit-frame-pointer",
+                       "-fno-sanitize-recover=undefined" }
+        linkoptions { "-fsanitize=fuzzer,address,undefined" }
         defines { "TL_ARENA_EACH_BLOCK" }
 
 local function c_options()
@@ -70,7 +77,7 @@ local function program(name, sources, extra)
     c_options()
     files(sources)
     links(archives)
-    for _, config in ipairs { { "release", "bin" }, { "debug", "debug" }, { "asan", "asan" } } do
+    for _, config in ipairs { { "release", "bin" }, { "debug", "debug" }, { "asan", "asan" }, { "fuzz", "fuzz" } } do
         filter(config[1])
         linkoptions { "-L" .. config[2], "-Wl,--start-group" }
         for _, archive in ipairs(archives) do linkoptions { "-l" .. archive } end
@@ -93,4 +100,9 @@ program("todo-lua", { "host/main.c", "host/repl.c", "build/gen/embedded.c" })
 
 for _, source in ipairs(os.matchfiles("tests/unit/*_test.c")) do
     program("test-" .. path.getbasename(source), { source }, { "-l:libcmocka.so.0" })
+end
+
+-- Only where they are asked for: no other configuration can link them.
+for _, source in ipairs(os.getenv "TODO_LUA_CONFIG" == "fuzz" and os.matchfiles("tests/fuzz/*_fuzz.c") or {}) do
+    program("fuzz-" .. path.getbasename(source), { source })
 end

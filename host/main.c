@@ -41,8 +41,9 @@ static const char usage[] =
     "  --version       print the version\n"
     "  -h, --help      print this; todo-lua SCRIPT --help prints a script's own options\n"
     "\n"
-    "Scripts: setup, build, deploy, status, logs, open, doctor, destroy, eject, helm.\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n";
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"
+    "\n"
+    "Embedded scripts:";
 
 typedef struct options {
     const char *chunks[32];
@@ -266,6 +267,18 @@ static const char *value_of(const char *name, int argc, char **argv, int *i)
     return *i + 1 < argc ? argv[++*i] : "";
 }
 
+static void print_help(void)
+{
+    fputs(usage, stdout);
+    for (size_t i = 0; i < tl_embedded_count; i++) {
+        const char *name = tl_embedded_files[i].name;
+        size_t length = strlen(name);
+        if (strncmp(name, "lua/", 4) || strchr(name + 4, '/') || strcmp(name + length - 4, ".lua")) continue;
+        if (strcmp(name, "lua/config.lua")) printf(" %.*s", (int)length - 8, name + 4);
+    }
+    fputs("\n", stdout);
+}
+
 /* Returns the index of the script, or -1 after printing something (exit status in *status). */
 static int parse_options(int argc, char **argv, options *o, int *status)
 {
@@ -275,7 +288,7 @@ static int parse_options(int argc, char **argv, options *o, int *status)
         const char *argument = argv[i], *value;
         if (!strcmp(argument, "--")) return i + 1;
         if (!strcmp(argument, "-h") || !strcmp(argument, "--help")) {
-            fputs(usage, stdout);
+            print_help();
             *status = DONE;
             return -1;
         }

@@ -68,8 +68,22 @@ static int load_editor(tl_error *err)
     return tl_dynlib_load(&lib, (void **)&edit, err);
 }
 
+/* Pushes a function of the library's prompt (lua/lib/prompt.lua); 0 and nothing where it cannot be loaded. */
+static int push_prompt_function(lua_State *L, const char *name)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "prompt");
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_istable(L, -1)) {
+        lua_getfield(L, -1, name);
+        lua_remove(L, -2);
+        return 1;
+    }
+    lua_pop(L, 1);
+    return 0;
+}
+
 /* Completion of globals, modules and fields: "a.b:c" is walked from the globals. Nothing of a script is called; the host's
- * modules are loaded. */
+ * modules are loaded. What is not a Lua name (kinds and objects of the cluster) the library's prompt knows. */
 
 #define MOST_LEVELS 8 /* of metatables whose __index is looked into */
 
@@ -170,6 +184,18 @@ static void push_candidates(lua_State *L, const char *text)
     lua_settop(L, list);
 }
 
+/* Adds what the library's prompt knows about `text` to the list on top. */
+static void add_known(lua_State *L, const char *text)
+{
+    int list = lua_gettop(L);
+    if (!push_prompt_function(L, "complete")) return;
+    lua_pushstring(L, text);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_istable(L, -1))
+        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++)
+            lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+    lua_settop(L, list);
+}
+
 static char *next_candidate(const char *text, int state)
 {
     static lua_Integer position;
@@ -177,6 +203,7 @@ static char *next_candidate(const char *text, int state)
     if (!state) {
         position = 0;
         push_candidates(L, text);
+        add_known(L, text);
         lua_setfield(L, LUA_REGISTRYINDEX, "todo.candidates");
     }
     lua_getfield(L, LUA_REGISTRYINDEX, "todo.candidates");
@@ -318,57 +345,39 @@ static void print_error(lua_State *L)
     tl_term_write(L, STDERR_FILENO, "\n", 1);
 }
 
-static void print_results(lua_State *L, int count)
-{
-    int first = lua_gettop(L) - count + 1;
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "inspect");
-    int status = lua_pcall(L, 1, 1, 0);
-    if (status == LUA_OK) {
-        lua_insert(L, first);
-        status = lua_pcall(L, count, 1, 0);
-    }
-    size_t length;
-    if (status != LUA_OK) return print_error(L);
-    const char *text = lua_tolstring(L, -1, &length);
-    if (text) tl_term_write(L, STDOUT_FILENO, text, length);
-}
-
-static void run(lua_State *L)
+/* Runs a function of the library's prompt with the value on top, which is popped, as a task that Ctrl-C cancels. */
+static void run(lua_State *L, const char *function)
 {
     int results = 0;
     repl.interrupted = 0;
-    repl.task = tl_task_spawn(L, 0);
+    if (!push_prompt_function(L, function)) {
+        lua_pushliteral(L, "lua/lib/prompt.lua cannot be loaded");
+        print_error(L);
+        return;
+    }
+    lua_insert(L, -2);
+    repl.task = tl_task_spawn(L, 1);
     int status = tl_task_run(L, repl.task, &results);
     repl.task = NULL;
     if (tl_the_program.exit_status >= 0)
         repl.ended = 1;
     else if (status != LUA_OK)
         print_error(L);
-    else if (results)
-        print_results(L, results);
 }
 
-/* Modules are globals here, opened on first use. */
-static int l_module_global(lua_State *L)
+/* The library makes the prompt's own names global. */
+static void install(lua_State *L)
 {
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, -2) == LUA_TNIL) return 0;
-    lua_getglobal(L, "require");
-    lua_pushvalue(L, 2);
-    lua_call(L, 1, 1);
-    return 1;
+    if (push_prompt_function(L, "install") && lua_pcall(L, 0, 0, 0) != LUA_OK) print_error(L);
 }
 
-static void loosen_globals(lua_State *L)
+static const char *prompt_text(lua_State *L)
 {
-    lua_pushglobaltable(L);
-    lua_newtable(L);
-    lua_pushcfunction(L, l_module_global);
-    lua_setfield(L, -2, "__index");
-    lua_setmetatable(L, -2);
-    lua_pop(L, 1);
+    static char text[128];
+    snprintf(text, sizeof text, "> ");
+    if (push_prompt_function(L, "text") && lua_pcall(L, 0, 1, 0) == LUA_OK && lua_isstring(L, -1))
+        snprintf(text, sizeof text, "%s", lua_tostring(L, -1));
+    return text;
 }
 
 static char *history_path(void)
@@ -394,7 +403,9 @@ static char *history_path(void)
 static void read_and_run(lua_State *L, tl_buf *chunk)
 {
     while (!repl.ended) {
-        int got = repl.editing ? edit_line(L, chunk->len ? "... " : "> ") : plain_line(L);
+        int level = lua_gettop(L);
+        int got = repl.editing ? edit_line(L, chunk->len ? "... " : prompt_text(L)) : plain_line(L);
+        lua_settop(L, level);
         if (got == 0 && !chunk->len) return;
         if (got < 0) {
             tl_buf_clear(chunk);
@@ -404,13 +415,15 @@ static void read_and_run(lua_State *L, tl_buf *chunk)
         if (got) tl_buf_adds(chunk, repl.line);
         if (got && repl.editing && *repl.line) edit.add_history(repl.line);
         if (got) free(repl.line);
-        int top = lua_gettop(L), status = chunk->len ? compile(L, chunk) : -1;
+        int top = lua_gettop(L), command = chunk->len && chunk->data[0] == ':';
+        if (command) lua_pushlstring(L, chunk->data, chunk->len);
+        int status = command ? LUA_OK : chunk->len ? compile(L, chunk) : -1;
         if (status == 1 && got) {
             lua_settop(L, top);
             continue;
         }
         if (status == LUA_OK)
-            run(L);
+            run(L, command ? "command" : "run");
         else if (status > 0)
             print_error(L);
         lua_settop(L, top);
@@ -444,7 +457,7 @@ int tl_repl(lua_State *L)
     repl.L = L;
     tl_buf_init(&chunk, MAX_CHUNK);
     tl_buf_init(&repl.input, MAX_CHUNK);
-    loosen_globals(L);
+    install(L);
     tl_signal_start(tl_lua_loop(L), &interrupt, SIGINT, NULL);
     repl.editing = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && load_editor(NULL) == 0;
     if (repl.editing) {
@@ -454,7 +467,8 @@ int tl_repl(lua_State *L)
         history = history_path();
         edit.stifle_history(HISTORY_LINES);
         if (history) edit.read_history(history);
-        const char *hello = "todo-lua: modules are globals (k8s, docker, chart, yaml, …); Ctrl-D ends\n";
+        const char *hello =
+            "todo-lua: pods, deploy.NAME, k8s, docker, chart, …; :help says more, Ctrl-D ends\n";
         tl_term_write(L, STDOUT_FILENO, hello, strlen(hello));
     }
     read_and_run(L, &chunk);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "lua/error.h"
+#include "lua/preempt.h"
 #include "lua/task.h"
 
 const char tl_await_token;
@@ -19,6 +20,7 @@ typedef struct scheduler {
     tl_task *ready, **ready_end;
     tl_task *live; /* all that have not completed */
     int cleaning; /* tasks that run deferred functions */
+    int preempted; /* ready tasks that are */
 } scheduler;
 
 static scheduler *get_scheduler(lua_State *L)
@@ -354,18 +356,35 @@ static void keep_error(lua_State *L, tl_task *task)
     lua_setiuservalue(L, -2, 2);
 }
 
+/* Runs the coroutine until it ends, fails, waits or is preempted; 1 where it goes on later. */
+static int run(lua_State *L, tl_task *task, int *status, int *results)
+{
+    int nargs = task->started ? 0 : lua_gettop(task->co) - 1;
+    task->started = 1;
+    task->running = 1;
+    lua_State *before = tl_preempt_enter(task->co);
+    *status = lua_resume(task->co, L, nargs, results);
+    tl_preempt_enter(before);
+    task->running = 0;
+    if (*status != LUA_YIELD) return 0;
+    int waits = *results == 1 && lua_touserdata(task->co, -1) == (void *)&tl_await_token;
+    if (waits) lua_pop(task->co, 1);
+    if (!tl_preempt_happened()) return waits;
+    tl_preempt_take_back();
+    task->preempted = 1;
+    the_scheduler->preempted++;
+    make_ready(task);
+    return 1;
+}
+
 static void resume(lua_State *L, scheduler *s, tl_task *task)
 {
-    int nargs = task->started ? 0 : lua_gettop(task->co) - 1, results = 0;
-    task->started = 1;
+    int status = LUA_OK, results = 0;
     tl_task_push(L, task);
     s->current = task;
-    task->running = 1;
-    int status = lua_resume(task->co, L, nargs, &results);
-    task->running = 0;
+    int goes_on = run(L, task, &status, &results);
     s->current = NULL;
-    if (status == LUA_YIELD && results == 1 && lua_touserdata(task->co, -1) == (void *)&tl_await_token) {
-        lua_pop(task->co, 1);
+    if (goes_on) {
         lua_pop(L, 1);
         if (task->cancel_self) tl_task_cancel(L, task);
         return;
@@ -391,11 +410,26 @@ static void run_ready(lua_State *L, scheduler *s)
     }
 }
 
+/* They never wait, so whatever the signal's handler made ready goes first. */
+static void put_preempted_last(scheduler *s)
+{
+    for (tl_task *task = s->ready, *next; task && s->preempted; task = next) {
+        next = task->next_ready;
+        if (!task->preempted) continue;
+        task->preempted = 0;
+        s->preempted--;
+        take_out_of_ready(task);
+        make_ready(task);
+    }
+    s->preempted = 0; /* those that were cancelled meanwhile are not ready */
+}
+
 void tl_scheduler_turn(lua_State *L)
 {
     scheduler *s = get_scheduler(L);
     tl_error err = {0};
     if (tl_loop_step(s->loop, s->ready ? 0 : -1, &err) < 0) tl_log_fatal(err.message);
+    put_preempted_last(s);
     run_ready(L, s);
 }
 
@@ -464,6 +498,7 @@ int tl_scheduler_open(lua_State *L, tl_error *err)
     s->ready_end = &s->ready;
     the_scheduler = s;
     lua_rawsetp(L, LUA_REGISTRYINDEX, &scheduler_key);
+    tl_preempt_open();
     tl_coroutine_open(L);
     tl_task_types(L);
     return 0;

@@ -8,27 +8,14 @@
 #include "chart/render.h"
 #include "chart/values.h"
 #include "lua/await.h"
+#include "lua/chart.h"
 #include "lua/convert.h"
 #include "lua/error.h"
 
-#define CHART_TYPE "todo.chart.Chart"
-#define RENDER_TYPE "todo.chart.Render"
 #define JOB_TYPE "todo.chart.Job"
 #define MAX_ROUNDS 16
 /* A stranger's chart must not take the machine's memory. */
 #define CHART_MEMORY ((size_t)512 << 20)
-#define RENDER_MEMORY ((size_t)2 << 30)
-
-typedef struct chart_data {
-    tl_arena *arena;
-    tl_chart *chart;
-} chart_data;
-
-/* A finished render, which a release record is made of. */
-typedef struct render_data {
-    tl_arena *arena;
-    tl_rendered rendered;
-} render_data;
 
 typedef struct answer {
     tl_value query[4];
@@ -97,22 +84,33 @@ static const char *copy_option(lua_State *L, int index, const char *name, tl_are
     return text ? tl_arena_strdup(arena, text) : NULL;
 }
 
-/* The user's values from the options at `index`; raises. */
-static tl_map *read_values(lua_State *L, int index, tl_arena *arena)
+tl_map *tl_lua_chart_table(lua_State *L, tl_arena *arena, const char *what)
 {
-    static const char *const flags[] = {"set", "set_string", "set_json", "set_file", "set_literal"};
-    tl_values_options options = {0};
     tl_error err = {0};
     tl_value values = tl_null();
+    if (lua_type(L, -1) != LUA_TTABLE) tl_raisef(L, "usage", "%s must be a table", what);
+    if (tl_to_value(L, lua_gettop(L), arena, TL_SECRETS_REVEAL, &values, &err)) tl_raise(L, &err);
+    if (values.type != TL_MAP) tl_raisef(L, "usage", "%s must be a table of names, not a list", what);
+    lua_pop(L, 1);
+    return values.as.map;
+}
+
+void tl_lua_chart_values_options(lua_State *L, int index, tl_arena *arena, tl_values_options *out)
+{
+    static const char *const flags[] = {"set", "set_string", "set_json", "set_file", "set_literal"};
+    *out = (tl_values_options){0};
+    out->files = read_list(L, index, "values_files", arena, &out->file_count);
+    for (int i = 0; i < 5; i++) out->set[i] = read_list(L, index, flags[i], arena, &out->set_count[i]);
+}
+
+tl_map *tl_lua_chart_values(lua_State *L, int index, tl_arena *arena)
+{
+    tl_values_options options;
+    tl_error err = {0};
     tl_map *user = NULL;
-    options.files = read_list(L, index, "values_files", arena, &options.file_count);
-    for (int i = 0; i < 5; i++) options.set[i] = read_list(L, index, flags[i], arena, &options.set_count[i]);
-    if (lua_type(L, index) == LUA_TTABLE && lua_getfield(L, index, "values") != LUA_TNIL) {
-        if (lua_type(L, -1) != LUA_TTABLE) tl_raisef(L, "usage", "option 'values' must be a table");
-        if (tl_to_value(L, lua_gettop(L), arena, TL_SECRETS_REVEAL, &values, &err)) tl_raise(L, &err);
-        if (values.type != TL_MAP) tl_raisef(L, "usage", "option 'values' must be a table of names, not a list");
-        options.values = values.as.map;
-    }
+    tl_lua_chart_values_options(L, index, arena, &options);
+    if (lua_type(L, index) == LUA_TTABLE && lua_getfield(L, index, "values") != LUA_TNIL)
+        options.values = tl_lua_chart_table(L, arena, "option 'values'");
     if (tl_values_options_merge(&user, arena, &options, &err)) tl_raise(L, &err);
     return user;
 }
@@ -130,6 +128,8 @@ static void read_render_options(lua_State *L, int index, job *j)
     o->include_crds = tl_opt_bool(L, index, "include_crds", 0);
     o->sub_notes = tl_opt_bool(L, index, "sub_notes", 0);
     o->skip_schema = tl_opt_bool(L, index, "skip_schema", 0);
+    if (lua_type(L, index) == LUA_TTABLE && lua_getfield(L, index, "defaults") != LUA_TNIL)
+        o->defaults = tl_lua_chart_table(L, j->arena, "option 'defaults'");
     j->output.no_hooks = tl_opt_bool(L, index, "no_hooks", 0);
     j->output.skip_tests = tl_opt_bool(L, index, "skip_tests", 0);
     j->output.show_only = read_list(L, index, "show_only", j->arena, &j->output.show_count);
@@ -137,9 +137,9 @@ static void read_render_options(lua_State *L, int index, job *j)
 
 /* ---- charts ---- */
 
-static chart_data *check_chart(lua_State *L, int index)
+static tl_chart_data *check_chart(lua_State *L, int index)
 {
-    return luaL_checkudata(L, index, CHART_TYPE);
+    return luaL_checkudata(L, index, TL_CHART_TYPE);
 }
 
 static void read_memory_files(lua_State *L, int index, tl_arena *arena, tl_chart_files *files)
@@ -164,25 +164,22 @@ static int by_file_name(const void *a, const void *b)
     return strcmp(((const tl_chart_file *)a)->name, ((const tl_chart_file *)b)->name);
 }
 
-static void push_text(lua_State *L, const char *field, const char *text)
-{
-    if (!text || !*text) return;
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, field);
-}
-
 /* What scripts read of a chart, kept as the userdata's value. */
-static void push_chart_fields(lua_State *L, const chart_data *c)
+static void push_chart_fields(lua_State *L, const tl_chart_data *c)
 {
     lua_newtable(L);
-    push_text(L, "name", c->chart->name);
-    push_text(L, "version", c->chart->version);
-    push_text(L, "app_version", c->chart->app_version);
-    push_text(L, "dir", c->chart->dir);
+    tl_lua_chart_push_text(L, "name", c->chart->name);
+    tl_lua_chart_push_text(L, "version", c->chart->version);
+    tl_lua_chart_push_text(L, "app_version", c->chart->app_version);
+    tl_lua_chart_push_text(L, "dir", c->chart->dir);
     tl_push_value(L, tl_map_value(tl_chart_metadata_json(c->chart, c->arena)));
     lua_setfield(L, -2, "metadata");
     tl_push_value(L, tl_map_value(c->chart->values ? c->chart->values : tl_map_new(c->arena, 0)));
     lua_setfield(L, -2, "values");
+    tl_map *lock = tl_chart_lock_json(c->chart, c->arena);
+    if (!lock) return;
+    tl_push_value(L, tl_map_value(lock));
+    lua_setfield(L, -2, "lock");
 }
 
 static int l_load(lua_State *L)
@@ -191,7 +188,7 @@ static int l_load(lua_State *L)
     int is_path = lua_type(L, 1) == LUA_TSTRING, result;
     if (!is_path) luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    chart_data *c = push_owner(L, sizeof *c, CHART_TYPE, CHART_MEMORY);
+    tl_chart_data *c = push_owner(L, sizeof *c, TL_CHART_TYPE, CHART_MEMORY);
     if (is_path) {
         result = tl_chart_load(&c->chart, c->arena, lua_tostring(L, 1), &err);
     } else {
@@ -220,18 +217,18 @@ static int l_chart_index(lua_State *L)
 
 static int l_chart_tostring(lua_State *L)
 {
-    chart_data *c = check_chart(L, 1);
+    tl_chart_data *c = check_chart(L, 1);
     lua_pushfstring(L, "chart %s %s", c->chart->name, c->chart->version);
     return 1;
 }
 
 static int l_merge(lua_State *L)
 {
-    chart_data *c = check_chart(L, 1);
+    tl_chart_data *c = check_chart(L, 1);
     tl_error err = {0};
     lua_settop(L, 2);
-    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
-    tl_map *user = read_values(L, 2, arena);
+    tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
+    tl_map *user = tl_lua_chart_values(L, 2, arena);
     tl_chart *chart = tl_chart_clone(c->chart, arena);
     tl_map *values = NULL;
     if (!tl_values_process_dependencies(arena, chart, user, &err)) values = tl_values_coalesce(arena, chart, user,
@@ -242,95 +239,6 @@ static int l_merge(lua_State *L)
 }
 
 /* ---- rendering ---- */
-
-static void push_strings(lua_State *L, const char *const *items, size_t count)
-{
-    lua_createtable(L, (int)count, 0);
-    for (size_t i = 0; i < count; i++) {
-        lua_pushstring(L, items[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-}
-
-static void push_manifest(lua_State *L, const tl_manifest *m)
-{
-    lua_newtable(L);
-    push_text(L, "name", m->path);
-    lua_pushstring(L, m->content);
-    lua_setfield(L, -2, "content");
-    lua_pushstring(L, m->kind);
-    lua_setfield(L, -2, "kind");
-    tl_push_value(L, m->object);
-    lua_setfield(L, -2, "object");
-    if (!m->hook) return;
-    lua_newtable(L);
-    push_strings(L, m->hook->events, m->hook->event_count);
-    lua_setfield(L, -2, "events");
-    lua_pushinteger(L, m->hook->weight);
-    lua_setfield(L, -2, "weight");
-    push_strings(L, m->hook->delete_policies, m->hook->delete_policy_count);
-    lua_setfield(L, -2, "delete_policies");
-    push_strings(L, m->hook->output_log_policies, m->hook->output_log_policy_count);
-    lua_setfield(L, -2, "output_log_policies");
-    lua_setfield(L, -2, "hook");
-}
-
-/* Documents of nothing but comments are part of the text, but no objects. */
-static void push_manifests(lua_State *L, const tl_manifests *list, const char *field)
-{
-    lua_Integer n = 0;
-    lua_createtable(L, (int)list->len, 0);
-    for (size_t i = 0; i < list->len; i++) {
-        if (list->items[i].object.type != TL_MAP) continue;
-        luaL_checkstack(L, 8, "manifests");
-        push_manifest(L, &list->items[i]);
-        lua_rawseti(L, -2, ++n);
-    }
-    lua_setfield(L, -2, field);
-}
-
-/* The objects in the files of crds/. */
-static int split_crds(tl_manifests *out, tl_arena *arena, const tl_chart_files *files, tl_error *err)
-{
-    for (size_t i = 0; i < files->len; i++) {
-        tl_rendered_file file = {files->items[i].name, files->items[i].data, files->items[i].size};
-        tl_manifests hooks = {0};
-        if (tl_manifest_sort(out, &hooks, arena, &file, 1, err)) return -1;
-    }
-    return 0;
-}
-
-static int push_rendered(lua_State *L, const job *j, int render_index)
-{
-    render_data *r = lua_touserdata(L, render_index);
-    tl_error err = {0};
-    tl_manifests crds = {0};
-    tl_buf output = TL_BUF_INIT(SIZE_MAX);
-    if (tl_manifest_template_output(&output, r->rendered.manifest, &r->rendered.hooks, &j->output, r->arena, &err) ||
-        split_crds(&crds, r->arena, &r->rendered.crds, &err)) {
-        tl_buf_dispose(&output);
-        return tl_raise(L, &err);
-    }
-    const char *printed = tl_arena_strndup(r->arena, output.data, output.len);
-    tl_buf_dispose(&output);
-    lua_newtable(L);
-    lua_pushvalue(L, render_index);
-    lua_setfield(L, -2, "handle");
-    push_manifests(L, &r->rendered.manifests, "manifests");
-    push_manifests(L, &r->rendered.hooks, "hooks");
-    push_manifests(L, &crds, "crds");
-    lua_pushstring(L, r->rendered.notes);
-    lua_setfield(L, -2, "notes");
-    lua_pushstring(L, r->rendered.manifest);
-    lua_setfield(L, -2, "manifest");
-    lua_pushstring(L, printed);
-    lua_setfield(L, -2, "output");
-    tl_push_value(L, tl_map_value(r->rendered.values));
-    lua_setfield(L, -2, "values");
-    tl_push_value(L, tl_map_value((tl_map *)r->rendered.config));
-    lua_setfield(L, -2, "config");
-    return 1;
-}
 
 /* The engine asks for an object: known answers are given; an unknown one is noted, and "nothing there" given for now,
  * so that one round collects as many questions as it meets. */
@@ -371,10 +279,10 @@ static int ask_next(lua_State *L, job *j)
 /* Stack: chart, options, job. */
 static int run_round(lua_State *L, job *j)
 {
-    chart_data *c = lua_touserdata(L, 1);
+    tl_chart_data *c = lua_touserdata(L, 1);
     tl_error err = {0};
     lua_settop(L, 3);
-    render_data *r = push_owner(L, sizeof *r, RENDER_TYPE, RENDER_MEMORY);
+    tl_render_data *r = push_owner(L, sizeof *r, TL_RENDER_TYPE, TL_LUA_RENDER_MEMORY);
     lua_pushvalue(L, 3); /* the result refers to the user's values, which lie in the job's memory */
     lua_setiuservalue(L, 4, 1);
     size_t asked = j->count;
@@ -388,7 +296,8 @@ static int run_round(lua_State *L, job *j)
         return ask_next(L, j);
     }
     if (result) return tl_raise(L, &err);
-    return push_rendered(L, j, 4);
+    r->output = j->output;
+    return tl_lua_push_rendered(L, 4);
 }
 
 static int k_lookup(lua_State *L, int status, lua_KContext context)
@@ -410,15 +319,15 @@ static int k_lookup(lua_State *L, int status, lua_KContext context)
 
 static int l_render(lua_State *L)
 {
-    chart_data *c = check_chart(L, 1);
+    tl_chart_data *c = check_chart(L, 1);
     tl_error err = {0};
     if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    job *j = push_owner(L, sizeof *j, JOB_TYPE, RENDER_MEMORY);
+    job *j = push_owner(L, sizeof *j, JOB_TYPE, TL_LUA_RENDER_MEMORY);
     lua_pushvalue(L, 1); /* and to the chart */
     lua_setiuservalue(L, 3, 1);
     read_render_options(L, 2, j);
-    j->user = read_values(L, 2, j->arena);
+    j->user = tl_lua_chart_values(L, 2, j->arena);
     lua_settop(L, 3);
     if (lua_istable(L, 2) && lua_getfield(L, 2, "lookup") != LUA_TNIL) {
         luaL_argcheck(L, lua_isfunction(L, -1), 2, "option 'lookup' must be a function");
@@ -441,17 +350,17 @@ static int l_lint(lua_State *L)
     tl_lint_messages found = {0};
     if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    job *j = push_owner(L, sizeof *j, JOB_TYPE, RENDER_MEMORY);
+    job *j = push_owner(L, sizeof *j, JOB_TYPE, TL_LUA_RENDER_MEMORY);
     read_render_options(L, 2, j);
-    j->user = read_values(L, 2, j->arena);
+    j->user = tl_lua_chart_values(L, 2, j->arena);
     if (tl_chart_lint(&found, j->arena, path, j->user, &j->options, &err)) return tl_raise(L, &err);
     lua_createtable(L, (int)found.len, 0);
     for (size_t i = 0; i < found.len; i++) {
         lua_newtable(L);
-        push_text(L, "severity", severities[found.items[i].severity]);
+        tl_lua_chart_push_text(L, "severity", severities[found.items[i].severity]);
         lua_pushstring(L, found.items[i].path);
         lua_setfield(L, -2, "path");
-        push_text(L, "message", found.items[i].text);
+        tl_lua_chart_push_text(L, "message", found.items[i].text);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
@@ -463,7 +372,7 @@ static int l_encode_release(lua_State *L)
     tl_value record;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
     if (tl_to_value(L, 1, arena, TL_SECRETS_REVEAL, &record, &err)) return tl_raise(L, &err);
     tl_buf out = TL_BUF_INIT(SIZE_MAX);
     if (tl_release_encode(&out, record, &err)) {
@@ -483,7 +392,7 @@ static int l_decode_release(lua_State *L)
     const char *text = luaL_checklstring(L, 1, &size);
     tl_error err = {0};
     tl_value record;
-    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
     if (tl_release_decode(&record, arena, text, size, &err)) return tl_raise(L, &err);
     tl_push_value(L, record);
     return 1;
@@ -496,9 +405,9 @@ static int l_release(lua_State *L)
     luaL_checktype(L, 3, LUA_TTABLE);
     lua_settop(L, 3);
     lua_getfield(L, 2, "handle");
-    render_data *r = luaL_testudata(L, 4, RENDER_TYPE);
+    tl_render_data *r = luaL_testudata(L, 4, TL_RENDER_TYPE);
     luaL_argcheck(L, r, 2, "the result of Chart:render expected");
-    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
     tl_rendered rendered = r->rendered;
     /* A script may have transformed what is installed; the record says what was. */
     rendered.manifest = tl_opt_string(L, 2, "manifest", rendered.manifest);
@@ -522,7 +431,7 @@ static int l_patch(lua_State *L)
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_checktype(L, 3, LUA_TTABLE);
     lua_settop(L, 3);
-    tl_arena *arena = tl_push_arena(L, RENDER_MEMORY);
+    tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
     for (int i = 0; i < 3; i++) {
         objects[i] = tl_null();
         if (lua_isnil(L, i + 1)) continue;
@@ -556,14 +465,17 @@ static const luaL_Reg functions[] = {
 int luaopen_chart(lua_State *L);
 int luaopen_chart(lua_State *L)
 {
-    tl_new_type(L, CHART_TYPE, NULL, l_arena_owner_gc);
-    luaL_getmetatable(L, CHART_TYPE);
+    tl_new_type(L, TL_CHART_TYPE, NULL, l_arena_owner_gc);
+    luaL_getmetatable(L, TL_CHART_TYPE);
     luaL_newlib(L, methods);
+    luaL_setfuncs(L, tl_chart_file_methods, 0);
+    luaL_setfuncs(L, tl_chart_trace_methods, 0);
     lua_pushcclosure(L, l_chart_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, l_chart_tostring);
     lua_setfield(L, -2, "__tostring");
     lua_pop(L, 1);
     luaL_newlib(L, functions);
+    luaL_setfuncs(L, tl_chart_file_functions, 0);
     return 1;
 }

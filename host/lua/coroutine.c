@@ -4,6 +4,7 @@
 #include <lualib.h>
 
 #include "lua/error.h"
+#include "lua/preempt.h"
 #include "lua/task.h"
 
 /* A script's own coroutine inside of which a task waits: nobody else may resume or close it, and cancelling the task
@@ -48,10 +49,11 @@ static int belongs_to_task(lua_State *L, const lua_State *co)
     return tl_task_owns(L, co);
 }
 
-/* The coroutine has yielded the token: so does the one that resumed it; `in` is NULL the first time. */
+/* The coroutine has yielded the token, or nothing where it was preempted: the one that resumed it yields the token, too;
+ * `in` is NULL the first time. */
 static int wait_inside(lua_State *L, lua_State *co, inner *in, lua_KFunction k)
 {
-    lua_pop(co, 1);
+    if (!tl_preempt_happened()) lua_pop(co, 1);
     if (!lua_isyieldable(L)) {
         tl_task_abandon_wait(tl_task_current(L));
         return tl_raisef(L, "usage", "cannot wait here: a coroutine that waits was resumed inside table.sort, string.gsub "
@@ -74,7 +76,21 @@ static int wait_inside(lua_State *L, lua_State *co, inner *in, lua_KFunction k)
 
 static int is_wait(lua_State *co, int status, int results)
 {
-    return status == LUA_YIELD && results == 1 && lua_touserdata(co, -1) == (void *)&tl_await_token;
+    if (status != LUA_YIELD) return 0;
+    return tl_preempt_happened() || (results == 1 && lua_touserdata(co, -1) == (void *)&tl_await_token);
+}
+
+static int run(lua_State *L, lua_State *co, int nargs, int *results)
+{
+    lua_State *before = tl_preempt_enter(co);
+    int status = lua_resume(co, L, nargs, results);
+    /* Resumed by one that cannot yield itself, it goes on; what is pending waits as long. */
+    while (tl_preempt_happened() && !lua_isyieldable(L)) {
+        tl_preempt_take_back();
+        status = lua_resume(co, L, 0, results);
+    }
+    tl_preempt_enter(before);
+    return status;
 }
 
 static int k_resume(lua_State *L, int status, lua_KContext context);
@@ -82,7 +98,7 @@ static int k_resume(lua_State *L, int status, lua_KContext context);
 /* Returns the number of values on top of L: true and the results, or false and the error. */
 static int resume_inner(lua_State *L, lua_State *co, int nargs, inner *in)
 {
-    int results = 0, status = lua_resume(co, L, nargs, &results);
+    int results = 0, status = run(L, co, nargs, &results);
     if (is_wait(co, status, results)) return wait_inside(L, co, in, k_resume);
     int failed = status != LUA_OK && status != LUA_YIELD;
     if (failed) results = 1;
@@ -130,7 +146,7 @@ static int k_wrapped(lua_State *L, int status, lua_KContext context);
 /* The same as resume, but the results are unpacked or raised. */
 static int resume_wrapped(lua_State *L, lua_State *co, int nargs, inner *in)
 {
-    int results = 0, status = lua_resume(co, L, nargs, &results);
+    int results = 0, status = run(L, co, nargs, &results);
     if (is_wait(co, status, results)) return wait_inside(L, co, in, k_wrapped);
     if (status != LUA_OK && status != LUA_YIELD) {
         if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD) lua_resetthread(co); /* the error stays on top */

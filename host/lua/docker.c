@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/base64.h"
 #include "data/digest.h"
 #include "data/json.h"
 #include "docker/context.h"
@@ -190,6 +191,19 @@ int tl_docker_body(lua_State *L, int options, tl_buf *out)
     return 1;
 }
 
+const char *tl_docker_auth(lua_State *L, int options)
+{
+    tl_error err = {0};
+    tl_value value;
+    if (lua_getfield(L, options, "auth") != LUA_TTABLE) return NULL;
+    tl_arena *arena = tl_push_arena(L, 0);
+    tl_buf *json = tl_docker_push_buf(L), *text = tl_docker_push_buf(L);
+    if (tl_to_value(L, -4, arena, TL_SECRETS_REVEAL, &value, &err) < 0 || tl_json_write(json, value, NULL, &err) < 0)
+        tl_raise(L, &err);
+    tl_base64_encode(text, json->data, json->len, TL_BASE64_URL);
+    return text->data; /* the buffer stays on the stack */
+}
+
 /* One request and its answer. */
 
 typedef struct call {
@@ -257,23 +271,23 @@ static int k_call(lua_State *L, int status, lua_KContext index)
     return 2;
 }
 
-static const tl_header json_header[] = {{"Content-Type", "application/json"}};
-
 /* call(method, path, options): body, status */
 static int l_call(lua_State *L)
 {
     tl_error err = {0};
     tl_engine *engine = tl_docker_check(L);
-    tl_http_options o = {.method = luaL_checkstring(L, 2), .on_done = on_called};
+    tl_header headers[2];
+    tl_http_options o = {.method = luaL_checkstring(L, 2), .on_done = on_called, .headers = headers};
     lua_settop(L, 4);
     tl_buf *path = tl_docker_push_buf(L), *body = tl_docker_push_buf(L), *url = tl_docker_push_buf(L);
     tl_docker_path(L, 3, 4, path);
     if (tl_docker_body(L, 4, body)) {
         o.body = body->data;
         o.body_len = body->len;
-        o.headers = json_header;
-        o.header_count = 1;
+        headers[o.header_count++] = (tl_header){"Content-Type", "application/json"};
     }
+    const char *auth = lua_istable(L, 4) ? tl_docker_auth(L, 4) : NULL;
+    if (auth) headers[o.header_count++] = (tl_header){"X-Registry-Auth", auth};
     o.timeout_ms = tl_opt_ms(L, 4, "timeout", TIMEOUT_MS);
     tl_engine_aim(engine, path->data, url, &o);
     tl_net *net = tl_lua_net(L);
@@ -436,7 +450,6 @@ static int l_context_hash(lua_State *L)
     h->job.on_done = on_hashed;
     h->wait.on_cancel = cancel_hash;
     h->job.data = h->wait.data = h;
-    if (tl_digest_load(&err) < 0) return tl_raise(L, &err);
     h->context = tl_context_open(&o, &err);
     if (!h->context || tl_job_start(tl_lua_loop(L), &h->job, &err) < 0) return tl_raise(L, &err);
     return tl_await(L, &h->wait, lua_gettop(L), k_hash);

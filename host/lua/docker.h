@@ -16,6 +16,9 @@ void tl_docker_path(lua_State *L, int path_index, int options, tl_buf *out);
 tl_buf *tl_docker_push_buf(lua_State *L);
 /* Appends the field `body` of the options table as JSON; 0 where there is none. */
 int tl_docker_body(lua_State *L, int options, tl_buf *out);
+/* The field `auth` of the options table ({ username, password, identitytoken, serveraddress }) as the value of the header
+ * X-Registry-Auth, NULL where there is none; owned by what is pushed. */
+const char *tl_docker_auth(lua_State *L, int options);
 
 /* Methods of a client that return handles: transfer and hijack. Makes their metatables. */
 void tl_docker_handles_open(lua_State *L);

@@ -1,8 +1,6 @@
 /* Handles of module docker for what goes on for long: transfers with progress, hijacked streams. */
 #include <string.h>
 
-#include "data/base64.h"
-#include "data/json.h"
 #include "docker/hijack.h"
 #include "docker/transfer.h"
 #include "lua/await.h"
@@ -97,20 +95,6 @@ static tl_context *open_context(lua_State *L, int options, tl_buf *path)
     return context;
 }
 
-/* The field `auth` ({ username, password, serveraddress }) as the X-Registry-Auth header; NULL without it. */
-static const char *read_auth(lua_State *L, int options)
-{
-    tl_error err = {0};
-    tl_value value;
-    if (lua_getfield(L, options, "auth") != LUA_TTABLE) return NULL;
-    tl_arena *arena = tl_push_arena(L, 0);
-    tl_buf *json = tl_docker_push_buf(L), *text = tl_docker_push_buf(L);
-    if (tl_to_value(L, -4, arena, TL_SECRETS_REVEAL, &value, &err) < 0 || tl_json_write(json, value, NULL, &err) < 0)
-        tl_raise(L, &err);
-    tl_base64_encode(text, json->data, json->len, TL_BASE64_URL);
-    return text->data; /* the buffer stays on the stack */
-}
-
 /* transfer(path, options): query, context or file, content_type, auth */
 int tl_docker_l_transfer(lua_State *L)
 {
@@ -120,7 +104,7 @@ int tl_docker_l_transfer(lua_State *L)
     luaL_checktype(L, 3, LUA_TTABLE);
     tl_buf *path = tl_docker_push_buf(L);
     tl_docker_path(L, 2, 3, path);
-    tl_header auth = {"X-Registry-Auth", read_auth(L, 3)};
+    tl_header auth = {"X-Registry-Auth", tl_docker_auth(L, 3)};
     tl_transfer_options o = {.on_change = on_change, .headers = &auth, .header_count = auth.value != NULL};
     o.file = tl_opt_string(L, 3, "file", NULL);
     o.content_type = tl_opt_string(L, 3, "content_type", NULL);

@@ -10,12 +10,12 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/digest.h"
 #include "lua/await.h"
 #include "lua/buffer.h"
 #include "lua/convert.h"
 #include "lua/error.h"
 #include "lua/secret.h"
-#include "secret/crypto.h"
 
 #define LARGEST ((size_t)1 << 31)
 #define TEMPDIR_TYPE "todo.fs.TempDir"
@@ -99,12 +99,13 @@ static int l_stat(lua_State *L)
     int follow = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
     struct stat st;
     if ((follow ? stat(path, &st) : lstat(path, &st)) < 0) return is_absent() ? nothing(L) : raise_errno(L, "examine", path);
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     lua_pushstring(L, kind_of(st.st_mode));
     lua_setfield(L, -2, "type");
     set_integer(L, "size", st.st_size);
     set_integer(L, "mode", st.st_mode & 07777);
     set_integer(L, "uid", st.st_uid);
+    set_integer(L, "gid", st.st_gid);
     set_integer(L, "inode", (lua_Integer)st.st_ino);
     lua_pushnumber(L, (lua_Number)st.st_mtim.tv_sec + (lua_Number)st.st_mtim.tv_nsec / 1e9);
     lua_setfield(L, -2, "mtime");
@@ -186,6 +187,16 @@ static int l_symlink(lua_State *L)
     struct stat st;
     if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) unlink(path);
     return symlink(target, path) < 0 ? raise_errno(L, "make the link", path) : 0;
+}
+
+static int l_readlink(lua_State *L)
+{
+    char target[PATH_MAX];
+    const char *path = luaL_checkstring(L, 1);
+    ssize_t length = readlink(path, target, sizeof target);
+    if (length < 0) return is_absent() || errno == EINVAL ? nothing(L) : raise_errno(L, "read the link", path);
+    lua_pushlstring(L, target, (size_t)length);
+    return 1;
 }
 
 static int l_chmod(lua_State *L)
@@ -376,7 +387,7 @@ typedef struct hash {
     tl_wait wait;
     char *path;
     volatile int stop;
-    char hex[TL_SHA256_SIZE * 2 + 1];
+    char hex[TL_SHA256_HEX];
     tl_error err;
 } hash;
 
@@ -426,7 +437,6 @@ static int l_sha256(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     tl_error err = {0};
-    if (tl_crypto_load(&err)) return tl_raise(L, &err);
     hash *h = lua_newuserdatauv(L, sizeof *h, 0);
     memset(h, 0, sizeof *h);
     luaL_setmetatable(L, HASH_TYPE);
@@ -450,6 +460,7 @@ static const luaL_Reg functions[] = {
     {"remove", l_remove},
     {"rename", l_rename},
     {"symlink", l_symlink},
+    {"readlink", l_readlink},
     {"chmod", l_chmod},
     {"realpath", l_realpath},
     {"join", l_join},

@@ -135,6 +135,8 @@ static void read_options(lua_State *L, tl_http_options *o, tl_tls *tls)
     o->password = tl_opt_string(L, 2, "password", NULL);
     tls->ca_pem = tl_opt_string(L, 2, "ca", NULL);
     tls->ca_file = tl_opt_string(L, 2, "ca_file", NULL);
+    tls->cert_pem = tl_opt_string(L, 2, "cert", NULL);
+    tls->key_pem = tl_opt_string(L, 2, "key", NULL);
     tls->insecure = tl_opt_bool(L, 2, "insecure", 0);
     o->tls = tls;
     read_headers(L, 2, &headers);

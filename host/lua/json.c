@@ -29,6 +29,7 @@ static int l_encode(lua_State *L)
     tl_json_write_options options = {0};
     options.indent = tl_opt_string(L, 2, "indent", NULL);
     options.sort = tl_opt_bool(L, 2, "sort", 0);
+    options.html = tl_opt_bool(L, 2, "html", 0);
     tl_secrets secrets = tl_secrets_option(L, 2);
     tl_error err = {0};
     tl_value value;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "k8s/items_text.h"
+#include "lua/buffer.h"
 #include "lua/convert.h"
 #include "lua/error.h"
 #include "lua/http.h"
@@ -11,6 +13,8 @@
 typedef struct client {
     tl_k8s *k8s;
 } client;
+
+#define ITEMS_LIMIT ((size_t)1 << 30)
 
 int luaopen_k8s(lua_State *L);
 
@@ -37,10 +41,31 @@ static int l_close(lua_State *L)
     return 0;
 }
 
+#define MOST_GROUPS 256
+
+/* The list of strings in a field; the names stay valid while the table holds them. */
+static void opt_names(lua_State *L, const char *name, const char **names)
+{
+    size_t count = 0;
+    if (lua_istable(L, 1) && lua_getfield(L, 1, name) == LUA_TTABLE) {
+        lua_Integer length = luaL_len(L, -1);
+        if (length > MOST_GROUPS) luaL_argerror(L, 1, "too many groups");
+        for (lua_Integer i = 1; i <= length; i++) {
+            lua_rawgeti(L, -1, i);
+            if (lua_type(L, -1) != LUA_TSTRING) luaL_argerror(L, 1, "groups are strings");
+            names[count++] = lua_tostring(L, -1);
+            lua_pop(L, 1);
+        }
+    }
+    names[count] = NULL;
+}
+
 static int l_connect(lua_State *L)
 {
+    const char *groups[MOST_GROUPS + 1];
     lua_settop(L, 1);
     if (!lua_isnil(L, 1)) luaL_checktype(L, 1, LUA_TTABLE);
+    opt_names(L, "as_groups", groups);
     tl_error err = {0};
     client *self = lua_newuserdatauv(L, sizeof *self, 0);
     self->k8s = NULL;
@@ -50,6 +75,13 @@ static int l_connect(lua_State *L)
                                     .kubeconfig = tl_opt_string(L, 1, "kubeconfig", NULL),
                                     .context = tl_opt_string(L, 1, "context", NULL),
                                     .namespace = tl_opt_string(L, 1, "namespace", NULL),
+                                    .override = {.server = tl_opt_string(L, 1, "server", NULL),
+                                                 .ca_pem = tl_opt_string(L, 1, "ca", NULL),
+                                                 .server_name = tl_opt_string(L, 1, "server_name", NULL),
+                                                 .token = tl_opt_string(L, 1, "token", NULL),
+                                                 .as = tl_opt_string(L, 1, "as", NULL),
+                                                 .as_groups = groups,
+                                                 .insecure = tl_opt_bool(L, 1, "insecure", 0)},
                                     .user_agent = tl_opt_string(L, 1, "user_agent", NULL),
                                     .timeout_ms = tl_opt_ms(L, 1, "timeout", 0)};
     self->k8s = tl_k8s_new(&options, &err);
@@ -103,6 +135,26 @@ static int l_contexts(lua_State *L)
         lua_seti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
+}
+
+static int l_items_text(lua_State *L)
+{
+    size_t length;
+    tl_items_page page;
+    const char *text = luaL_checklstring(L, 1, &length);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const tl_items_text options = {.api_version = tl_opt_string(L, 2, "api_version", ""),
+                                   .kind = tl_opt_string(L, 2, "kind", ""),
+                                   .managed_fields = tl_opt_bool(L, 2, "managed_fields", 0)};
+    tl_error err = {0};
+    tl_buf *out = tl_push_buf(L, ITEMS_LIMIT);
+    if (tl_k8s_items_text(text, length, &options, out, &page, &err)) return tl_raise(L, &err);
+    lua_pushlstring(L, out->data, out->len);
+    tl_buf_dispose(out);
+    lua_pushinteger(L, (lua_Integer)page.count);
+    lua_pushstring(L, page.more);
+    free(page.more);
+    return 3;
 }
 
 static int l_pin(lua_State *L)
@@ -173,6 +225,8 @@ static void new_client_type(lua_State *L)
     tl_lua_k8s_verbs(L);
     tl_lua_k8s_raw(L);
     tl_lua_k8s_streams(L);
+    tl_lua_k8s_remote(L);
+    tl_lua_k8s_cache(L);
     lua_pushcclosure(L, l_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
@@ -182,7 +236,7 @@ int luaopen_k8s(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"connect", l_connect},
-        {"contexts", l_contexts},
+        {"contexts", l_contexts}, {"items_text", l_items_text},
         {NULL, NULL},
     };
     new_client_type(L);

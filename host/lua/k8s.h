@@ -43,5 +43,7 @@ void tl_lua_k8s_body(lua_State *L, tl_k8s_operation *op, int index, tl_arena *ar
 void tl_lua_k8s_verbs(lua_State *L);
 void tl_lua_k8s_raw(lua_State *L);
 void tl_lua_k8s_streams(lua_State *L);
+void tl_lua_k8s_remote(lua_State *L);
+void tl_lua_k8s_cache(lua_State *L);
 
 #endif

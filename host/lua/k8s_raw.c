@@ -36,7 +36,8 @@ static int k_request(lua_State *L, int status, lua_KContext index)
     size_t length;
     const char *body = tl_k8s_call_body(op->call, &length);
     const char *type = tl_k8s_call_header(op->call, "content-type");
-    if (type && strstr(type, "json") && length)
+    int as_text = lua_istable(L, 4) && tl_opt_bool(L, 4, "text", 0);
+    if (!as_text && type && strstr(type, "json") && length)
         tl_lua_k8s_push_json(L, body, length);
     else
         lua_pushlstring(L, body, length);
@@ -45,19 +46,26 @@ static int k_request(lua_State *L, int status, lua_KContext index)
     return 2;
 }
 
-static size_t header_options(lua_State *L, int options, tl_arena *arena, tl_header *headers, size_t room)
+/* Accept and Content-Type take the place of the request's own; the others are added. */
+static void header_options(lua_State *L, int options, tl_arena *arena, tl_k8s_request *request, tl_header *headers,
+                           size_t room)
 {
-    size_t count = 0;
-    if (!lua_istable(L, options)) return 0;
+    request->headers = headers;
+    if (!lua_istable(L, options)) return;
     if (lua_getfield(L, options, "headers") == LUA_TTABLE)
         for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-            if (lua_type(L, -2) != LUA_TSTRING || count == room)
+            if (lua_type(L, -2) != LUA_TSTRING || request->header_count == room)
                 tl_raisef(L, "usage", "option headers: strings by name expected");
-            headers[count++] = (tl_header){tl_arena_strdup(arena, lua_tostring(L, -2)),
-                                           tl_arena_strdup(arena, luaL_checkstring(L, -1))};
+            const char *name = tl_arena_strdup(arena, lua_tostring(L, -2));
+            const char *value = tl_arena_strdup(arena, luaL_checkstring(L, -1));
+            if (strcasecmp(name, "content-type") == 0)
+                request->content_type = value;
+            else if (strcasecmp(name, "accept") == 0)
+                request->accept = value;
+            else
+                headers[request->header_count++] = (tl_header){name, value};
         }
     lua_pop(L, 1);
-    return count;
 }
 
 static void query_options(lua_State *L, int options, tl_k8s_operation *op)
@@ -80,10 +88,8 @@ static int l_request(lua_State *L)
     tl_k8s_operation *op = tl_lua_k8s_push(L);
     tl_header headers[32];
     const char *method = luaL_checkstring(L, 2), *path = luaL_checkstring(L, 3);
-    tl_k8s_request request = {.method = method, .headers = headers, .accept = "application/json, */*"};
-    request.header_count = header_options(L, 4, arena, headers, sizeof headers / sizeof *headers);
-    for (size_t i = 0; i < request.header_count; i++)
-        if (strcasecmp(headers[i].name, "content-type") == 0) request.content_type = headers[i].value;
+    tl_k8s_request request = {.method = method, .accept = "application/json, */*"};
+    header_options(L, 4, arena, &request, headers, sizeof headers / sizeof *headers);
     request.timeout_ms = tl_opt_ms(L, 4, "timeout", 0);
     query_options(L, 4, op);
     request.path = path;

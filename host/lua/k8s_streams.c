@@ -288,6 +288,8 @@ static int l_logs(lua_State *L)
                                          .timestamps = tl_opt_bool(L, 3, "timestamps", 0),
                                          .tail = (int64_t)tl_opt_number(L, 3, "tail", -1),
                                          .since_s = (tl_opt_ms(L, 3, "since", 0) + 999) / 1000,
+                                         .since_time = tl_opt_string(L, 3, "since_time", NULL),
+                                         .limit = (int64_t)tl_opt_number(L, 3, "limit_bytes", 0),
                                          .on_ready = on_bytes,
                                          .data = self};
     self->logs = tl_k8s_logs_start(k8s, &options, &err);

@@ -80,8 +80,8 @@ static int l_get(lua_State *L)
     return tl_lua_k8s_send(L, op, lua_gettop(L), k_get);
 }
 
-/* Appends the page's items to the list at `list`, with apiVersion and kind; returns the continue token or NULL. Leaves
- * the page's metadata on the stack. */
+/* Appends the page's items to the list at `list`, with apiVersion and kind; returns the continue token or NULL (lists of
+ * custom resources end with an empty one). Leaves the page's metadata on the stack. */
 static const char *take_page(lua_State *L, const tl_verb *verb, int list)
 {
     size_t length;
@@ -106,7 +106,8 @@ static const char *take_page(lua_State *L, const tl_verb *verb, int list)
         lua_newtable(L);
     }
     lua_remove(L, page);
-    return tl_opt_string(L, -1, "continue", NULL);
+    const char *more = tl_opt_string(L, -1, "continue", NULL);
+    return more && *more ? more : NULL;
 }
 
 /* Stack: 1 client, 2 kind, 3 options, 4 arena, 5 items, 6 operation. Without a limit of the caller's the list is
@@ -169,54 +170,37 @@ static int l_list(lua_State *L)
 
 /* ---- writes ---- */
 
-static int l_create(lua_State *L)
+/* Writes the object at index 2. `named`: its name is part of the path, not only where it has a subresource. */
+static int write_object(lua_State *L, const char *method, int named, int apply)
 {
     tl_lua_k8s_check(L);
     lua_settop(L, 3);
     tl_arena *arena = tl_push_arena(L, 0);
     tl_k8s_operation *op = tl_lua_k8s_push(L);
     common_options(L, op, 3, arena);
-    object_place(L, op, 0, arena);
+    object_place(L, op, named || op->verb.subresource, arena);
     op->verb.ref = tl_lua_k8s_kind(L, arena);
-    op->verb.method = "POST";
-    if (op->verb.subresource) object_place(L, op, 1, arena);
-    tl_lua_k8s_body(L, op, 2, arena, NULL);
+    op->verb.method = method;
+    tl_lua_k8s_body(L, op, 2, arena, apply ? "application/apply-patch+yaml" : NULL); /* JSON is YAML */
     write_query(L, op, 3);
+    if (apply && tl_opt_bool(L, 3, "force", 0)) tl_lua_k8s_query(op, "force", "true");
     op->verb.query = op->query.data;
     return tl_lua_k8s_send(L, op, lua_gettop(L), k_object);
+}
+
+static int l_create(lua_State *L)
+{
+    return write_object(L, "POST", 0, 0);
 }
 
 static int l_update(lua_State *L)
 {
-    tl_lua_k8s_check(L);
-    lua_settop(L, 3);
-    tl_arena *arena = tl_push_arena(L, 0);
-    tl_k8s_operation *op = tl_lua_k8s_push(L);
-    common_options(L, op, 3, arena);
-    object_place(L, op, 1, arena);
-    op->verb.ref = tl_lua_k8s_kind(L, arena);
-    op->verb.method = "PUT";
-    tl_lua_k8s_body(L, op, 2, arena, NULL);
-    write_query(L, op, 3);
-    op->verb.query = op->query.data;
-    return tl_lua_k8s_send(L, op, lua_gettop(L), k_object);
+    return write_object(L, "PUT", 1, 0);
 }
 
 static int l_apply(lua_State *L)
 {
-    tl_lua_k8s_check(L);
-    lua_settop(L, 3);
-    tl_arena *arena = tl_push_arena(L, 0);
-    tl_k8s_operation *op = tl_lua_k8s_push(L);
-    common_options(L, op, 3, arena);
-    object_place(L, op, 1, arena);
-    op->verb.ref = tl_lua_k8s_kind(L, arena);
-    op->verb.method = "PATCH";
-    tl_lua_k8s_body(L, op, 2, arena, "application/apply-patch+yaml"); /* JSON is YAML */
-    write_query(L, op, 3);
-    if (tl_opt_bool(L, 3, "force", 0)) tl_lua_k8s_query(op, "force", "true");
-    op->verb.query = op->query.data;
-    return tl_lua_k8s_send(L, op, lua_gettop(L), k_object);
+    return write_object(L, "PATCH", 1, 1);
 }
 
 static const char *patch_type(lua_State *L, int options)

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "data/gzip.h"
 #include "lua/await.h"
+#include "lua/buffer.h"
 #include "lua/convert.h"
 #include "lua/error.h"
 #include "lua/task.h"
@@ -31,6 +33,20 @@ static const tl_embedded *find_embedded(const char *name)
             low = middle + 1;
     }
     return NULL;
+}
+
+/* Pushes the file's bytes and returns 1, or pushes nothing and returns 0 where there is none of that name. */
+static int push_embedded(lua_State *L, const char *name)
+{
+    const tl_embedded *file = find_embedded(name);
+    if (!file) return 0;
+    tl_error err = {0};
+    tl_buf *bytes = tl_push_buf(L, MAX_SCRIPT);
+    if (tl_gzip_decompress(bytes, file->packed, file->packed_length, &err)) return tl_raise(L, &err);
+    lua_pushlstring(L, bytes->data, bytes->len);
+    tl_buf_dispose(bytes); /* before the collector comes to it */
+    lua_replace(L, -2);
+    return 1;
 }
 
 int tl_program_read(lua_State *L, const char *path)
@@ -62,9 +78,7 @@ int tl_program_resource(lua_State *L, const char *name)
         }
         lua_pop(L, 1);
     }
-    const tl_embedded *file = find_embedded(name);
-    if (!file) return 0;
-    lua_pushlstring(L, file->bytes, file->length);
+    if (!push_embedded(L, name)) return 0;
     lua_pushnil(L);
     return 1;
 }
@@ -283,10 +297,7 @@ static int l_resources(lua_State *L)
 
 static int l_embedded(lua_State *L)
 {
-    const tl_embedded *file = find_embedded(luaL_checkstring(L, 1));
-    if (!file) return 0;
-    lua_pushlstring(L, file->bytes, file->length);
-    return 1;
+    return push_embedded(L, luaL_checkstring(L, 1));
 }
 
 static int l_exit(lua_State *L)

@@ -5,11 +5,11 @@
 
 #include <lua.h>
 
-/* One embedded file; the table is sorted by name and ends with a NULL name. Made by host/embed.lua. */
+/* One embedded file, packed by gzip; the table is sorted by name and ends with a NULL name. Made by host/embed.lua. */
 typedef struct tl_embedded {
     const char *name;
-    const char *bytes;
-    size_t length;
+    const char *packed;
+    size_t packed_length;
 } tl_embedded;
 extern const tl_embedded tl_embedded_files[];
 extern const size_t tl_embedded_count;

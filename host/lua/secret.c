@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "data/base64.h"
+#include "data/digest.h"
 #include "lua/buffer.h"
 #include "lua/convert.h"
 #include "lua/error.h"
@@ -201,9 +202,8 @@ static int l_sha256(lua_State *L)
 {
     size_t length;
     const char *bytes = tl_check_text(L, 1, &length);
-    char hex[TL_SHA256_SIZE * 2 + 1];
-    tl_error err = {0};
-    if (tl_sha256_hex(bytes, length, hex, &err)) return tl_raise(L, &err);
+    char hex[TL_SHA256_HEX];
+    tl_sha256_hex(bytes, length, hex);
     lua_pushstring(L, hex);
     return 1;
 }

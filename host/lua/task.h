@@ -46,6 +46,7 @@ typedef struct tl_task {
     int started;
     int running; /* its coroutine is on the C stack */
     int cancel_self; /* cancel it where it yields next */
+    int preempted; /* and ready, but behind what the signal makes ready */
     int seen; /* its error was raised somewhere */
 } tl_task;
 

@@ -453,12 +453,14 @@ static const luaL_Reg functions[] = {
     {"style", l_style},
     {"cursor", l_cursor},
     {"prompt", l_prompt},
+    {"input", tl_term_l_input},
     {NULL, NULL},
 };
 
 int luaopen_term(lua_State *L)
 {
     tl_new_type(L, PROMPT_TYPE, NULL, l_prompt_gc);
+    tl_term_open_input(L);
     luaL_newlib(L, functions);
     return 1;
 }

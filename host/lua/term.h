@@ -14,4 +14,8 @@ void tl_term_write(lua_State *L, int fd, const char *text, size_t length);
 /* "auto", "always" or "never" for both output streams; -1 where it is neither. */
 int tl_term_set_color(const char *when);
 
+/* input(options), and the type that it returns. */
+int tl_term_l_input(lua_State *L);
+void tl_term_open_input(lua_State *L);
+
 #endif

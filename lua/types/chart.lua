@@ -9,6 +9,7 @@ local chart = {}
 ---@field app_version string?
 ---@field metadata table Chart.yaml
 ---@field values table values.yaml of the chart itself
+---@field lock { generated: string, digest: string, dependencies: table[]? }? Chart.lock
 ---@field dir string? folder it came from
 local Chart = {}
 
@@ -26,6 +27,31 @@ local Chart = {}
 ---@return table
 function Chart:merge(options) end
 
+---@class todo.TraceOptions: todo.ChartOptions `values` is not read
+---@field layers { name: string, values: table }[]? after the files, before the set flags; later ones win
+
+---@class todo.TraceLayer
+---@field kind "chart"|"file"|"table"|"flag"
+---@field name string "values.yaml", "charts/a/values.yaml", the file, the layer's name, "--set a=b"
+---@field value any what it has at the path; nil where nothing
+---@field cut integer? after so many steps it holds something that has nothing below it: `value`
+---@field line integer? from 1, in YAML files
+---@field column integer?
+
+---@class todo.TraceLeaf
+---@field path (string|integer)[] items of lists count from 0
+---@field value any
+---@field layer integer? which of the layers it comes from
+---@field line integer?
+---@field column integer?
+
+---Where values come from: what every layer says of the path (weakest first), and for each merged value at or below it
+---the layer that won. Aliases, globals and imported values are followed as the merge follows them.
+---@param options todo.TraceOptions?
+---@param path (string|integer)[]? absent: everything
+---@return { layers: todo.TraceLayer[], leaves: todo.TraceLeaf[] }
+function Chart:trace(options, path) end
+
 ---@class todo.RenderOptions: todo.ChartOptions
 ---@field release string? default "release-name"
 ---@field namespace string? default "default"
@@ -36,6 +62,7 @@ function Chart:merge(options) end
 ---@field live boolean? kube_version and api_versions are a cluster's own: taken as they are, in place of helm's
 ---@field include_crds boolean?
 ---@field sub_notes boolean? notes of subcharts too
+---@field defaults table? in place of the chart's own values
 ---@field skip_schema boolean? values are not checked against values.schema.json
 ---@field no_hooks boolean? `output` without hooks
 ---@field skip_tests boolean? `output` without test hooks
@@ -66,10 +93,57 @@ function Chart:merge(options) end
 ---@return todo.Rendered
 function Chart:render(options) end
 
+---A file of the chart by its name in it ("values.yaml"); nil where there is none.
+---@param name string
+---@return string? bytes
+function Chart:read(name) end
+
+---@class todo.ChartFile
+---@field name string
+---@field data string
+
+---What templates see as .Files, in the order of the chart.
+---@return todo.ChartFile[]
+function Chart:files() end
+
+---Files of custom resource definitions, those of subcharts too, named by their full path. With values, only those of
+---subcharts that they leave switched on.
+---@param options todo.ChartOptions?
+---@return todo.ChartFile[]
+function Chart:crds(options) end
+
+---What lies in charts/.
+---@return { name: string, version: string }[]
+function Chart:subcharts() end
+
+---Packs the chart as helm package does; the same chart gives the same bytes.
+---@param folder string made where it is missing
+---@param options { version: string?, app_version: string? }? in place of the chart's own
+---@return string path of NAME-VERSION.tgz
+function Chart:save(folder, options) end
+
 ---Folder, .tgz file, or {files = {["Chart.yaml"]=bytes, …}}. Errors: kind "chart" with helm's message.
 ---@param source string|{files: table<string,string>}
 ---@return todo.Chart
 function chart.load(source) end
+
+---The files of a packed chart without the folder that holds them; paths that lead out of it and sizes above helm's limits
+---are refused.
+---@param bytes string content of the .tgz
+---@return todo.ChartFile[]
+function chart.unpack(bytes) end
+
+---Whether a version lies in a range, as helm reads both. Errors: kind "semver" where one of them is malformed.
+---@param constraint string "^1.2", ">=1.0.0 <2.0.0 || 3.x"
+---@param version string
+---@return boolean
+function chart.satisfies(constraint, version) end
+
+---Order of two versions: -1, 0 or 1; nil where one of them is none.
+---@param a string
+---@param b string
+---@return integer?
+function chart.compare_versions(a, b) end
 
 ---What `helm lint` would say. Severity "error", "warning" or "info".
 ---@async

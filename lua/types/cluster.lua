@@ -77,12 +77,25 @@ function ClusterProvider.platform(ctx) end
 ---@return string address an IP or a host name
 function ClusterProvider.host_address(ctx) end
 
+---Finds out what load_image will ask, while images are still compared with their sources. Optional.
+---@async
+---@param ctx todo.ClusterContext
+function ClusterProvider.prepare_load(ctx) end
+
 ---Makes images of the local Docker known to the cluster's nodes; those that are there already with the same id cost nothing.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param images string[] "name:tag"
 ---@return string[] loaded those that had to be sent
+---@return table<string, string>? digests of the manifests in the registry that the nodes pull from, by name
 function ClusterProvider.load_image(ctx, images) end
+
+---The id of an image's configuration on the cluster's nodes.
+---@async
+---@param ctx todo.ClusterContext
+---@param name string "name:tag", or what a pod's imageID says: "name@sha256:…"
+---@return string? id "sha256:…"; nil where the nodes lack the image
+function ClusterProvider.image_id(ctx, name) end
 
 ---Environment for a docker client whose builds land in the cluster (builds_in_place only).
 ---@async

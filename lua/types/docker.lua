@@ -42,14 +42,13 @@ function DockerFrames:feed(bytes) end
 ---@field api_version string
 ---@field server_version string
 ---@field os string
----@field arch string
 local Docker = {}
 
 ---@class todo.BuildOptions
 ---@field context string folder
 ---@field dockerfile string path of the Dockerfile, inside or outside the context
 ---@field ignore_file string? rules instead of DOCKERFILE.dockerignore or .dockerignore
----@field tags string[]
+---@field tags string[]?
 ---@field args table<string,string>?
 ---@field labels table<string,string>?
 ---@field target string?
@@ -83,6 +82,11 @@ function Docker:build(options) end
 ---@param name string
 ---@return table? as GET /images/{name}/json
 function Docker:image(name) end
+---Steps that made an image, the newest first, as GET /images/{name}/history.
+---@async
+---@param name string
+---@return { Id: string, CreatedBy: string, Created: integer, Size: integer, Tags: string[]? }[]
+function Docker:history(name) end
 ---@async
 ---@param options { filters: table<string,string[]>? }?
 ---@return table[]
@@ -98,14 +102,31 @@ function Docker:tag(source, target) end
 function Docker:remove_image(name, options) end
 ---@async
 ---@param name string
----@param options { platform: string?, on_progress: fun(event: todo.BuildEvent)?, username: string?, password: todo.Secret? }?
+---@param options { platform: string?, on_progress: fun(event: todo.BuildEvent)?, auth: todo.RegistryAuth? }?
 function Docker:pull(name, options) end
 
 ---@async
 ---@param name string
----@param options { on_progress: fun(event: todo.BuildEvent)?, username: string?, password: todo.Secret? }?
+---@param options { on_progress: fun(event: todo.BuildEvent)?, auth: todo.RegistryAuth? }?
+---@return string? digest "sha256:…" of the manifest, as the registry knows it
 function Docker:push(name, options) end
+---The digest under which an image's repository knew it when it was pulled from there or pushed to it.
+---@async
+---@param name string "registry.example.com/app:1"
+---@return string? digest nil where neither happened
+function Docker:digest(name) end
+---What the registry has under a name, as GET /distribution/{name}/json; nil where it has nothing.
+---@async
+---@param name string
+---@param options { auth: todo.RegistryAuth? }?
+---@return { Descriptor: { digest: string, size: integer, mediaType: string } }?
+function Docker:distribution(name, options) end
 
+---The images as the bytes of a docker archive.
+---@async
+---@param names string|string[]
+---@return todo.HttpStream
+function Docker:export(names) end
 ---Writes the images as a docker archive to a file, a process's stdin or a function.
 ---@async
 ---@param names string|string[]
@@ -143,6 +164,17 @@ function Docker:import(path, tag, options) end
 ---@field auto_remove boolean?
 ---@field memory integer? bytes
 
+---Creates a container without starting it.
+---@async
+---@param options todo.RunOptions
+---@return string id
+function Docker:create(options) end
+---A file or folder of a container, started or not, as a tar archive. Raises "not_found" where it has none of that name.
+---@async
+---@param name string
+---@param path string
+---@return todo.HttpStream
+function Docker:archive(name, path) end
 ---Creates and starts a container.
 ---@async
 ---@param options todo.RunOptions
@@ -225,6 +257,7 @@ function Docker:info() end
 ---@field timeout number|string? default 120 s, 0: none
 ---@field absent boolean? 404 gives nil instead of an error
 ---@field text boolean? leave a JSON answer as text
+---@field auth todo.RegistryAuth? for requests that the engine passes on to a registry
 
 ---A raw request. Raises for every status of 400 and more, with the engine's message.
 ---@async

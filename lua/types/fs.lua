@@ -1,7 +1,7 @@
 ---@meta fs
 
 ---Files. Names that do not exist give nil where a look-up is meant (stat, read with default); everything else raises
----kinds "not_found", "denied", "exists", "io" with the path in the message.
+---kinds "not_found", "denied", "exists", "no_space", "io" with the path in the message.
 local fs = {}
 
 ---@param path string
@@ -26,6 +26,7 @@ function fs.append(path, bytes, mode) end
 ---@field mtime number seconds since the epoch, with fraction
 ---@field mode integer permission bits
 ---@field uid integer
+---@field gid integer
 ---@field inode integer
 
 ---@param path string
@@ -59,6 +60,11 @@ function fs.rename(from, to) end
 ---@param target string
 ---@param path string replaced where it is a link
 function fs.symlink(target, path) end
+
+---What a symbolic link points to; nil where the path is none.
+---@param path string
+---@return string?
+function fs.readlink(path) end
 
 ---@param path string
 ---@param mode integer

@@ -12,6 +12,8 @@ local http = {}
 ---@field unix string? path of a unix socket
 ---@field ca string? PEM text of trusted authorities
 ---@field ca_file string? the same as a path
+---@field cert string? PEM text of a client certificate
+---@field key string|todo.Secret? PEM text of its key
 ---@field insecure boolean? no TLS verification
 ---@field follow boolean? follow redirects, default true
 ---@field max_body integer? bytes, default 64 MiB; more raises "too_large"

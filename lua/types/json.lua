@@ -14,6 +14,7 @@ function json.decode(text) end
 ---@class todo.JsonEncodeOptions
 ---@field indent string? e.g. "  "
 ---@field sort boolean?
+---@field html boolean? <, > and & as \u003c, \u003e and \u0026, as Go's json.Marshal writes them
 ---@field secrets "reveal"|"mask"?
 
 ---@param value any

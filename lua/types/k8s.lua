@@ -10,6 +10,13 @@ local k8s = {}
 ---@field kubeconfig string? path; default $KUBECONFIG (a list) or ~/.kube/config
 ---@field context string? default: current-context
 ---@field namespace string? default: the context's, else "default"
+---@field server string? URL in place of the context's; without a kubeconfig it is enough
+---@field server_name string? that its certificate is for
+---@field ca string? PEM text of the authorities, in place of the kubeconfig's
+---@field insecure boolean? trust any server, whatever the kubeconfig says
+---@field token string|todo.Secret?
+---@field as string? user to act as
+---@field as_groups string[]? groups to act as
 ---@field user_agent string?
 ---@field timeout number|string? of a plain request, default 30
 
@@ -22,6 +29,16 @@ function k8s.connect(options) end
 ---@param options { kubeconfig: string? }?
 ---@return { name: string, cluster: string?, user: string?, namespace: string, server: string?, current: boolean, ca_sha256: string? }[]
 function k8s.contexts(options) end
+
+---The items of a list's JSON text as kubectl prints them inside a List (keys sorted, indented by four, two levels deep),
+---joined by commas: for the output of lists that are too large for tables. Raises "parse".
+---@param text string one page, as request { text = true } brings it
+---@param options { api_version: string, kind: string, managed_fields: boolean? } the first two for items that lack them;
+---managed_fields keeps metadata.managedFields
+---@return string text
+---@return integer count
+---@return string? continue the token of the next page
+function k8s.items_text(text, options) end
 
 ---@class todo.K8s
 ---@field context string
@@ -124,6 +141,50 @@ local Watch = {}
 function Watch:next(timeout) end
 function Watch:close() end
 
+---@class todo.CacheOptions
+---@field namespace string?
+---@field all_namespaces boolean?
+---@field labels todo.Selector?
+---@field fields todo.Selector?
+---@field indexes table<string, string[]>? by name the path of keys to a string in the objects; a list on the way or at the
+---end stands for each of its items: { node = { "spec", "nodeName" } }
+
+---A local copy of a kind's objects that a watch keeps up to date (an informer). It can be asked at any time without a
+---request, and tells its changes: `for change in cache do`. Objects lack metadata.managedFields. lib/informer.lua runs
+---handlers on it. Errors of the watch (see watch) come from sync and next.
+---@param kind todo.Kind
+---@param options todo.CacheOptions?
+---@return todo.K8sCache
+function K8s:cache(kind, options) end
+
+---@class todo.K8sCache
+---@overload fun(): { type: string, object: table, old: table? }?
+local K8sCache = {}
+---Waits until the first list is whole.
+---@async
+---@param timeout number|string? raises "timeout"
+function K8sCache:sync(timeout) end
+---The next change. The first call begins with every present object as ADDED; after it, a script that does not take the
+---changes holds the copy back once 2000 wait. DELETED brings the last state that is known, MODIFIED the former one as old.
+---@async
+---@param timeout number|string? raises "timeout"
+---@return { type: "ADDED"|"MODIFIED"|"DELETED", object: table, old: table? }? change nil after close
+function K8sCache:next(timeout) end
+---@param name string
+---@param namespace string? default: the one that is watched, else the client's
+---@return table? object
+function K8sCache:get(name, namespace) end
+---@param namespace string? default: all that are watched
+---@return table[] objects sorted by namespace and name
+function K8sCache:list(namespace) end
+---@param index string
+---@param value string
+---@return table[] objects sorted by namespace and name
+function K8sCache:by(index, value) end
+---@return integer objects
+function K8sCache:count() end
+function K8sCache:close() end
+
 ---@class todo.LogOptions
 ---@field namespace string?
 ---@field container string?
@@ -131,6 +192,8 @@ function Watch:close() end
 ---@field previous boolean?
 ---@field tail integer?
 ---@field since number|string? seconds
+---@field since_time string? RFC 3339
+---@field limit_bytes integer? of each request
 ---@field timestamps boolean?
 
 ---Lines of a container's log: `for line in k:logs("pod") do`.
@@ -150,12 +213,81 @@ function Lines:next() end
 function Lines:text() end
 function Lines:close() end
 
+---@class todo.ExecOptions
+---@field command string[]? exec: the program and its arguments
+---@field namespace string?
+---@field container string? default: the pod's own default
+---@field stdin boolean|string? true: write() and close_stdin() follow; a string is the whole input
+---@field tty boolean? a terminal: one output stream, no stderr
+---@field size { [1]: integer, [2]: integer }? columns and rows of the terminal
+---@field timeout number|string? until the stream is open; default the client's
+
+---Runs a command in a container; returns when the stream is open. A write for the pin and the read-only guard, as attach
+---and forward are.
+---@async
+---@param pod string
+---@param options todo.ExecOptions
+---@return todo.K8sSession
+function K8s:exec(pod, options) end
+
+---Joins the container's own process.
+---@async
+---@param pod string
+---@param options todo.ExecOptions?
+---@return todo.K8sSession
+function K8s:attach(pod, options) end
+
+---A process in a pod. At most 1 MiB waits for the script (then the process waits), and as much for the network.
+---@class todo.K8sSession
+local K8sSession = {}
+---What the process has written; nil at the end.
+---@async
+---@return "stdout"|"stderr"|nil stream
+---@return string? bytes
+function K8sSession:read() end
+---Writes to its standard input; waits while the network is slower.
+---@async
+---@param bytes string
+function K8sSession:write(bytes) end
+---Ends its standard input. Raises "unsupported" where the server only speaks v4.channel.k8s.io.
+function K8sSession:close_stdin() end
+---Tells the terminal's new size.
+---@param columns integer
+---@param rows integer
+function K8sSession:resize(columns, rows) end
+---Waits for the end of the stream: the process's exit status. Raises "closed" or "timeout" where the stream broke before the
+---process's end, and what the node said where it could not be started. Output that no read() asked for is dropped.
+---@async
+---@return integer status
+function K8sSession:wait() end
+---Closes the stream; a process that still runs may go on in the pod.
+function K8sSession:close() end
+
+---One connection to a port of a pod; returns when the stream is open (not when something listens there).
+---@async
+---@param pod string
+---@param port integer
+---@param options { namespace: string?, timeout: number|string? }?
+---@return todo.K8sForward
+function K8s:forward(pod, port, options) end
+
+---@class todo.K8sForward
+local K8sForward = {}
+---@async
+---@return string? bytes nil at the end; raises "connect" where nothing listens on the port
+function K8sForward:read() end
+---@async
+---@param bytes string
+function K8sForward:write(bytes) end
+function K8sForward:close() end
+
 ---A raw request under the server's root. Like every other method it raises the server's refusal; the status is that of
 ---a success.
 ---@async
 ---@param method string
 ---@param path string "/version", "/api/v1/…"
----@param options { body: any?, headers: table<string,string>?, query: table<string,string>?, timeout: number|string? }?
+---@param options { body: any?, headers: table<string,string>?, query: table<string,string>?, text: boolean?,
+---timeout: number|string? }? text: the body is not decoded
 ---@return any body decoded where JSON, else text
 ---@return integer status
 function K8s:request(method, path, options) end

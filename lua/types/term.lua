@@ -49,6 +49,23 @@ function term.cursor(visible) end
 ---@return string?
 function term.prompt(prompt, options) end
 
+---Standard input as it comes; raw: each key at once, Ctrl-C included, where it is a terminal (restored by close).
+---@param options { raw: boolean? }?
+---@return todo.TermInput
+function term.input(options) end
+
+---@class todo.TermInput
+local TermInput = {}
+---@async
+---@return string? bytes nil at the end
+function TermInput:read() end
+---Waits until the terminal has another size.
+---@async
+---@return integer columns
+---@return integer rows
+function TermInput:resized() end
+function TermInput:close() end
+
 ---Removes control characters and escape sequences of a stranger's text (all but tab and newline).
 ---@param text string
 ---@return string

@@ -1,0 +1,17 @@
+#ifndef TL_LUA_PREEMPT_H
+#define TL_LUA_PREEMPT_H
+
+#include <lua.h>
+
+/* Lets a signal that asks the program to end reach a script that computes and never waits: its coroutine yields between
+ * two instructions, as if it had waited for nothing, so the loop gets its turn and delivers the signal. */
+
+/* Called once, before the first coroutine runs. */
+void tl_preempt_open(void);
+/* Notes the coroutine that runs from now on (NULL: none); returns the one before, to be given back when it stops. */
+lua_State *tl_preempt_enter(lua_State *co);
+/* Whether a coroutine has yielded in this way since it was last taken back. */
+int tl_preempt_happened(void);
+void tl_preempt_take_back(void);
+
+#endif
