@@ -1,0 +1,72 @@
+-- helm pull: fetches charts, packed or unpacked.
+local chart = require "chart"
+local download = require "chart_repo.download"
+local fail = require "fail"
+local flags = require "release.flags"
+local fs = require "fs"
+local source = require "chart_repo.source"
+
+-- Files land below the folder named after the chart: chart.unpack refuses names that lead elsewhere.
+local function expand(path, folder)
+    local files = chart.unpack(fs.read(path))
+    local name = chart.load(path).name
+    if name == "." or name == ".." or name:find("/", 1, true) then
+        fail.raise("chart", ("chart name %q is not allowed"):format(name))
+    end
+    local target = fs.join(folder, name)
+    if (fs.stat(target, false) or {}).type == "link" then
+        fail.raise("denied", target .. " is a symbolic link")
+    end
+    for _, file in ipairs(files) do
+        local place = fs.join(target, file.name)
+        fs.mkdir(fs.dirname(place))
+        fs.write(place, file.data)
+    end
+end
+
+local function unpacked(word, options)
+    local temporary <close> = fs.tempdir()
+    local path = download.run(word, options, temporary.path)
+    local folder = options.untardir
+    if folder:sub(1, 1) ~= "/" then folder = fs.join(options.destination, folder):gsub("/%.$", "") end
+    local name = word:match("[^/]*$")
+    local check = folder == "." and name or fs.join(folder, name)
+    if fs.exists(check) then
+        fail.raise("exists", ("failed to untar: a file or directory with the name %s already exists"):format(check))
+    end
+    fs.mkdir(check)
+    expand(path, folder)
+end
+
+local function run(options, words)
+    source.refuse_verify(options)
+    if options.prov then
+        fail.raise("usage", "--prov is not supported: todo-lua does not check OpenPGP signatures", nil, { status = 2 })
+    end
+    for _, word in ipairs(words) do
+        if options.untar then
+            unpacked(word, options)
+        else
+            if (fs.stat(options.destination) or {}).type ~= "dir" then
+                fail.raise("not_found", ("open %s: no such file or directory"):format(options.destination))
+            end
+            download.run(word, options, options.destination)
+        end
+    end
+    return 0
+end
+
+return {
+    usage = "[chart URL | repo/chartname] [...] [flags]",
+    summary = "download a chart from a repository and (optionally) unpack it in local directory",
+    help = "Fetches charts from repositories, registries (oci://) or URLs.",
+    aliases = { "fetch" },
+    arguments = { min = 1 },
+    flags = flags.of({ "connection", "verify", "chart_source", "devel" }, {
+        { "destination", short = "d", default = ".", help = "folder for the archive" },
+        { "prov", kind = "bool", help = "refused: signatures are not checked" },
+        { "untar", kind = "bool", help = "unpack the chart" },
+        { "untardir", default = ".", help = "with --untar: folder to unpack into, below --destination" },
+    }),
+    run = run,
+}

@@ -1,0 +1,106 @@
+-- helm template: what a chart gives, without a cluster.
+local fail = require "fail"
+local flags = require "release.flags"
+local fs = require "fs"
+local pflag = require "pflag"
+local source = require "chart_repo.source"
+
+-- Flags of install that mean nothing where nothing is installed; helm takes them, too.
+local function of_install()
+    local list = { { "timeout", kind = "duration", default = 300 }, { "description" },
+        { "labels", short = "l", kind = "stringToString" }, { "dry-run", optional = "client" } }
+    for _, name in ipairs { "atomic", "create-namespace", "disable-openapi-validation", "force", "hide-notes",
+        "replace", "skip-crds", "take-ownership", "wait", "wait-for-jobs" } do
+        list[#list + 1] = { name, kind = "bool" }
+    end
+    for _, flag in ipairs(list) do flag.help = "for command lines that are used with install, too" end
+    return list
+end
+
+local own = {
+    { "api-versions", short = "a", kind = "strings", help = "more of the API versions that charts see" },
+    { "enable-dns", kind = "bool", help = "refused: templates ask no name servers" },
+    { "generate-name", short = "g", kind = "bool", help = "for command lines that are used with install, too" },
+    { "include-crds", kind = "bool", help = "print the definitions under crds/, too" },
+    { "is-upgrade", kind = "bool", help = "render as for an upgrade of a release" },
+    { "name-template", help = "name of the release, a template" },
+    { "no-hooks", kind = "bool", help = "leave hooks out" },
+    { "output-dir", help = "write each template's objects into a file below this folder" },
+    { "post-renderer", help = "program that changes the rendered manifest on its way: standard input to output" },
+    { "post-renderer-args", kind = "stringArray", help = "argument of that program; may be repeated" },
+    { "release-name", kind = "bool", help = "with --output-dir: a folder named after the release in between" },
+    { "render-subchart-notes", kind = "bool", key = "sub_notes", help = "render the notes of subcharts, too" },
+    { "show-only", short = "s", kind = "stringArray", help = "print only what these templates give" },
+    { "skip-tests", kind = "bool", help = "leave test hooks out" },
+    { "validate", kind = "bool", help = "refused: install --dry-run=server asks the cluster" },
+}
+
+local function name_of(options, words)
+    if #words > 2 then
+        fail.raise("usage", "expected at most two arguments, unexpected arguments: " .. table.concat(words, ", ", 3))
+    end
+    if #words == 2 then
+        if options.generate_name then fail.raise("usage", "cannot set --generate-name and also specify a name") end
+        if options.name_template then fail.raise("usage", "cannot set --name-template and also specify a name") end
+        return words[1]
+    end
+    if not options.name_template then return "release-name" end
+    return require "release.gotemplate".evaluate(options.name_template)
+end
+
+-- A file for each template, as --output-dir wants it.
+local function write_files(c, rendered, options, folder)
+    local seen = {}
+    local function write(name, text)
+        local path = folder .. "/" .. name
+        local content = ("---\n# Source: %s\n%s\n"):format(name, text)
+        if seen[path] then fs.append(path, content) else
+            fs.mkdir(fs.dirname(path))
+            fs.write(path, content)
+        end
+        seen[path] = true
+        io.write("wrote ", path, "\n")
+    end
+    if options.include_crds then
+        for _, crd in ipairs(c:crds(options)) do write(crd.name, crd.data) end
+    end
+    for _, manifest in ipairs(rendered.manifests) do write(manifest.name, manifest.content) end
+    for _, hook in ipairs(options.no_hooks and {} or rendered.hooks) do
+        local is_test = table.concat(hook.hook.events, " "):find("test", 1, true) ~= nil
+        if not (options.skip_tests and is_test) then write(hook.name, hook.content) end
+    end
+    io.write("\n")
+end
+
+local function run(options, words)
+    if options.enable_dns or options.validate then
+        pflag.usage_error(options.validate and "--validate is not supported: install --dry-run=server asks the cluster"
+            or "--enable-dns is not supported: templates of todo-lua ask no name servers")
+    end
+    options.release = name_of(options, words)
+    options.namespace = options.namespace or "default"
+    local c = source.chart(words[#words], options)
+    local output_dir = options.output_dir ~= "" and options.output_dir or nil
+    if options.post_renderer and options.post_renderer ~= "" then
+        local render = require "release.command".post_renderer(options)
+        local rendered = c:render(setmetatable({ no_hooks = true }, { __index = options }))
+        local all = c:render(options).output
+        local hooks = all:sub(1, #rendered.output) == rendered.output and all:sub(#rendered.output + 1) or ""
+        io.write(render(rendered.manifest):match("^%s*(.-)%s*$"), "\n", hooks)
+    elseif output_dir then
+        write_files(c, c:render(options), options,
+            options.release_name and output_dir .. "/" .. options.release or output_dir)
+    else
+        io.write(c:render(options).output)
+    end
+    return 0
+end
+
+return {
+    usage = "[NAME] CHART [flags]",
+    summary = "print the objects that a chart gives",
+    help = "Renders a chart and prints its objects, without asking a cluster.",
+    arguments = { min = 1 },
+    flags = flags.of({ "values", "capabilities", "schema", "chart" }, table.move(of_install(), 1, 14, #own + 1, own)),
+    run = run,
+}

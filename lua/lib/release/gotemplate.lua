@@ -1,0 +1,63 @@
+-- Single Go templates with helm's functions, outside of a chart.
+local chart = require "chart"
+
+local gotemplate = {}
+
+---@param text string
+---@param values table? what the template finds in .Values
+---@return string
+function gotemplate.evaluate(text, values)
+    -- A chart's notes are the one template whose text is not taken for YAML.
+    return chart.load { files = {
+        ["Chart.yaml"] = "apiVersion: v2\nname: text\nversion: 0.0.0\n", ["templates/NOTES.txt"] = text,
+    } }:render({ values = values }).notes
+end
+
+---A template on a value of its own: the dot and $ are that value.
+---@param text string
+---@param value any
+---@return string
+function gotemplate.on(text, value)
+    return gotemplate.evaluate('{{ define "on" }}' .. text .. '{{ end }}{{ include "on" .Values.on }}', { on = value })
+end
+
+---Which of the texts match a regular expression of Go. Raises where it is none.
+---@param pattern string
+---@param texts string[]
+---@return boolean[]
+function gotemplate.matches(pattern, texts)
+    local answer = gotemplate.evaluate(
+        "{{ $re := .Values.pattern }}{{ range .Values.texts }}{{ mustRegexMatch $re . }} {{ end }}",
+        { pattern = pattern, texts = texts })
+    local found = {}
+    for word in answer:gmatch("%a+") do found[#found + 1] = word == "true" end
+    return found
+end
+
+---Where the first match of a regular expression of Go begins in each of the texts, from 1; false where it has none.
+---@param pattern string
+---@param texts string[]
+---@return (integer|false)[]
+function gotemplate.positions(pattern, texts)
+    local answer = gotemplate.evaluate("{{ $re := .Values.pattern }}{{ range .Values.texts }}"
+        .. "{{ if mustRegexMatch $re . }}{{ len (index (mustRegexSplit $re . 2) 0) }}{{ else }}none{{ end }} {{ end }}",
+        { pattern = pattern, texts = texts })
+    local found = {}
+    for word in answer:gmatch("%S+") do
+        local before = math.tointeger(word)
+        found[#found + 1] = before and before + 1 or false
+    end
+    return found
+end
+
+---A time in a layout of Go's.
+---@param stamp string RFC 3339
+---@param layout string "2006-01-02 15:04"
+---@return string
+function gotemplate.time(stamp, layout)
+    return gotemplate.evaluate(
+        "{{ dateInZone .Values.layout (toDate \"2006-01-02T15:04:05Z07:00\" .Values.stamp) .Values.zone }}",
+        { stamp = stamp, layout = layout, zone = stamp:find("Z$") and "UTC" or "Local" })
+end
+
+return gotemplate
