@@ -1,6 +1,7 @@
 -- Shows the pods' logs, all in one stream, each line with its pod.
 local cli = require "cli"
 local cluster = require "cluster"
+local component = require "component"
 local fail = require "fail"
 local log = require "log"
 local project = require "project"
@@ -26,32 +27,37 @@ local options = cli.parse {
 local colours = { "cyan", "green", "magenta", "yellow", "blue" }
 local ctx = project.open(options)
 ctx.board:close()
+component.check(ctx, options.component)
+local tail = math.tointeger(tonumber(options.tail))
+if not tail or tail < 0 then
+    fail.raise("usage", ("--tail takes a number of lines, not %q"):format(options.tail), nil, { status = 2 })
+end
 local client = cluster.require_running(ctx)
 stack.values(ctx)
 local namespace = ctx.config.namespace
 
 local function wanted(pod)
     if #options.component == 0 then return true end
-    local component = tables.at(pod, "metadata.labels")["app.kubernetes.io/component"]
+    local own = tables.at(pod, "metadata.labels")[component.LABEL]
     for _, name in ipairs(options.component) do
-        if name == component then return true end
+        if name == own then return true end
     end
     return false
 end
 
-local function colour_of(component)
+local function colour_of(own)
     for index, name in ipairs(ctx.config.components) do
-        if name == component then return colours[(index - 1) % #colours + 1] end
+        if name == own then return colours[(index - 1) % #colours + 1] end
     end
     return "dim"
 end
 
 local function print_log(pod, container, follow)
-    local component = tables.at(pod, "metadata.labels")["app.kubernetes.io/component"] or pod.metadata.name
-    local prefix = term.style(colour_of(component), ("%-8s"):format(component)) .. " "
+    local own = tables.at(pod, "metadata.labels")[component.LABEL] or pod.metadata.name
+    local prefix = term.style(colour_of(own), ("%-8s"):format(own)) .. " "
     local lines = client:logs(pod.metadata.name, {
         namespace = namespace, container = container, follow = follow, previous = options.previous,
-        tail = tonumber(options.tail), since = options.since,
+        tail = tail, since = options.since,
     })
     for text in function() return lines:next() end do log.result("%s%s", prefix, term.clean(text)) end
     lines:close()

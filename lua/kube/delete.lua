@@ -1,0 +1,146 @@
+-- todo-lua kube delete: removes objects, and waits until they are gone.
+local fail = require "fail"
+local kube_errors = require "kubectl.errors"
+local kube_session = require "kubectl.session"
+local manifests = require "kubectl.manifests"
+local object_printer = require "kubectl.printer"
+local object_wait = require "kubectl.object_wait"
+local resource_args = require "kubectl.resource_args"
+local task = require "task"
+
+local A_WEEK = 168 * 3600
+
+local flags = {
+    { "all", kind = "bool", help = "all objects of the type" },
+    { "all-namespaces", short = "A", kind = "bool", help = "objects of all namespaces" },
+    { "selector", short = "l", help = "label selector" },
+    { "field-selector", help = "field selector" },
+    { "ignore-not-found", kind = "bool", help = "an object that does not exist is no error" },
+    { "cascade", optional = "background", default = "background",
+        help = "what belongs to the object goes in the background, first (foreground), or stays (orphan)" },
+    { "grace-period", kind = "int", default = -1, help = "seconds that the object has to end (-1: its own)" },
+    { "force", kind = "bool", help = "do not wait for a confirmation that it has ended" },
+    { "now", kind = "bool", help = "as --grace-period=1" },
+    { "wait", kind = "bool", default = true, help = "wait until the objects are gone" },
+    { "timeout", kind = "duration", default = 0, help = "wait at most so long (0: a week)" },
+    { "output", short = "o", help = '"name" prints the names only' },
+    kube_session.dry_run_flag,
+}
+table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
+
+local propagation = { background = "Background", foreground = "Foreground", orphan = "Orphan", ["true"] = "Background",
+    ["false"] = "Orphan" }
+
+local function prepare(options)
+    if options.output and options.output ~= "" and options.output ~= "name" then
+        kube_errors.raise(('unexpected -o output mode: %s. We only support \'-o name\''):format(options.output))
+    end
+    if not propagation[options.cascade] then
+        kube_errors.raise(('invalid cascade value (%s). Must be "background", "foreground", or "orphan"'):format(
+            options.cascade))
+    end
+    if options.all and options.selector then
+        kube_errors.raise("cannot set --all and --selector at the same time")
+    end
+    if options.now and options.grace_period ~= -1 then
+        kube_errors.raise("--now and --grace-period cannot be specified together")
+    end
+    if options.now then options.grace_period = 1 end
+    if options.grace_period == 0 and not options.force then options.grace_period = 1 end
+    if options.force and options.grace_period < 0 then options.grace_period = 0 end
+    if options.force then
+        io.stderr:write("Warning: Immediate deletion does not wait for confirmation that the running resource has been "
+            .. "terminated. The resource may continue to run on the cluster indefinitely.\n")
+    end
+end
+
+-- What is to be deleted: each { resource, namespace, name, source }. Nothing named by its name is fetched first.
+local function targets_of(session, words, options)
+    local targets = {}
+    if #(options.filename or {}) > 0 then
+        for _, one in ipairs(manifests.read(session, options)) do
+            targets[#targets + 1] = { resource = one.resource, namespace = one.namespace,
+                name = one.object.metadata.name,
+                source = one.source }
+        end
+        return targets
+    end
+    local selecting = options.selector or options.field_selector
+    local named = resource_args.targets(session, words, { all_namespaces = options.all_namespaces,
+        selector = selecting ~= nil, whole = options.all })
+    for _, target in ipairs(named) do
+        if target.name then
+            targets[#targets + 1] = target
+        else
+            local list = session.client:list(kube_session.kind(target.resource), { namespace = target.namespace,
+                all_namespaces = options.all_namespaces, labels = options.selector, fields = options.field_selector })
+            for _, object in ipairs(list) do
+                targets[#targets + 1] = { resource = target.resource, namespace = object.metadata.namespace,
+                    name = object.metadata.name }
+            end
+        end
+    end
+    return targets
+end
+
+local function delete(session, target, options)
+    local body = { kind = "DeleteOptions", apiVersion = "v1", propagationPolicy = propagation[options.cascade] }
+    if options.grace_period >= 0 then body.gracePeriodSeconds = options.grace_period end
+    if options.dry_run == "server" then body.dryRun = { "All" } end
+    local ok, answer = pcall(session.write, session, "DELETE", target.resource, target.namespace, target.name,
+        { body = body })
+    if not ok then error(manifests.problem("deleting", target.source, answer), 0) end
+    local details = answer.kind == "Status" and answer.details or answer.metadata or {}
+    return details.uid
+end
+
+local function show(target, options, suffix)
+    local name = object_printer.name { kind = target.resource.kind, metadata = { name = target.name },
+        apiVersion = target.resource.group ~= "" and target.resource.group .. "/v" or "v1" }
+    if options.output == "name" then return io.write(name, "\n") end
+    local place = target.namespace and (" from %s namespace"):format(target.namespace) or ""
+    io.write(('%s "%s" %sdeleted%s%s\n'):format(name:match("^[^/]+"), target.name, options.grace_period == 0
+        and "force "
+        or "", place, suffix))
+end
+
+local function wait_gone(session, target, uid, deadline)
+    local ok, problem = pcall(object_wait.until_true, session.client, target.resource, target.namespace, target.name,
+        deadline, function(object) return not object or uid ~= nil and object.metadata.uid ~= uid end)
+    if ok or fail.kind(problem) == "denied" then return end
+    if fail.kind(problem) ~= "timeout" then error(problem, 0) end
+    kube_errors.raise(("timed out waiting for the condition on %s/%s"):format(target.resource.plural, target.name))
+end
+
+return {
+    summary = "remove objects",
+    usage = "TYPE NAME… | TYPE/NAME… | TYPE -l SELECTOR | TYPE --all | -f FILE [flags]",
+    examples = { "todo-lua kube delete pod backend-7d4b9-x2x",
+        "todo-lua kube delete -f manifests/ --ignore-not-found" },
+    flags = flags,
+    run = function(session, options, words, seen)
+        prepare(options)
+        local strategy, suffix = kube_session.dry_run(options)
+        if not seen.ignore_not_found and (options.all or options.selector or options.field_selector) then
+            options.ignore_not_found = true
+        end
+        local targets = targets_of(session, words, options)
+        local problems, deleted = {}, {}
+        for _, target in ipairs(targets) do
+            local ok, uid = true, nil
+            if strategy ~= "client" then ok, uid = pcall(delete, session, target, options) end
+            if ok then
+                show(target, options, suffix)
+                deleted[#deleted + 1] = { target, uid }
+            elseif not (options.ignore_not_found and fail.field(uid, "status") == 404) then
+                problems[#problems + 1] = uid
+            end
+        end
+        kube_errors.raise_all(problems)
+        if #targets == 0 then io.write("No resources found\n") end
+        if not options.wait or strategy ~= "none" then return end
+        io.stdout:flush()
+        local deadline = task.now() + (options.timeout > 0 and options.timeout or A_WEEK)
+        for _, one in ipairs(deleted) do wait_gone(session, one[1], one[2], deadline) end
+    end,
+}

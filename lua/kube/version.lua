@@ -1,0 +1,26 @@
+-- todo-lua kube version: this program's version and the server's.
+local json = require "json"
+local program = require "program"
+local yaml = require "yaml"
+
+return {
+    summary = "show the versions of this program and of the server",
+    usage = "[flags]",
+    arguments = { max = 0 },
+    flags = {
+        { "client", kind = "bool", help = "this program's only" },
+        { "output", short = "o", default = "", choices = { "", "json", "yaml" }, help = "json or yaml" },
+    },
+    run = function(session, options)
+        local versions = { clientVersion = { gitVersion = "todo-lua " .. program.version } }
+        if not options.client then versions.serverVersion = session.client:request("GET", "/version") end
+        if options.output == "json" then
+            io.write(json.encode(versions, { sort = true, indent = "  " }), "\n")
+        elseif options.output == "yaml" then
+            io.write(yaml.encode(versions, { sort = true }))
+        else
+            io.write("Client Version: ", versions.clientVersion.gitVersion, "\n")
+            if versions.serverVersion then io.write("Server Version: ", versions.serverVersion.gitVersion, "\n") end
+        end
+    end,
+}
