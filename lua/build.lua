@@ -2,9 +2,12 @@
 local cli = require "cli"
 local cluster = require "cluster"
 local engine = require "engine"
+local format = require "format"
 local images = require "images"
 local json = require "json"
 local log = require "log"
+local old_images = require "old_images"
+local proc = require "proc"
 local project = require "project"
 local stack = require "stack"
 local steps = require "steps"
@@ -17,8 +20,10 @@ local options = cli.parse {
     options = {
         { "rebuild", help = "build again what has not changed, too" },
         { "no-load", help = "leave the cluster alone" },
+        { "prune", help = "then show images of older builds and ask whether to remove them (--yes removes them)" },
     },
     groups = { "cluster", "values", "output", "yes" },
+    examples = { "todo-lua build", "todo-lua build --no-load --prune" },
 }
 
 local ctx = project.open(options)
@@ -42,12 +47,37 @@ local report = steps.run(ctx, {
 })
 ctx.board:close()
 
+-- What would go is said before anything does.
+local function prune()
+    local client = images.builder(ctx)
+    local list = old_images.list(client, ctx.config, tables.map(ctx.images, function(image) return image.id end))
+    if #list == 0 then
+        log.info("No images of older builds are left.")
+        return {}
+    end
+    for _, image in ipairs(list) do
+        log.info("  %s  %s, made %s ago", table.concat(image.names, ", "), format.size(image.size),
+            format.age(proc.time() - image.created))
+    end
+    if not project.confirm(ctx, ("Remove %d images of older builds?"):format(#list)) then
+        log.info("Nothing was removed; --yes removes them.")
+        return {}
+    end
+    local removed, kept = old_images.remove(client, list)
+    for _, why in ipairs(kept) do log.warn("%s", why) end
+    log.info("%d names of images removed.", #removed)
+    return removed
+end
+
+local removed = options.prune and prune() or {}
+
 if options.output == "json" then
     local list = tables.map(ctx.images, function(image)
         return { component = image.component, image = image.ref, id = image.id, bytes = image.size,
             max_mb = image.max_mb }
     end)
-    term.write(json.encode({ changed = report.changed, images = json.list(list) }, { indent = "  " }) .. "\n")
+    term.write(json.encode({ changed = report.changed, images = json.list(list), removed = json.list(removed) },
+        { indent = "  " }) .. "\n")
 else
     log.info("%s", steps.summary(report))
 end

@@ -25,7 +25,15 @@ return {
             name = "todo-frontend",
             context = "examples/todo-app/frontend",
             dockerfile = "docker/Dockerfile.frontend",
-            args = { NEXT_PUBLIC_API_URL = "http://localhost:30080" }, -- compiled into what the browser loads
+            args = { NEXT_PUBLIC_API_URL = "http://localhost:30080" },
+            -- What the build compiles into the files that browsers load. These arguments are public (the image's label
+            -- todo-lua.args records them); `url` is the one that holds the stack's address, which follows the port that
+            -- is deployed; the files are searched for addresses that no browser reaches.
+            browser = {
+                args = { "NEXT_PUBLIC_API_URL" },
+                url = "NEXT_PUBLIC_API_URL",
+                files = "/app/.next/static",
+            },
             max_mb = 300,
         },
         backend = {
@@ -46,16 +54,17 @@ return {
     ports = { frontend = 3000, backend = 8000, mcp = 8001, node = 30080 },
 
     -- Where no DATABASE_URL is given (environment, --database, secret store), PostgreSQL runs in a container beside the
-    -- cluster.
+    -- cluster, one for each release: RELEASE-postgres (NAMESPACE-RELEASE-postgres where the two differ), with its data
+    -- in a volume of that name.
     database = {
         url = nil,
         url_file = nil,
         image = "postgres:17",
-        container = "todo-lua-postgres",
-        volume = "todo-lua-postgres",
+        container = nil,
+        volume = nil,
         name = "todo",
         user = "todo",
-        port = 55432, -- on this machine; inside the container it is 5432
+        port = 55432, -- on this machine, or the next that no other release has; inside the container it is 5432
     },
 
     -- The page that proves the deployment: `path` has to answer with status 200 and this text.
@@ -64,8 +73,13 @@ return {
     -- Seconds until every pod has to be Ready.
     timeout = 120,
 
-    -- Company CA bundle that image builds trust; default: SSL_CERT_FILE or the system's bundle.
+    -- Company CA bundle that image builds trust; default: SSL_CERT_FILE or the system's bundle. It is given to builds
+    -- whose Dockerfile names .todo-ca.crt.
     ca_bundle = nil,
+
+    -- More files for builds, by their name in the context: [".todo-npmrc"] = "/home/me/.npmrc" is what the frontend's
+    -- npm reads a token from. A build that leaves one of them, or the CA bundle, in a layer of its image fails.
+    build_files = {},
 
     -- Chart values, as in chart/values.yaml; or a function(values, ctx) that changes and returns them.
     values = {},

@@ -7,13 +7,16 @@ local cli = require "cli"
 local cluster = require "cluster"
 local database = require "database"
 local engine = require "engine"
+local field_lint = require "field_lint"
 local images = require "images"
 local json = require "json"
 local log = require "log"
 local prerequisites = require "prerequisites"
 local project = require "project"
+local registry = require "registry"
 local release = require "release"
-local rollout = require "rollout"
+local running_images = require "running_images"
+local wait = require "wait"
 local stack = require "stack"
 local steps = require "steps"
 local term = require "term"
@@ -46,29 +49,36 @@ local function setup()
 end
 
 local function build(_, line)
+    url.learn_nodes(ctx) -- a build may compile the stack's address into what browsers load
     return images.ensure(ctx, line, stack.values(ctx))
 end
 
 local function install(_, line)
     url.learn_nodes(ctx)
     url.check_port(ctx)
+    registry.ensure_pull_secret(ctx)
     local changed, text, rendered = release.ensure(ctx, line, stack.chart(ctx), stack.release_values(ctx, ctx.images))
     ctx.rendered = rendered
+    if changed then field_lint.warn(ctx, stack.chart(ctx), rendered) end
     return changed, text
 end
 
-local function wait(_, line)
+local function await_pods(_, line)
     local objects = {}
     for index, manifest in ipairs(ctx.rendered.manifests) do objects[index] = manifest.object end
     line:set("waiting until every pod is Ready")
-    local changed, seconds = rollout.wait(ctx, objects)
-    if not changed then return false, "all pods Ready" end
-    return true, ("all pods Ready after %.0f s"):format(seconds)
+    local changed, seconds = wait.deployed(ctx, objects)
+    local text = changed and ("all pods Ready after %.0f s"):format(seconds) or "all pods Ready"
+    local rolled = running_images.ensure(ctx, line, objects)
+    return changed or rolled, text .. ", running what was built"
 end
 
 local function prove()
-    ctx.url = url.prove(ctx)
-    return false, ctx.url .. " answers"
+    local address, _, forwarder = url.prove(ctx)
+    ctx.url = address
+    if not forwarder then return false, address .. " answers" end
+    forwarder:close()
+    return false, address .. " answers while `todo-lua open` runs: no address of the cluster does"
 end
 
 local report = steps.run(ctx, {
@@ -78,7 +88,7 @@ local report = steps.run(ctx, {
     { "database", database.ensure, text = "settling the database" },
     { "images", build, text = "comparing images with their sources" },
     { "release", install, text = "comparing the release with the chart" },
-    { "wait", wait, text = "waiting until every pod is Ready" },
+    { "wait", await_pods, text = "waiting until every pod is Ready" },
     { "url", prove, text = "fetching the page" },
 })
 ctx.board:close()

@@ -6,6 +6,7 @@ local docker = require "docker"
 local fail = require "fail"
 local log = require "log"
 local project = require "project"
+local registry = require "registry"
 local release = require "release"
 local stack = require "stack"
 local tables = require "tables"
@@ -50,6 +51,7 @@ local function remove_release(line)
     local client = cluster.connect(ctx)
     stack.values(ctx)
     local removed = release.uninstall(ctx, line)
+    registry.remove_pull_secret(ctx)
     local own = ctx.config.namespace ~= "default" and not ctx.config.namespace:find("^kube%-")
     if removed and own and #client:list("pods", { namespace = ctx.config.namespace,
         labels = "app.kubernetes.io/instance!=" .. ctx.config.release }) == 0 then

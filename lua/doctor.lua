@@ -41,8 +41,10 @@ local function machine_finding()
     if options.context then return nil end
     local connected, problem = pcall(docker.connect)
     if not connected then
+        local fix = fail.kind(problem) == "denied" and { text = fail.field(problem, "hint") }
+            or { text = "start it and everything on it: todo-lua deploy", action = "deploy" }
         return { object = "docker", summary = "Docker does not answer", cause = fail.message(problem), evidence = {},
-            fix = { text = "start it and everything on it: todo-lua deploy", action = "deploy" }, recipe = "machine" }
+            fix = fix, recipe = "machine" }
     end
     local status = cluster.choose(ctx).status(ctx)
     if status.state == "running" then return nil end

@@ -1,4 +1,5 @@
--- Proves the stack's URL and opens it in a browser.
+-- Proves the stack's URL and opens it in a browser. Where no address of the cluster answers from this machine, keeps a
+-- forwarder open.
 local cli = require "cli"
 local cluster = require "cluster"
 local log = require "log"
@@ -12,15 +13,21 @@ local options = cli.parse {
     name = "open",
     summary = "Proves that the stack's URL answers and opens it in a browser.",
     options = { { "url", help = "only print the URL" } },
-    groups = { "cluster" },
+    groups = { "cluster", "values" },
 }
 
 local ctx = project.open(options)
 cluster.require_running(ctx)
 stack.values(ctx)
-local address = url.prove(ctx)
+local address, tried, forwarder = url.prove(ctx)
 ctx.board:close()
+for _, proof in ipairs(tried) do
+    if not proof.ok and not options.url then log.info("not %s: %s", proof.url, proof.why) end
+end
 log.result("%s", address)
+if forwarder then
+    log.info("No address of the cluster answers here: a forwarder of our own leads to the pods, until Ctrl-C.")
+end
 
 local function opener()
     local platform = proc.platform()
@@ -40,3 +47,4 @@ if not options.url and term.is_tty("stdout") then
         log.info("no browser can be started from here: open the address yourself")
     end
 end
+if forwarder then forwarder:wait() end

@@ -1,6 +1,7 @@
 -- Shows what is deployed: cluster, database, release, pods, URL. Changes nothing.
 local cli = require "cli"
 local cluster = require "cluster"
+local database = require "database"
 local docker = require "docker"
 local format = require "format"
 local json = require "json"
@@ -51,9 +52,10 @@ local function look_at_pods(client)
 end
 
 local function look_at_database()
-    local ok, container = pcall(function() return docker.connect():container(ctx.config.database.container) end)
+    local name = database.settings(ctx).container
+    local ok, container = pcall(function() return docker.connect():container(name) end)
     if not ok or not container then return "none of its own" end
-    return ctx.config.database.container .. (container.State.Running and " runs" or " is stopped")
+    return name .. (container.State.Running and " runs" or " is stopped")
 end
 
 local function look()

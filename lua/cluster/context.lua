@@ -1,9 +1,9 @@
 -- Any cluster that a kubeconfig context names. It is somebody else's: it is never started or stopped, and images reach
 -- it through the registry that `cluster.registry` names ("registry.example.com/team").
-local fail = require("cluster.failure")
+local fail = require("fail")
 local k8s = require("k8s")
-local proc = require("proc")
-local progress_of = require("cluster.progress")
+local provider = require("provider")
+local registry = require("registry")
 
 ---@type todo.ClusterProvider
 local context = { name = "context" }
@@ -25,8 +25,8 @@ end
 local function must_find(ctx)
     local found, names = find(ctx)
     if found then return found end
-    fail({ kind = "not_found", message = ("the kubeconfig has no context %s"):format(wanted(ctx) or "that is current"),
-        hint = #names > 0 and "it has " .. table.concat(names, ", ") or "it has none at all" })
+    fail.raise("not_found", ("the kubeconfig has no context %s"):format(wanted(ctx) or "that is current"),
+        #names > 0 and "it has " .. table.concat(names, ", ") or "it has none at all")
 end
 
 local function client(ctx)
@@ -50,16 +50,16 @@ function context.start(ctx)
     local ok, problem = pcall(connected.version, connected)
     connected:close()
     if not ok then
-        fail({ kind = "connect", message = ("the cluster of context %s does not answer: %s"):format(must_find(ctx).name,
-            tostring(problem)), hint = "start it, or choose another with --context" })
+        fail.raise("connect", ("the cluster of context %s does not answer: %s"):format(must_find(ctx).name,
+            fail.message(problem)), "start it, or choose another with --context")
     end
     return false
 end
 
 local function not_ours(what)
     return function(ctx)
-        fail({ kind = "unsupported", hint = "use the tool that made it",
-            message = ("the cluster of context %s is not todo-lua's to %s"):format(must_find(ctx).name, what) })
+        fail.raise("unsupported", ("the cluster of context %s is not todo-lua's to %s"):format(must_find(ctx).name,
+            what), "use the tool that made it")
     end
 end
 
@@ -90,7 +90,7 @@ end
 ---@return string
 function context.platform(ctx)
     local connected <close> = setmetatable({ api = client(ctx) }, { __close = function(c) c.api:close() end })
-    return connected.api:version().platform or "linux/" .. proc.platform().arch
+    return connected.api:version().platform or provider.platform()
 end
 
 ---@param ctx todo.ClusterContext
@@ -98,30 +98,60 @@ end
 function context.host_address(ctx)
     local address = ctx.config.cluster and ctx.config.cluster.host_address
     if address then return address end
-    fail({ kind = "config", message = "how pods of that cluster reach this machine is not known",
-        hint = "set cluster.host_address in todo.local.lua, or give a database that they reach with DATABASE_URL" })
+    fail.raise("config", "how pods of that cluster reach this machine is not known",
+        "set cluster.host_address in todo.local.lua, or give a database that they reach with DATABASE_URL")
 end
 
----Pushes images to the registry; the chart must name them there (global.imageRegistry or image.repository).
+-- The digest of an image that the registry has already under that very name; nil where it is not known to have it.
+local function present(ctx, target, image, auth)
+    local known = ctx.docker:image(target)
+    local digest = known and known.Id == image.Id and ctx.docker:digest(target)
+    if not digest then return nil end
+    local ok, there = pcall(ctx.docker.distribution, ctx.docker, target, { auth = auth })
+    return ok and there and there.Descriptor.digest == digest and digest or nil
+end
+
+local function push(ctx, target, auth, progress)
+    local function on_progress(event)
+        progress("push", target .. (event.text and ": " .. event.text or ""), event.bytes, event.total)
+    end
+    local ok, digest = pcall(ctx.docker.push, ctx.docker, target, { auth = auth, on_progress = on_progress })
+    if ok then return digest end
+    if fail.kind(digest) == "cancelled" then error(digest, 0) end
+    local host = registry.host(target)
+    fail.raise("push", ("cannot push %s: %s"):format(target, fail.message(digest)), auth
+        and ("check the credentials that docker has for %s: docker login %s"):format(host, host)
+        or ("docker has no credentials for %s; where it wants some: docker login %s"):format(host, host),
+        { cause = digest })
+end
+
+---Pushes images to the registry from which the cluster pulls.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
----@return string[]
+---@return string[] pushed
+---@return table<string, string> digests of all of them, by name
 function context.load_image(ctx, names)
-    local registry = ctx.config.cluster and ctx.config.cluster.registry
-    if not registry then
-        fail({ kind = "config", message = "images reach that cluster through a registry, and none is set",
-            hint = "set cluster.registry in todo.local.lua" })
+    local prefix = ctx.config.cluster and ctx.config.cluster.registry
+    if not prefix then
+        fail.raise("config", "images reach that cluster through a registry, and none is set",
+            "name it with --registry, or set cluster.registry in todo.local.lua")
     end
-    local progress = progress_of(ctx)
-    for index, name in ipairs(names) do
-        local target = registry .. "/" .. name
-        progress("push", target, index - 1, #names)
-        ctx.docker:tag(name, target)
-        proc.run({ "docker", "push", target })
+    local auth = registry.credentials(registry.host(prefix .. "/"))
+    local progress, pushed, digests = provider.progress(ctx), {}, {}
+    for _, name in ipairs(names) do
+        local target = prefix .. "/" .. name
+        local image = provider.image(ctx, name)
+        local digest = present(ctx, target, image, auth)
+        if not digest then
+            ctx.docker:tag(name, target)
+            digest = push(ctx, target, auth, progress)
+            pushed[#pushed + 1] = name
+        end
+        digests[name] = digest
     end
-    progress("push", ("%d images"):format(#names), 1, 1)
-    return names
+    if #pushed > 0 then progress("push", ("%d images"):format(#pushed), 1, 1) end
+    return pushed, digests
 end
 
 ---@async
@@ -139,18 +169,8 @@ function context.url(ctx, service)
     return ("http://%s:%d"):format(host or "127.0.0.1", service.node_port)
 end
 
----@param _ todo.ClusterContext
----@param enable string[]?
----@return { name: string, enabled: boolean }[]
-function context.addons(_, enable)
-    if enable and #enable > 0 then fail({ kind = "unsupported",
-        message = "add-ons of that cluster are its owner's" }) end
-    return {}
-end
-
----@return table<string,string>
-function context.logs()
-    return {}
-end
+context.image_id = provider.image_id_as_told
+context.addons = provider.no_addons("add-ons of that cluster are its owner's")
+context.logs = provider.no_logs
 
 return context

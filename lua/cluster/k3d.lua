@@ -1,10 +1,9 @@
 -- k3d: k3s in containers of the local Docker, made with the NodePort mapped to this machine.
-local fail = require("cluster.failure")
 local fs = require("fs")
 local json = require("json")
 local k8s = require("k8s")
 local proc = require("proc")
-local progress_of = require("cluster.progress")
+local provider = require("provider")
 
 ---@type todo.ClusterProvider
 local k3d = { name = "k3d" }
@@ -13,15 +12,8 @@ local function cluster_name(ctx)
     return ctx.config.cluster and ctx.config.cluster.name or "todo-lua"
 end
 
-local function must(argv, what, options)
-    options = options or {}
-    options.check = false
-    local result = proc.run(argv, options)
-    if result.status ~= 0 then
-        fail({ kind = "exit", status = result.status, message = ("k3d could not %s:\n%s"):format(what,
-            result.stderr:sub(-2000)) })
-    end
-    return result
+local function must(argv, what)
+    return provider.check("k3d", proc.run(argv, { check = false }), what)
 end
 
 local function find(ctx)
@@ -61,7 +53,7 @@ function k3d.start(ctx)
         return true
     end
     local port = ctx.config.ports and ctx.config.ports.node or 30080
-    local progress = progress_of(ctx)
+    local progress = provider.progress(ctx)
     progress("k3d", "creating the cluster")
     must({ "k3d", "cluster", "create", cluster_name(ctx), "--wait", "--kubeconfig-update-default=false",
         "--kubeconfig-switch-context=false", "-p", ("127.0.0.1:%d:%d@server:0"):format(port, port) },
@@ -106,10 +98,7 @@ function k3d.kubeconfig(ctx)
     return result
 end
 
----@return string
-function k3d.platform()
-    return "linux/" .. proc.platform().arch
-end
+k3d.platform = provider.platform
 
 ---@return string
 function k3d.host_address()
@@ -126,47 +115,30 @@ end
 ---@return string[]
 function k3d.load_image(ctx, names)
     local text = fs.read(noted_path(ctx))
-    local noted, sent = text and json.decode(text) or {}, {}
-    local progress = progress_of(ctx)
-    for index, name in ipairs(names) do
-        local image = ctx.docker:image(name)
-        if not image then
-            fail({ kind = "not_found", message = ("Docker has no image %s to give to the cluster"):format(name),
-                hint = "build it first" })
-        end
-        if noted[name] ~= image.Id then
-            progress("load", name, index - 1, #names)
-            must({ "k3d", "image", "import", name, "--cluster", cluster_name(ctx) }, "load the image " .. name)
-            noted[name] = image.Id
-            sent[#sent + 1] = name
-        end
-    end
+    local noted = text and json.decode(text) or {}
+    local sent = provider.send_missing(ctx, names, function(name, image)
+        return noted[name] == image.Id
+    end, function(name, image)
+        must({ "k3d", "image", "import", name, "--cluster", cluster_name(ctx) }, "load the image " .. name)
+        noted[name] = image.Id
+    end)
     if #sent > 0 then
         fs.mkdir(fs.dirname(noted_path(ctx)), 448)
         fs.write(noted_path(ctx), json.encode(noted, { sort = true }))
-        progress("load", ("%d images"):format(#sent), 1, 1)
     end
     return sent
 end
 
----@param _ todo.ClusterContext
----@param service { name: string, namespace: string, node_port: integer }
----@return string
-function k3d.url(_, service)
-    return "http://127.0.0.1:" .. service.node_port
+---@async
+---@param ctx todo.ClusterContext
+---@param name string
+---@return string?
+function k3d.image_id(ctx, name)
+    return provider.image_id_on_node(("k3d-%s-server-0"):format(cluster_name(ctx)), name)
 end
 
----@param _ todo.ClusterContext
----@param enable string[]?
----@return { name: string, enabled: boolean }[]
-function k3d.addons(_, enable)
-    if enable and #enable > 0 then fail({ kind = "unsupported", message = "k3d has no add-ons" }) end
-    return {}
-end
-
----@return table<string,string>
-function k3d.logs()
-    return {}
-end
+k3d.url = provider.loopback_url
+k3d.addons = provider.no_addons("k3d has no add-ons")
+k3d.logs = provider.no_logs
 
 return k3d

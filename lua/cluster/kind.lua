@@ -1,10 +1,8 @@
 -- kind: a cluster in containers of the local Docker, made with the NodePort mapped to this machine.
-local authority = require("cluster.authority")
-local fail = require("cluster.failure")
 local fs = require("fs")
 local k8s = require("k8s")
 local proc = require("proc")
-local progress_of = require("cluster.progress")
+local provider = require("provider")
 local yaml = require("yaml")
 
 ---@type todo.ClusterProvider
@@ -21,12 +19,7 @@ end
 local function must(argv, what, options)
     options = options or {}
     options.check = false
-    local result = proc.run(argv, options)
-    if result.status ~= 0 then
-        fail({ kind = "exit", status = result.status, message = ("kind could not %s:\n%s"):format(what,
-            result.stderr:sub(-2000)) })
-    end
-    return result
+    return provider.check("kind", proc.run(argv, options), what)
 end
 
 local function containers(ctx, all)
@@ -62,7 +55,7 @@ local function create(ctx)
             { containerPort = port, hostPort = port, listenAddress = "127.0.0.1" },
         } } },
     })
-    local progress = progress_of(ctx)
+    local progress = provider.progress(ctx)
     progress("kind", "creating the cluster")
     must({ "kind", "create", "cluster", "--name", cluster_name(ctx), "--wait", "120s", "--config", "-",
         "--kubeconfig", kind.kubeconfig(ctx).kubeconfig }, "create the cluster", { stdin = config })
@@ -118,14 +111,11 @@ function kind.kubeconfig(ctx)
     end
     for _, context in ipairs(k8s.contexts({ kubeconfig = path })) do result.ca_sha256 = context.ca_sha256 end
     local copy = proc.run({ "docker", "exec", node(ctx), "cat", "/etc/kubernetes/pki/ca.crt" }, { check = false })
-    result.owned = copy.status == 0 and authority(copy.stdout) == result.ca_sha256
+    result.owned = copy.status == 0 and provider.authority(copy.stdout) == result.ca_sha256
     return result
 end
 
----@return string
-function kind.platform()
-    return "linux/" .. proc.platform().arch
-end
+kind.platform = provider.platform
 
 ---Address of this machine on the network of kind's containers.
 ---@async
@@ -138,46 +128,24 @@ end
 
 ---@async
 ---@param ctx todo.ClusterContext
+---@param name string
+---@return string?
+function kind.image_id(ctx, name) return provider.image_id_on_node(node(ctx), name) end
+
+---@async
+---@param ctx todo.ClusterContext
 ---@param names string[]
 ---@return string[]
 function kind.load_image(ctx, names)
-    local progress, sent = progress_of(ctx), {}
-    for index, name in ipairs(names) do
-        local image = ctx.docker:image(name)
-        if not image then
-            fail({ kind = "not_found", message = ("Docker has no image %s to give to the cluster"):format(name),
-                hint = "build it first" })
-        end
-        local there = proc.run({ "docker", "exec", node(ctx), "crictl", "inspecti", "-o", "go-template", "--template",
-            "{{.status.id}}", name }, { check = false })
-        if there.status ~= 0 or not there.stdout:find(image.Id, 1, true) then
-            progress("load", name, index - 1, #names)
-            must({ "kind", "load", "docker-image", name, "--name", cluster_name(ctx) }, "load the image " .. name)
-            sent[#sent + 1] = name
-        end
-    end
-    if #sent > 0 then progress("load", ("%d images"):format(#sent), 1, 1) end
-    return sent
+    return provider.send_missing(ctx, names, function(name, image)
+        return kind.image_id(ctx, name) == image.Id
+    end, function(name)
+        must({ "kind", "load", "docker-image", name, "--name", cluster_name(ctx) }, "load the image " .. name)
+    end)
 end
 
----@param _ todo.ClusterContext
----@param service { name: string, namespace: string, node_port: integer }
----@return string
-function kind.url(_, service)
-    return "http://127.0.0.1:" .. service.node_port
-end
-
----@param _ todo.ClusterContext
----@param enable string[]?
----@return { name: string, enabled: boolean }[]
-function kind.addons(_, enable)
-    if enable and #enable > 0 then fail({ kind = "unsupported", message = "kind has no add-ons" }) end
-    return {}
-end
-
----@return table<string,string>
-function kind.logs()
-    return {}
-end
+kind.url = provider.loopback_url
+kind.addons = provider.no_addons("kind has no add-ons")
+kind.logs = provider.no_logs
 
 return kind

@@ -1,10 +1,9 @@
 -- Minikube, the first choice where it is installed: its cluster in the profile that the user already uses.
-local fail = require("cluster.failure")
 local fs = require("fs")
 local json = require("json")
 local k8s = require("k8s")
 local proc = require("proc")
-local progress_of = require("cluster.progress")
+local provider = require("provider")
 
 ---@type todo.ClusterProvider
 local minikube = { name = "minikube" }
@@ -30,17 +29,10 @@ local function trimmed(text)
     return text:match("^%s*(.-)%s*$")
 end
 
--- The reasons stand at the end of what it says, and its log files' addresses do not help.
 local function must(ctx, argv, what, options)
     options = options or {}
     options.check = false
-    local result = run(ctx, argv, options)
-    if result.status ~= 0 then
-        local words = trimmed(result.stderr ~= "" and result.stderr or result.stdout)
-        fail({ kind = "exit", status = result.status, message = ("minikube could not %s:\n%s"):format(what,
-            words:sub(-2000)), hint = "minikube logs --profile " .. profile(ctx) })
-    end
-    return result
+    return provider.check("minikube", run(ctx, argv, options), what, "minikube logs --profile " .. profile(ctx))
 end
 
 -- The statuses 2 (paused) and 7 (stopped) still come with the document; several nodes come as a list, the first
@@ -111,7 +103,7 @@ function minikube.start(ctx)
     local document = profile_config(ctx) and read_status(ctx)
     local state = state_of(document)
     if state == "running" then return false end
-    local progress = progress_of(ctx)
+    local progress = provider.progress(ctx)
     if document and document.APIServer == "Paused" then
         must(ctx, { "unpause" }, "unpause the cluster")
         return true
@@ -165,16 +157,11 @@ function minikube.kubeconfig(ctx)
     end
     -- The cluster is this machine's own where the context trusts the authority that minikube keeps here.
     local copy = fs.read(fs.join(home, "ca.crt"))
-    result.owned = copy ~= nil and result.ca_sha256 ~= nil and result.ca_sha256 == require("cluster.authority")(copy)
+    result.owned = copy ~= nil and result.ca_sha256 ~= nil and result.ca_sha256 == provider.authority(copy)
     return result
 end
 
----@async
----@param ctx todo.ClusterContext
----@return string
-function minikube.platform(ctx) -- luacheck: ignore ctx
-    return "linux/" .. proc.platform().arch
-end
+minikube.platform = provider.platform
 
 ---@return string
 function minikube.host_address()
@@ -186,35 +173,42 @@ local function runtime(ctx)
     return config and config.KubernetesConfig and config.KubernetesConfig.ContainerRuntime or "docker"
 end
 
+local function short_name(name) return (name:gsub("^docker%.io/library/", ""):gsub("^docker%.io/", "")) end
+
+-- Ids (hex) of the cluster's images by name, and by repository and digest.
+local function image_ids(ctx)
+    local known = must(ctx, { "image", "ls", "--format", "json" }, "list its images").stdout
+    local ok, list = pcall(json.decode, known)
+    local ids = {}
+    for _, image in ipairs(ok and type(list) == "table" and list or {}) do
+        local id = (image.id or ""):gsub("^sha256:", "")
+        for _, tag in ipairs(image.repoTags or {}) do ids[short_name(tag)] = id end
+        for _, digest in ipairs(image.repoDigests or {}) do ids[short_name(digest)] = id end
+    end
+    return ids
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@param name string
+---@return string?
+function minikube.image_id(ctx, name)
+    local id = image_ids(ctx)[short_name(name)]
+    return id and "sha256:" .. id
+end
+
 ---Images are sent through `minikube image load` (any runtime); those whose id is there already are not.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
 ---@return string[]
 function minikube.load_image(ctx, names)
-    local progress, sent = progress_of(ctx), {}
-    local known = must(ctx, { "image", "ls", "--format", "json" }, "list its images").stdout
-    local ok, list = pcall(json.decode, known)
-    local there = {}
-    for _, image in ipairs(ok and type(list) == "table" and list or {}) do
-        for _, tag in ipairs(image.repoTags or {}) do
-            there[tag:gsub("^docker%.io/library/", ""):gsub("^docker%.io/", "")] = (image.id or ""):gsub("^sha256:", "")
-        end
-    end
-    for index, name in ipairs(names) do
-        local image = ctx.docker:image(name)
-        if not image then
-            fail({ kind = "not_found", message = ("Docker has no image %s to give to the cluster"):format(name),
-                hint = "build it first" })
-        end
-        if there[name] ~= image.Id:gsub("^sha256:", "") then
-            progress("load", name, index - 1, #names)
-            must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name)
-            sent[#sent + 1] = name
-        end
-    end
-    if #sent > 0 then progress("load", ("%d images"):format(#sent), 1, 1) end
-    return sent
+    local there = image_ids(ctx)
+    return provider.send_missing(ctx, names, function(name, image)
+        return there[name] == image.Id:gsub("^sha256:", "")
+    end, function(name)
+        must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name)
+    end)
 end
 
 ---Environment for building in the cluster's own Docker, where it has one.

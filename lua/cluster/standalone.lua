@@ -1,7 +1,7 @@
 -- The standalone provider: a single-node Kubernetes of our own, for a machine that has no other. Its programs are built
 -- from their Go modules once; they run as plain supervised processes; all state is in one folder.
 local components = require("cluster.standalone.components")
-local fail = require("cluster.failure")
+local fail = require("fail")
 local fs = require("fs")
 local gobuild = require("cluster.standalone.gobuild")
 local ground = require("cluster.standalone.ground")
@@ -14,8 +14,8 @@ local pins = require("cluster.standalone.pins")
 local pki = require("cluster.standalone.pki")
 local ports = require("cluster.standalone.ports")
 local proc = require("proc")
-local progress_of = require("cluster.progress")
 local processes = require("cluster.standalone.processes")
+local provider = require("provider")
 local secret = require("secret")
 local task = require("task")
 
@@ -109,29 +109,36 @@ local function component_states(layout)
     return states, all, any
 end
 
-local function check_owner(layout)
+local function other_owner(layout)
     local owner = fs.read(layout.run .. "/owner")
     if owner and owner ~= layout.state and #processes.find({ run = layout.run, state = owner,
         programs = layout.programs }) > 0 then
-        fail({ kind = "conflict", message = "another standalone cluster runs on this machine, from " .. owner,
-            hint = "stop that one first; a machine has room for one" })
+        return owner
+    end
+end
+
+local function check_owner(layout)
+    local owner = other_owner(layout)
+    if owner then
+        fail.raise("conflict", "another standalone cluster runs on this machine, from " .. owner,
+            "stop that one first; a machine has room for one")
     end
 end
 
 local function check_machine(state)
     local unfit = machine.unfit()
     if unfit then
-        fail({ kind = "unsupported", message = "a standalone cluster cannot run here: " .. unfit,
-            hint = "install minikube, kind or k3d, or name a kubeconfig context with --context" })
+        fail.raise("unsupported", "a standalone cluster cannot run here: " .. unfit,
+            "install minikube, kind or k3d, or name a kubeconfig context with --context")
     end
     local packages, programs = machine.missing()
     if #packages > 0 then
-        fail({ kind = "not_found", message = "the standalone cluster needs " .. table.concat(programs, ", "),
-            hint = "apt-get install " .. table.concat(packages, " ") })
+        fail.raise("not_found", "the standalone cluster needs " .. table.concat(programs, ", "),
+            "apt-get install " .. table.concat(packages, " "))
     end
     if #state > LONGEST_STATE_PATH then
-        fail({ kind = "usage", hint = "set XDG_STATE_HOME to a shorter path",
-            message = "the state folder's path is too long for unix sockets below it: " .. state })
+        fail.raise("usage", "the state folder's path is too long for unix sockets below it: " .. state,
+            "set XDG_STATE_HOME to a shorter path")
     end
 end
 
@@ -170,9 +177,8 @@ local function explain(layout, waited_for, seconds)
     end
     table.sort(lines)
     if #lines == 0 then lines[1] = "the kubelet's last words:\n" .. last_lines(layout, "kubelet") end
-    fail({ kind = "timeout", message = ("%s (waited up to %d s)\n%s"):format(waited_for, seconds,
-        table.concat(lines, "\n")),
-        hint = "the logs are in " .. layout.state .. "/log; destroy and deploy again gives a fresh cluster" })
+    fail.raise("timeout", ("%s (waited up to %d s)\n%s"):format(waited_for, seconds, table.concat(lines, "\n")),
+        "the logs are in " .. layout.state .. "/log; destroy and deploy again gives a fresh cluster")
 end
 
 local function wait_for(seconds, condition)
@@ -250,8 +256,8 @@ end
 local function name_server_port(layout)
     local holder = ports.wildcard_holder(53, "udp")
     if holder and not processes.noted(layout, "coredns") then
-        fail({ kind = "conflict", message = "another name server holds port 53 of every address",
-            hint = "bind that server (dnsmasq, bind) to 127.0.0.1, or stop it" })
+        fail.raise("conflict", "another name server holds port 53 of every address",
+            "bind that server (dnsmasq, bind) to 127.0.0.1, or stop it")
     end
 end
 
@@ -307,8 +313,8 @@ local function lock(layout, progress)
         return taken ~= nil
     end)
     if held then return holder end
-    fail({ kind = "conflict", message = "another todo-lua has been starting or stopping the cluster for minutes",
-        hint = "see what it waits for, or end it, and run this again" })
+    fail.raise("conflict", "another todo-lua has been starting or stopping the cluster for minutes",
+        "see what it waits for, or end it, and run this again")
 end
 
 local function now_text()
@@ -336,7 +342,7 @@ end
 ---@param ctx todo.ClusterContext
 ---@return boolean changed
 function standalone.start(ctx)
-    local progress = progress_of(ctx)
+    local progress = provider.progress(ctx)
     check_machine(state_folder(ctx))
     local bin, built = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress)
     if built then ctx.log.debug("built the cluster's programs in " .. bin) end
@@ -366,7 +372,8 @@ end
 function standalone.stop(ctx)
     local layout = traces_layout(ctx)
     check_owner(layout)
-    local held <close> = fs.exists(layout.state) and lock(layout, progress_of(ctx)) or nil -- luacheck: ignore held
+    local progress = provider.progress(ctx)
+    local held <close> = fs.exists(layout.state) and lock(layout, progress) or nil -- luacheck: ignore held
     halt(layout, true)
     ground.clear(layout)
 end
@@ -378,9 +385,8 @@ function standalone.delete(ctx)
     local layout = traces_layout(ctx)
     local mounts = ground.mounts(layout)
     if #mounts > 0 then
-        fail({ kind = "io", message = "something is still mounted, so the cluster's data was not removed:\n"
-            .. table.concat(mounts, "\n"),
-            hint = "umount it and run this again" })
+        fail.raise("io", "something is still mounted, so the cluster's data was not removed:\n"
+            .. table.concat(mounts, "\n"), "umount it and run this again")
     end
     fs.remove(layout.state)
 end
@@ -390,8 +396,17 @@ end
 ---@param ctx todo.ClusterContext
 ---@return todo.StandaloneLayout
 function standalone.layout(ctx)
-    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress_of(ctx))
+    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, provider.progress(ctx))
     return layout_of(ctx, choose(ctx), bin)
+end
+
+---The state folder (ctx.state_dir) of another standalone cluster that runs on this machine; nil where none does.
+---@async
+---@param ctx todo.ClusterContext
+---@return string?
+function standalone.other(ctx)
+    local owner = other_owner(traces_layout(ctx))
+    return owner and fs.dirname(owner)
 end
 
 ---What is left on the machine of a cluster that was stopped: empty where all is clean.
@@ -441,10 +456,7 @@ function standalone.kubeconfig(ctx)
     return result
 end
 
----@return string
-function standalone.platform()
-    return "linux/" .. proc.platform().arch
-end
+standalone.platform = provider.platform
 
 ---@param ctx todo.ClusterContext
 ---@return string
@@ -454,29 +466,21 @@ end
 
 ---@async
 ---@param ctx todo.ClusterContext
+function standalone.prepare_load(ctx)
+    ctx.node_images = images.present(standalone.layout(ctx))
+end
+
+---@async
+---@param ctx todo.ClusterContext
 ---@param names string[]
 ---@return string[]
 function standalone.load_image(ctx, names)
-    return images.load(standalone.layout(ctx), ctx, names)
+    return images.load(standalone.layout(ctx), ctx, names, ctx.node_images)
 end
 
----@param _ todo.ClusterContext
----@param service { name: string, namespace: string, node_port: integer }
----@return string
-function standalone.url(_, service)
-    return "http://127.0.0.1:" .. service.node_port
-end
-
----@param _ todo.ClusterContext
----@param enable string[]?
----@return { name: string, enabled: boolean }[]
-function standalone.addons(_, enable)
-    if enable and #enable > 0 then
-        fail({ kind = "unsupported", message = "the standalone cluster has no add-ons to enable",
-            hint = "use minikube for those" })
-    end
-    return {}
-end
+standalone.image_id = provider.image_id_as_told
+standalone.url = provider.loopback_url
+standalone.addons = provider.no_addons("the standalone cluster has no add-ons to enable", "use minikube for those")
 
 ---@param ctx todo.ClusterContext
 ---@return table<string,string>

@@ -7,6 +7,7 @@ local prerequisites = require "prerequisites"
 local proc = require "proc"
 local program = require "program"
 local project = require "project"
+local registry = require "registry"
 local secret = require "secret"
 local task = require "task"
 
@@ -38,6 +39,7 @@ local function pull(client, ref, line)
     local last = task.now()
     local puller = task.spawn(function()
         return pcall(client.pull, client, ref, {
+            auth = registry.credentials(registry.host(ref)),
             on_progress = function(event)
                 last = task.now()
                 line:set("pulling " .. ref .. (event.text and ": " .. event.text or ""),

@@ -12,6 +12,7 @@ local NAME_COLUMNS = 10
 local BAR_COLUMNS = 20
 -- A plain line for progress that goes on, so that a log shows life without being flooded.
 local PLAIN_SECONDS = 15
+local PLAIN_COLUMNS = 100 -- of what a program says of its work
 
 local Board = {}
 Board.__index = Board
@@ -147,7 +148,8 @@ function Line:set(text, fraction)
     elseif owner.now() - self.said_at >= PLAIN_SECONDS and not log.is_quiet() then
         self.said_at = owner.now()
         local share = fraction and ("%3.0f %%  "):format(fraction * 100) or ""
-        owner.write(("  %s  %s%s (%s)\n"):format(pad(self.name, NAME_COLUMNS), share, self.text,
+        owner.write(("  %s  %s%s (%s)\n"):format(pad(self.name, NAME_COLUMNS), share,
+            term.truncate(self.text, PLAIN_COLUMNS),
             format.duration(owner.now() - self.started)))
     end
 end

@@ -31,6 +31,8 @@ local groups = {
         { "cluster", value = "NAME",
             help = "provider to use: minikube, kind, k3d, standalone (default: what runs here)" },
         { "context", value = "NAME", help = "use this kubeconfig context, even where it is not local" },
+        { "registry", value = "HOST[/PATH]",
+            help = "registry through which images reach that context's cluster (credentials: docker login)" },
         { "namespace", short = "n", value = "NAME", help = "namespace of the release" },
         { "release", value = "NAME", help = "name of the release" },
     },

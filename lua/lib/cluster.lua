@@ -2,6 +2,7 @@
 local fail = require "fail"
 local fs = require "fs"
 local k8s = require "k8s"
+local pin = require "pin"
 local suggest = require "suggest"
 
 local cluster = {}
@@ -66,7 +67,7 @@ local function guard(ctx, client, connection)
         client:read_only(("context %s is not local; name it with --context to write to it"):format(client.context))
         return
     end
-    client:pin(client:cluster_uid())
+    pin.set(client)
 end
 
 ---A client of the running cluster.
@@ -113,11 +114,19 @@ function cluster.require_running(ctx)
     return cluster.connect(ctx)
 end
 
+---Lets the provider find out what it has, while images are still compared with their sources.
+---@async
+---@param ctx todo.Context
+function cluster.prepare_load(ctx)
+    if ctx.provider.prepare_load then ctx.provider.prepare_load(ctx) end
+end
+
 ---Sends images whose content the cluster lacks.
 ---@async
 ---@param ctx todo.Context
 ---@param images string[]
 ---@return string[] sent
+---@return table<string, string>? digests in a registry, by name
 function cluster.load_images(ctx, images)
     if ctx.provider.builds_in_place then return {} end
     return ctx.provider.load_image(ctx, images)

@@ -5,12 +5,16 @@ local fs = require "fs"
 local http = require "http"
 local log = require "log"
 local secret = require "secret"
+local stack = require "stack"
+local tables = require "tables"
 local task = require "task"
 local term = require "term"
 
 local database = {}
 
 local READY_SECONDS = 60
+local MOST_SERVERS = 50 -- ports that are tried, from the configured one on
+local LABEL = "todo-lua"
 
 ---@class todo.DatabaseUrl
 ---@field scheme string
@@ -159,25 +163,66 @@ local function kept_secret(ctx, name, bytes)
     return fresh, true
 end
 
+---The configuration's `database` with the names of the release's own container and volume.
+---@param ctx todo.Context
+---@return table
+function database.settings(ctx)
+    pcall(stack.values, ctx) -- they may name the namespace; a broken chart is not told here
+    local config, release, namespace = ctx.config.database, ctx.config.release, ctx.config.namespace
+    local own = (namespace == release and release or namespace .. "-" .. release) .. "-postgres"
+    return tables.merge(config, { container = config.container or own, volume = config.volume or own })
+end
+
 local function is_ip(text) return text:find("^%d+%.%d+%.%d+%.%d+$") ~= nil end
 
 -- Bound to the one address where pods come in. A host name means that an engine in a machine of its own forwards it to
 -- this machine's loopback.
 local function bind_address(address) return is_ip(address) and address or "127.0.0.1" end
 
-local function bound_to(container, wanted)
+-- Address and port of this machine that lead to a container's server; nil where none do.
+local function binding(container)
     local bindings = container.HostConfig and container.HostConfig.PortBindings
     local first = type(bindings) == "table" and bindings["5432/tcp"] and bindings["5432/tcp"][1]
-    return first and first.HostIp == wanted.ip and tostring(first.HostPort) == tostring(wanted.port)
+    return first and first.HostIp, first and math.tointeger(tonumber(first.HostPort))
+end
+
+---The port of this machine that leads to the release's own server.
+---@async
+---@param ctx todo.Context
+---@param client todo.Docker
+---@return integer? port nil where there is no container
+---@return table? container
+function database.local_port(ctx, client)
+    local container = client:container(database.settings(ctx).container)
+    if not container then return nil end
+    local _, port = binding(container)
+    return port, container
+end
+
+-- The container keeps its port as long as that is one it could be given now, too.
+local function choose_port(ctx, config, container, ip)
+    local bound_ip, port = nil, nil
+    if container then bound_ip, port = binding(container) end
+    if bound_ip == ip and port and port >= config.port and port < config.port + MOST_SERVERS then return port end
+    local taken = {}
+    for _, one in ipairs(ctx.docker:containers { all = true, filters = { label = { LABEL .. "=database" } } }) do
+        local other = one.Id ~= (container and container.Id) and ctx.docker:container(one.Id)
+        if other then taken[select(2, binding(other)) or 0] = true end
+    end
+    for candidate = config.port, config.port + MOST_SERVERS - 1 do
+        if not taken[candidate] then return candidate end
+    end
+    fail.raise("port_busy", ("%d releases have a database here already"):format(MOST_SERVERS),
+        "destroy those that are not needed any more: todo-lua destroy --release NAME")
 end
 
 local function create(ctx, config, wanted, password, line)
     base_images.ensure(ctx, ctx.docker, config.image, line)
     line:set("starting PostgreSQL")
-    ctx.docker:create_volume(config.volume, { labels = { ["todo-lua"] = "database" } })
+    ctx.docker:create_volume(config.volume, { labels = { [LABEL] = "database" } })
     local ok, problem = pcall(ctx.docker.run, ctx.docker, {
         image = config.image, name = config.container, restart = "unless-stopped",
-        labels = { ["todo-lua"] = "database" },
+        labels = { [LABEL] = "database" },
         env = { POSTGRES_USER = config.user, POSTGRES_DB = config.name, POSTGRES_PASSWORD = password },
         ports = { ["5432/tcp"] = ("%s:%d"):format(wanted.ip, wanted.port) },
         mounts = { { type = "volume", source = config.volume, target = "/var/lib/postgresql/data" } },
@@ -215,13 +260,32 @@ local function container_log(ctx, config)
     return ok and lines or ""
 end
 
+-- What a client asks first, whether TLS is spoken; a PostgreSQL server says S or N (its manual, "SSL Session
+-- Encryption").
+local SSL_REQUEST = (">I4I4"):pack(8, 80877103)
+
+local function greet(wanted)
+    local connection <close> = http.connect(wanted.ip, wanted.port, 5)
+    connection:write(SSL_REQUEST)
+    local answer = task.timeout(5, connection.read, connection)
+    if answer ~= "S" and answer ~= "N" then
+        fail.raise("not_ready", answer and "what answers there is no PostgreSQL" or "the connection was closed")
+    end
+end
+
 -- The server answers inside its container; pods come in from outside.
 local function prove_address(wanted)
-    local ok, connection = pcall(http.connect, wanted.ip, wanted.port, 5)
-    if ok then return connection:close() end
+    local ok, problem = pcall(greet, wanted)
+    if ok then return end
     fail.raise("not_ready", ("PostgreSQL runs, but %s:%d leads not to it: %s"):format(wanted.ip, wanted.port,
-        fail.message(connection)), "a firewall between containers and this machine? Else give a DATABASE_URL",
-        { cause = connection })
+        fail.message(problem)), "a firewall between containers and this machine? Else give a DATABASE_URL",
+        { cause = problem })
+end
+
+-- What was proven of a container's server since it was started holds as long as that server answers.
+local function proof_of(container, config, password)
+    return secret.sha256(table.concat({ container.Id, container.State.StartedAt, config.user, config.name,
+        password:reveal() }, "\n"))
 end
 
 local function prove(ctx, config, password, wanted)
@@ -241,12 +305,15 @@ local function prove(ctx, config, password, wanted)
 end
 
 local function ensure_container(ctx, line)
-    local config, changed = ctx.config.database, false
+    local config, changed = database.settings(ctx), false
     local address = ctx.provider.host_address(ctx)
-    local wanted = { ip = bind_address(address), port = config.port }
     local password = kept_secret(ctx, "POSTGRES_PASSWORD", 32)
     local container = ctx.docker:container(config.container)
-    if container and not bound_to(container, wanted) then
+    local wanted = { ip = bind_address(address) }
+    wanted.port = choose_port(ctx, config, container, wanted.ip)
+    local ip, port = nil, nil
+    if container then ip, port = binding(container) end
+    if container and (ip ~= wanted.ip or port ~= wanted.port) then
         line:set("moving PostgreSQL to " .. wanted.ip)
         ctx.docker:remove(config.container, { force = true })
         container = nil
@@ -258,8 +325,13 @@ local function ensure_container(ctx, line)
         ctx.docker:start(config.container)
         changed = true
     end
-    line:set("waiting for PostgreSQL to answer")
-    prove(ctx, config, password, wanted)
+    local path = fs.join(ctx.state_dir, config.container .. ".proof")
+    if changed or fs.read(path) ~= proof_of(container, config, password) or not pcall(greet, wanted) then
+        line:set("waiting for PostgreSQL to answer")
+        prove(ctx, config, password, wanted)
+        fs.mkdir(ctx.state_dir, 448)
+        fs.write(path, proof_of(ctx.docker:container(config.container), config, password), 384) -- 0600
+    end
     return changed, secret.new(("postgresql://%s:%s@%s:%d/%s"):format(config.user, password:reveal(), address,
         wanted.port,
         config.name))
@@ -279,7 +351,7 @@ function database.ensure(ctx, line)
     ctx.database = {
         url = secret.new(database.asyncpg_form(text)), pg_url = secret.new(database.pg_form(text)), source = source,
     }
-    local where = source == "local" and "PostgreSQL in the container " .. ctx.config.database.container
+    local where = source == "local" and "PostgreSQL in the container " .. database.settings(ctx).container
         or "given by " .. source
     return changed, ("%s (%s)"):format(database.describe(text), where)
 end
@@ -290,7 +362,8 @@ end
 ---@param data boolean?
 ---@return string[] removed what was there
 function database.remove(ctx, data)
-    local config, removed = ctx.config.database, {}
+    local config, removed = database.settings(ctx), {}
+    fs.remove(fs.join(ctx.state_dir, config.container .. ".proof"))
     if ctx.docker:remove(config.container, { force = true }) then
         removed[#removed + 1] = "container " .. config.container
     end

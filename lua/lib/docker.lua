@@ -7,14 +7,21 @@ local task = require "task"
 
 local LONGEST_LINE = 1024 * 1024
 
+-- What the engine says of itself in the header of any answer. Its /version runs two programs to tell more.
+local function greeting(client)
+    local stream <close> = client:stream("GET", "/_ping")
+    local api, server = stream.headers["api-version"], stream.headers.server or ""
+    return stream.status == 200 and api, server:match("^%w+/(%S+)"), stream.headers.ostype
+end
+
 function docker.connect(options)
     local client = docker.open(options)
-    local version = client:call("GET", "/version", { timeout = 30 })
-    client:negotiate(version.ApiVersion, {
-        server_version = version.Version,
-        os = version.Os,
-        arch = version.Arch,
-    })
+    local ok, api, server, os = pcall(task.timeout, 30, greeting, client)
+    if not (ok and api and server and os) then
+        local version = client:call("GET", "/version", { timeout = 30 })
+        api, server, os = version.ApiVersion, version.Version, version.Os
+    end
+    client:negotiate(api, { server_version = server, os = os })
     return client
 end
 
@@ -97,6 +104,10 @@ function Docker:image(name)
     return (self:call("GET", "/images/" .. escape(name) .. "/json", { absent = true }))
 end
 
+function Docker:history(name)
+    return (self:call("GET", "/images/" .. escape(name) .. "/history"))
+end
+
 function Docker:images(options)
     return (self:call("GET", "/images/json", { query = { filters = options and options.filters } }))
 end
@@ -117,7 +128,7 @@ function Docker:pull(name, options)
     if not name:find("@", 1, true) then repo, tag = split_tag(default_tag(name)) end
     follow(self:transfer("/images/create", {
         query = { fromImage = repo, tag = tag, platform = options.platform },
-        auth = options.username and { username = options.username, password = options.password } or nil,
+        auth = options.auth,
     }), options.on_progress)
 end
 
@@ -127,8 +138,26 @@ function Docker:push(name, options)
     -- The engine wants the header also where the registry wants no password.
     follow(self:transfer("/images/" .. escape(repo) .. "/push", {
         query = { tag = tag },
-        auth = { username = options.username or "", password = options.password or "" },
+        auth = options.auth or { username = "", password = "" },
     }), options.on_progress)
+    return self:digest(default_tag(name))
+end
+
+-- The digest under which the repository of the name knows the image.
+function Docker:digest(name)
+    local repo = split_tag(name)
+    local image = self:image(name)
+    local digests = image and image.RepoDigests
+    for _, known in ipairs(type(digests) == "table" and digests or {}) do
+        local owner, digest = known:match("^(.*)@(sha256:%x+)$")
+        if owner == repo then return digest end
+    end
+    return nil
+end
+
+function Docker:distribution(name, options)
+    return (self:call("GET", "/distribution/" .. escape(name) .. "/json",
+        { absent = true, auth = options and options.auth }))
 end
 
 -- A function that takes bytes, and what ends the sink: done() on success, undone() on failure.
@@ -169,13 +198,17 @@ local function open_stream(self, method, path, options)
     return self:refused(open.status, table.concat(body))
 end
 
-function Docker:save(names, sink, options)
+function Docker:export(names)
     if type(names) == "string" then names = { names } end
+    return open_stream(self, "GET", "/images/get", { query = { names = names } })
+end
+
+function Docker:save(names, sink, options)
     local on_progress = options and options.on_progress
     local write, done, undone = open_sink(sink)
     local total = 0
     local ok, problem = pcall(function()
-        local stream <close> = open_stream(self, "GET", "/images/get", { query = { names = names } })
+        local stream <close> = self:export(names)
         for bytes in stream.read, stream do
             write(bytes)
             total = total + #bytes
@@ -250,7 +283,7 @@ local function mounts(list)
     return result
 end
 
-function Docker:run(options)
+function Docker:create(options)
     local exposed, bindings = port_bindings(options.ports)
     local created = self:call("POST", "/containers/create", {
         query = { name = options.name },
@@ -273,12 +306,21 @@ function Docker:run(options)
             },
         },
     })
-    local ok, problem = pcall(self.start, self, created.Id)
+    return created.Id
+end
+
+function Docker:run(options)
+    local id = self:create(options)
+    local ok, problem = pcall(self.start, self, id)
     if not ok then
-        pcall(self.remove, self, created.Id, { force = true })
+        pcall(self.remove, self, id, { force = true })
         error(problem, 0)
     end
-    return created.Id
+    return id
+end
+
+function Docker:archive(name, path)
+    return open_stream(self, "GET", "/containers/" .. escape(name) .. "/archive", { query = { path = path } })
 end
 
 function Docker:container(name)

@@ -5,7 +5,7 @@ local log = require "log"
 local proc = require "proc"
 local program = require "program"
 local project = require "project"
-local rollout = require "rollout"
+local wait = require "wait"
 local suggest = require "suggest"
 local tables = require "tables"
 
@@ -117,6 +117,7 @@ local function deploy_arguments(ctx, fix)
     local options = ctx.options
     if options.context then table.move({ "--context", options.context }, 1, 2, #argv + 1, argv)
     elseif ctx.provider then table.move({ "--cluster", ctx.provider.name }, 1, 2, #argv + 1, argv) end
+    if options.registry then table.move({ "--registry", options.registry }, 1, 2, #argv + 1, argv) end
     for _, file in ipairs(options.values or {}) do table.move({ "--values", file }, 1, 2, #argv + 1, argv) end
     for _, set in ipairs(options.set or {}) do table.move({ "--set", set }, 1, 2, #argv + 1, argv) end
     for _, set in ipairs(fix.set or {}) do table.move({ "--set", set }, 1, 2, #argv + 1, argv) end
@@ -131,7 +132,7 @@ local function restart(ctx, component)
     for _, pod in ipairs(pods) do ctx.k8s:delete("pods", pod.metadata.name, { namespace = ctx.config.namespace }) end
     local name = ctx.config.release .. "-" .. component
     local deployment = ctx.k8s:get("deployments", name, { namespace = ctx.config.namespace })
-    if deployment then rollout.wait(ctx, { deployment }) end
+    if deployment then wait.deployed(ctx, { deployment }) end
 end
 
 ---Carries out a finding's fix.

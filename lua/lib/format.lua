@@ -11,15 +11,28 @@ function format.duration(seconds)
     return string.format("%d h %d m", whole // 3600, whole % 3600 // 60)
 end
 
----Kubernetes' way: one unit, two where the first is small.
+-- "5m" or "5m3s": the second unit is left out where it is nothing.
+local function two_units(big, big_unit, small, small_unit)
+    return small == 0 and big .. big_unit or big .. big_unit .. small .. small_unit
+end
+
+---As Kubernetes shows ages (apimachinery's HumanDuration): one unit, two where the first is small.
 ---@param seconds number
----@return string "45s", "12m", "5h", "3d"
+---@return string "45s", "3m20s", "12m", "5h10m", "3d", "<invalid>" for a time that is yet to come
 function format.age(seconds)
-    local whole = math.max(0, math.floor(seconds))
+    local whole = math.tointeger(seconds < 0 and math.ceil(seconds) or math.floor(seconds))
+    if whole < -1 then return "<invalid>" end
+    if whole < 0 then return "0s" end
+    local minutes, hours, days = whole // 60, whole // 3600, whole // 86400
     if whole < 120 then return whole .. "s" end
-    if whole < 7200 then return whole // 60 .. "m" end
-    if whole < 172800 then return whole // 3600 .. "h" end
-    return whole // 86400 .. "d"
+    if minutes < 10 then return two_units(minutes, "m", whole % 60, "s") end
+    if minutes < 180 then return minutes .. "m" end
+    if hours < 8 then return two_units(hours, "h", minutes % 60, "m") end
+    if hours < 48 then return hours .. "h" end
+    if days < 8 then return two_units(days, "d", hours % 24, "h") end
+    if days < 730 then return days .. "d" end
+    if days < 2920 then return two_units(days // 365, "y", days % 365, "d") end
+    return days // 365 .. "y"
 end
 
 ---Megabytes are 10^6 bytes, as Docker counts an image.

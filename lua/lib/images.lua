@@ -1,5 +1,7 @@
 -- The stack's images: tags that follow their content, builds side by side, sizes held.
 local base_images = require "base_images"
+local browser_bundle = require "browser_bundle"
+local build_files = require "build_files"
 local cluster = require "cluster"
 local docker = require "docker"
 local fail = require "fail"
@@ -7,6 +9,7 @@ local format = require "format"
 local fs = require "fs"
 local log = require "log"
 local project = require "project"
+local stack = require "stack"
 local tables = require "tables"
 local task = require "task"
 local term = require "term"
@@ -24,9 +27,15 @@ local FAILURE_LINES = 20
 ---@field args table<string, string>
 ---@field target string?
 ---@field max_mb number?
+---@field browser todo.BrowserFiles?
+---@field text string of the Dockerfile
+---@field note string? what is to be said before it is built
 ---@field bases string[]
+---@field base_ids table<string, true>? ids of those
 ---@field tag string? of the content
 ---@field ref string? name:tag
+---@field digest string? "sha256:…" in the registry that the cluster pulls from
+---@field used string? name:tag that the chart's values name; nil where they name somebody else's image
 
 local function read_dockerfile(image)
     return fs.read(image.dockerfile) or fail.raise("not_found", ("%s does not exist"):format(image.dockerfile),
@@ -47,6 +56,7 @@ local function resolve(ctx, component)
     end
     image.text = read_dockerfile(image)
     image.bases = base_images.of(image.text)
+    browser_bundle.settle_url(ctx, image)
     return image
 end
 
@@ -73,6 +83,7 @@ function images.tag_of(image, base_ids)
     for _, name in ipairs(tables.keys(image.args)) do
         extra[#extra + 1] = "arg " .. name .. "=" .. tostring(image.args[name])
     end
+    for name, value in pairs(browser_bundle.labels(image)) do extra[#extra + 1] = "label " .. name .. "=" .. value end
     for _, ref in ipairs(image.bases) do extra[#extra + 1] = "base " .. ref .. "=" .. tostring(base_ids[ref]) end
     return docker.context_hash(image.context, { dockerfile = image.dockerfile, extra = extra }):sub(1, TAG_LENGTH)
 end
@@ -112,17 +123,6 @@ local function ensure_bases(ctx, client, list, line)
     return ids, changed
 end
 
--- Public certificates only; without them a company's proxy makes every download inside a build fail.
-local function ca_bundle(ctx)
-    local candidates = { ctx.config.ca_bundle or false, os.getenv("SSL_CERT_FILE") or false,
-        "/etc/ssl/certs/ca-certificates.crt" }
-    for _, path in ipairs(candidates) do
-        local bytes = path and fs.read(path)
-        if bytes then return bytes end
-    end
-    return nil
-end
-
 local function explain_failure(image, problem)
     local output = fail.field(problem, "output")
     local lines = {}
@@ -151,14 +151,14 @@ local function space_hint(message)
     return nil
 end
 
-local function build_one(ctx, image)
-    local line = ctx.board:line(image.component, "building " .. image.ref)
-    local bundle = ca_bundle(ctx)
-    local ok, result = pcall(image.client.build, image.client, {
-        context = image.context, dockerfile = image.dockerfile, target = image.target,
-        tags = { image.ref, image.name .. ":latest" }, args = image.args,
-        labels = { ["todo-lua.component"] = image.component, ["todo-lua.content"] = image.tag },
-        extra_files = bundle and { [".todo-ca.crt"] = bundle } or nil,
+-- The image gets its name when nothing is left to be said against it: a name is what the next run takes for done.
+local function build_and_check(ctx, image, line)
+    local given = build_files.of(ctx, image)
+    local result = image.client:build {
+        context = image.context, dockerfile = image.dockerfile, target = image.target, args = image.args,
+        labels = tables.merge(browser_bundle.labels(image),
+            { ["todo-lua.component"] = image.component, ["todo-lua.content"] = image.tag }),
+        extra_files = given.contents,
         on_progress = function(event)
             if event.stream == "context" and event.bytes then line:set("sending sources: " .. format.size(event.bytes))
             elseif event.text and event.step then
@@ -166,15 +166,24 @@ local function build_one(ctx, image)
                     and (event.step - 1) / event.steps or nil)
             elseif event.text then line:set(event.text, line.fraction) end
         end,
-    })
+    }
+    line:set("looking for files that only the build was given")
+    build_files.check(ctx, image, result.id, given, image.base_ids)
+    for _, name in ipairs { image.ref, image.name .. ":latest" } do image.client:tag(result.id, name) end
+end
+
+local function build_one(ctx, image)
+    local line = ctx.board:line(image.component, "building " .. image.ref)
+    local ok, problem = pcall(build_and_check, ctx, image, line)
     if not ok then
         line:fail(image.ref)
-        if fail.kind(result) == "cancelled" then error(result, 0) end
-        explain_failure(image, result)
-        local message = shortened(fail.message(result))
+        local kind = fail.kind(problem)
+        if kind == "cancelled" or kind == "leak" or kind == "unsupported" then error(problem, 0) end
+        explain_failure(image, problem)
+        local message = shortened(fail.message(problem))
         fail.raise("build", ("image %s: %s"):format(image.name, message), space_hint(message)
-            or fail.field(result, "hint")
-            or ("mend %s or its sources, then run again"):format(image.dockerfile), { cause = result })
+            or fail.field(problem, "hint")
+            or ("mend %s or its sources, then run again"):format(image.dockerfile), { cause = problem })
     end
     line:done(image.ref)
 end
@@ -194,6 +203,7 @@ local function build_if_new(ctx, image)
         local latest = image.client:image(image.name .. ":latest")
         if not latest or latest.Id ~= present.Id then image.client:tag(image.ref, image.name .. ":latest") end
     else
+        if image.note then log.info("  %s", image.note) end
         project.wrap(ctx, "build", build_one)(ctx, image)
         present = image.client:image(image.ref)
         if not present then
@@ -204,6 +214,25 @@ local function build_if_new(ctx, image)
     image.id, image.size = present.Id, present.Size
     local over = images.over_target(image, present.Size)
     if over then log.warn("%s", over) end
+    browser_bundle.check(ctx, image.client, image)
+end
+
+-- A tag that the user's values name instead of the content's is given to what was just built.
+local function name_as_used(ctx, list)
+    local names = {}
+    local wanted = stack.image_refs(ctx, list)
+    for _, image in ipairs(list) do
+        local use = wanted[image.component]
+        if use and use.repository == stack.repository(ctx, image) then
+            image.used = image.name .. ":" .. tostring(use.tag)
+            local there = image.used ~= image.ref and image.client:image(image.used)
+            if image.used ~= image.ref and (not there or there.Id ~= image.id) then
+                image.client:tag(image.ref, image.used)
+            end
+            names[#names + 1] = image.used
+        end
+    end
+    return names
 end
 
 local function describe(list)
@@ -229,9 +258,10 @@ function images.ensure(ctx, line, values, options)
     local list = images.list(ctx, values)
     local base_ids, changed = ensure_bases(ctx, client, list, line)
     local fresh = {}
-    task.all(tables.map(list, function(image)
+    local jobs = tables.map(list, function(image)
         return function()
-            image.client = client
+            image.client, image.base_ids = client, {}
+            for _, ref in ipairs(image.bases) do image.base_ids[base_ids[ref]] = true end
             image.tag = images.tag_of(image, base_ids)
             image.ref = image.name .. ":" .. image.tag
             if options.rebuild and client:image(image.ref) then client:remove_image(image.ref, { force = true }) end
@@ -239,11 +269,17 @@ function images.ensure(ctx, line, values, options)
             build_if_new(ctx, image)
             if not known then fresh[#fresh + 1] = image.name end
         end
-    end))
+    end)
+    if options.load ~= false then jobs[#jobs + 1] = function() cluster.prepare_load(ctx) end end
+    task.all(jobs)
     local sent = {}
     if options.load ~= false then
         line:set("loading images into the cluster")
-        sent = cluster.load_images(ctx, tables.map(list, function(image) return image.ref end))
+        local digests
+        sent, digests = cluster.load_images(ctx, name_as_used(ctx, list))
+        for _, image in ipairs(list) do
+            if image.used == image.ref then image.digest = digests and digests[image.used] end
+        end
     end
     ctx.images = list
     changed = changed or #fresh > 0 or #sent > 0

@@ -1,8 +1,11 @@
 -- Looks at everything a recipe may ask about, once. Recipes are pure functions over what this returns.
+local api_fields = require "api_fields"
 local chart = require "chart"
 local database = require "database"
 local docker = require "docker"
 local fail = require "fail"
+local field_lint = require "field_lint"
+local fs = require "fs"
 local json = require "json"
 local proc = require "proc"
 local project = require "project"
@@ -58,12 +61,12 @@ local function look_at_database(ctx, data, seen)
     secret.new(text)
     local ok, parts = pcall(database.parse, text)
     if not ok then return { problem = fail.message(parts), is_local = false } end
-    local found = { address = database.describe(text),
-        is_local = parts.host == seen.host_address and parts.port == ctx.config.database.port }
+    local found = { address = database.describe(text), is_local = parts.host == seen.host_address }
+    if not found.is_local then return found end
+    local connected, port, container = pcall(function() return database.local_port(ctx, docker.connect()) end)
+    local may_be_ours = parts.port >= ctx.config.database.port -- where the container is gone, nothing else tells
+    found.is_local = connected and container and port == parts.port or not container and may_be_ours
     if found.is_local then
-        local connected, container = pcall(function()
-            return docker.connect():container(ctx.config.database.container)
-        end)
         found.container = not connected and "unknown" or not container and "absent"
             or container.State.Running and "running" or "stopped"
     end
@@ -110,6 +113,14 @@ local function look_at_chart(ctx, seen)
         set = ctx.options.set, release = seen.release, namespace = seen.namespace })
     seen.chart = ok and problems
         or { { severity = "error", path = ctx.config.chart, message = fail.message(problems) } }
+    if not ok then return end
+    local rendered
+    ok, rendered = pcall(function()
+        return stack.chart(ctx):render(tables.merge(api_fields.capabilities(), stack.preview_options(ctx)))
+    end)
+    if not ok then return end -- doctor has no secrets; what else is wrong, lint has said
+    local findings = field_lint.run(stack.chart(ctx), rendered, ctx.k8s, fs.join(ctx.cache_dir, "openapi"))
+    table.move(findings, 1, #findings, #seen.chart + 1, seen.chart)
 end
 
 local function look_at_release(client, seen)

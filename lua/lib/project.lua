@@ -16,7 +16,7 @@ local project = {}
 project.steps = { "setup", "docker", "cluster", "database", "images", "build", "release", "wait", "url" }
 
 -- What the shipped configuration leaves nil, so that an override's key is not taken for a misspelling.
-local unset = { database = { "url", "url_file" }, images = { "target" } }
+local unset = { database = { "url", "url_file", "container", "volume" }, images = { "target", "browser" } }
 local top_level_unset = { "ca_bundle" }
 
 local function read_chunk(text, name)
@@ -112,24 +112,24 @@ end
 ---@param base table lua/config.lua
 ---@param layers { name: string, value: any }[] nearest to the user last
 ---@return table config without `values` and `steps`
----@return (table|function)[] values one entry per layer, base first
+---@return todo.ValueLayer[] values one entry per layer, base first
 ---@return table<string, (function|false)[]> steps wrappers per step, base first
 function project.merge(base, layers)
     local config, values, steps = tables.copy(base), {}, {}
-    local function take(layer)
-        if layer.values ~= nil then values[#values + 1] = layer.values end
+    local function take(name, layer)
+        if layer.values ~= nil then values[#values + 1] = { name = name, values = layer.values } end
         for step, wrapper in pairs(layer.steps or {}) do
             steps[step] = steps[step] or {}
             table.insert(steps[step], wrapper)
         end
     end
     check_steps("lua/config.lua", base.steps or {})
-    take(base)
+    take("lua/config.lua", base)
     for _, entry in ipairs(layers) do
         local layer = entry.value
         if type(layer) == "function" then layer = layer(tables.copy(config)) end
         check_layer(entry.name, base, layer)
-        take(layer)
+        take(entry.name, layer)
         local plain = {}
         for key, value in pairs(layer) do
             if key ~= "values" and key ~= "steps" then plain[key] = value end
@@ -153,6 +153,14 @@ end
 ---@return string
 function project.user_dir() return xdg("XDG_CONFIG_HOME", ".config") end
 
+---What can be had again: unpacked files, documents of clusters.
+---@return string
+function project.cache_dir() return xdg("XDG_CACHE_HOME", ".cache") end
+
+---Where todo-lua keeps what it needs to remember.
+---@return string
+function project.state_dir() return xdg("XDG_STATE_HOME", ".local/state") end
+
 local function override_layers(root)
     local layers = {}
     for _, path in ipairs { fs.join(project.user_dir(), "config.lua"), root and fs.join(root, "todo.local.lua") } do
@@ -169,6 +177,13 @@ local function apply_flags(config, options)
     if options.release then config.release = options.release end
     if options.namespace then config.namespace = options.namespace end
     if options.cluster then config.cluster.provider = options.cluster end
+    if options.registry then
+        if not options.context and config.cluster.provider ~= "context" then
+            fail.raise("usage", "--registry goes with --context",
+                "images reach a cluster of this machine without a registry", { status = 2 })
+        end
+        config.cluster.registry = options.registry:gsub("/+$", "")
+    end
     if options.context and options.cluster and options.cluster ~= "context" then
         fail.raise("usage", "--cluster and --context exclude each other",
             "--context names a kubeconfig context, --cluster one of the providers of this machine", { status = 2 })
@@ -204,13 +219,17 @@ local function guard_flags(options)
     end
 end
 
+---@class todo.ValueLayer chart values of one configuration file
+---@field name string the file
+---@field values table|fun(values: table, ctx: todo.Context): table
+
 ---@class todo.Context: todo.ClusterContext
 ---@field options table the command line
 ---@field root string? the project's folder
 ---@field secrets fun(): todo.SecretStore
 ---@field provider todo.ClusterProvider? once chosen
 ---@field k8s todo.K8s? once connected
----@field value_layers (table|function)[]
+---@field value_layers todo.ValueLayer[]
 ---@field step_layers table<string, (function|false)[]>
 
 -- Live lines that providers fill: one for each name; the running step's own line where the name is the step's.
@@ -246,7 +265,7 @@ function project.open(options)
     local ctx = {
         options = options, config = config, root = root, log = log, context = options.context,
         value_layers = values, step_layers = steps,
-        state_dir = xdg("XDG_STATE_HOME", ".local/state"), cache_dir = xdg("XDG_CACHE_HOME", ".cache"),
+        state_dir = project.state_dir(), cache_dir = project.cache_dir(),
         board = board.new(),
     }
     make_progress(ctx)

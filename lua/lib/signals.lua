@@ -1,14 +1,8 @@
 -- What recipes read out of an observation: states of containers, events, log lines, URLs. Pure functions.
-local json = require "json"
 local rollout = require "rollout"
 local tables = require "tables"
 
 local signals = {}
-
-local function plain(value)
-    if value == json.null then return nil end
-    return value
-end
 
 ---@param pod table
 ---@return string? component "backend"
@@ -27,31 +21,22 @@ function signals.unready(seen)
     end)
 end
 
----Statuses of a pod's containers, init containers first.
----@param pod table
----@return table[]
-function signals.containers(pod)
-    local list = {}
-    for _, field in ipairs { "initContainerStatuses", "containerStatuses" } do
-        for _, status in ipairs(plain(tables.at(pod, "status." .. field)) or {}) do list[#list + 1] = status end
-    end
-    return list
-end
+signals.containers = rollout.containers
 
 ---@param status table of a container
 ---@return table? waiting reason, message
-function signals.waiting(status) return plain(tables.at(status, "state.waiting")) end
+function signals.waiting(status) return tables.at(status, "state.waiting") end
 
 ---How the container last ended.
 ---@param status table
 ---@return table? terminated reason, exitCode
 function signals.ended(status)
-    return plain(tables.at(status, "lastState.terminated")) or plain(tables.at(status, "state.terminated"))
+    return tables.at(status, "lastState.terminated") or tables.at(status, "state.terminated")
 end
 
 local function stamp(event)
-    return plain(event.lastTimestamp) or plain(event.eventTime) or plain(tables.at(event, "metadata.creationTimestamp"))
-        or ""
+    return tables.at(event, "lastTimestamp") or tables.at(event, "eventTime")
+        or tables.at(event, "metadata.creationTimestamp") or ""
 end
 
 ---Events of one object, the newest last.

@@ -1,5 +1,6 @@
 -- The address of the stack: printed only after the page behind it answered and proved to be ours.
 local fail = require "fail"
+local forward = require "forward_ports"
 local http = require "http"
 local stack = require "stack"
 local tables = require "tables"
@@ -8,6 +9,7 @@ local task = require "task"
 local url = {}
 
 local PROOF_SECONDS = 20
+local OLD_PORT_SECONDS = 5
 
 ---@class todo.Proof
 ---@field url string
@@ -58,6 +60,18 @@ function url.learn_nodes(ctx)
     return ctx.node_addresses
 end
 
+local function front_service(ctx)
+    return ctx.k8s:get("services", ctx.config.release .. "-" .. ctx.config.url.component,
+        { namespace = ctx.config.namespace })
+end
+
+local function node_port(service)
+    for _, entry in ipairs(service and service.spec.ports or {}) do
+        if entry.nodePort then return entry.nodePort end
+    end
+    return nil
+end
+
 ---Tries every address there might be; the first in order that proves itself is the URL.
 ---@async
 ---@param ctx todo.Context
@@ -66,7 +80,11 @@ end
 ---@return todo.Proof[] tried
 function url.find(ctx, patience)
     url.learn_nodes(ctx)
-    local origins = stack.origins(ctx)
+    -- What was deployed may have been given another port than the values of this run name, or none.
+    local port = node_port(front_service(ctx))
+    local origins = tables.filter(stack.origins(ctx, port), function(origin)
+        return port ~= nil or not origin:find(":%d+$")
+    end)
     local deadline = task.now() + (patience or 0)
     while true do
         local proofs = try_all(ctx, origins)
@@ -78,13 +96,7 @@ function url.find(ctx, patience)
     end
 end
 
----The URL, proven; raises with what every candidate said where none is.
----@async
----@param ctx todo.Context
----@return string url
-function url.prove(ctx)
-    local found, proofs = url.find(ctx, PROOF_SECONDS)
-    if found then return found end
+local function raise_unproven(proofs)
     local tried, foreign = {}, false
     for index, proof in ipairs(proofs) do
         tried[index] = ("    %s  %s"):format(proof.url, proof.why)
@@ -97,20 +109,59 @@ function url.prove(ctx)
         or "todo-lua doctor explains it and offers the fix")
 end
 
+local function answers(port)
+    local connected, connection = pcall(http.connect, "127.0.0.1", port, 1)
+    if connected then connection:close() end
+    return connected
+end
+
+-- A way of our own to the front's pods, for clusters whose addresses lead nowhere from this machine.
+local function open_forwarder(ctx, service, origin)
+    local port = tonumber(origin:match(":(%d+)$"))
+    -- A NodePort of another Service takes connections without a listener that would be in the way; one that the Service
+    -- itself had before goes on for a moment.
+    local deadline = task.now() + OLD_PORT_SECONDS
+    while answers(port) do
+        if task.now() > deadline then fail.raise("port_busy", "something else answers there") end
+        task.sleep(0.3)
+    end
+    return forward.open(ctx.k8s, service, { { ["local"] = port, remote = service.spec.ports[1].port } })
+end
+
+---The URL, proven; raises with what every candidate said where none is.
+---@async
+---@param ctx todo.Context
+---@return string url
+---@return todo.Proof[] tried
+---@return todo.Forwarder? forwarder what the URL leads through where no address of the cluster answers; the caller's to
+---close
+function url.prove(ctx)
+    local service = front_service(ctx)
+    local found, proofs = url.find(ctx, node_port(service) and PROOF_SECONDS or 0)
+    if found then return found, proofs end
+    if not service then raise_unproven(proofs) end
+    local origin = stack.origins(ctx, node_port(service))[1]
+    local opened, forwarder = pcall(open_forwarder, ctx, service, origin)
+    local through = opened and url.try(ctx, origin) or { ok = false, why = fail.message(forwarder) }
+    if through.ok then return origin, proofs, forwarder end
+    if opened then forwarder:close() end
+    proofs[#proofs + 1] = { url = origin, ok = false, foreign = through.foreign or fail.kind(forwarder) == "port_busy",
+        why = through.why .. ", where a forwarder of our own would be" }
+    raise_unproven(proofs)
+end
+
 ---Whether the port that the URL will have is taken by something else. Raises "port_busy" with the port's number.
 ---@async
 ---@param ctx todo.Context
 function url.check_port(ctx)
-    local port = tables.at(stack.values(ctx), ctx.config.url.component .. ".service.nodePort")
+    local wanted = tables.at(stack.values(ctx), ctx.config.url.component .. ".service") or {}
+    local port = wanted.type == "NodePort" and wanted.nodePort
     if not port or ctx.provider.name == "context" then return end
-    local service = ctx.k8s:get("services", ctx.config.release .. "-" .. ctx.config.url.component,
-        { namespace = ctx.config.namespace })
+    local service = front_service(ctx)
     for _, entry in ipairs(service and service.spec.ports or {}) do
         if entry.nodePort == port then return end
     end
-    local connected, connection = pcall(http.connect, "127.0.0.1", port, 1)
-    if not connected then return end
-    connection:close()
+    if not answers(port) then return end
     fail.raise("port_busy", ("port %d is taken by another program on this machine"):format(port),
         ("stop it (find it with: ss -ltnp 'sport = :%d'), or choose another: --set "
             .. "frontend.service.nodePort=30081"):format(port))

@@ -3,7 +3,8 @@
 local function from_lint(problem)
     return {
         object = "chart/" .. (problem.path or ""), summary = "the chart has an error", cause = problem.message,
-        evidence = { problem.path }, fix = { text = "mend the file; `helm lint` on the chart's folder says the same" },
+        evidence = { problem.path },
+        fix = { text = "mend the file; `todo-lua helm lint --kubernetes` on the chart's folder says the same" },
     }
 end
 

@@ -1,6 +1,6 @@
 -- Builds programs from pinned Go modules into a folder of the cache that is named by the hash of all that goes into
 -- them.
-local fail = require("cluster.failure")
+local fail = require("fail")
 local fs = require("fs")
 local json = require("json")
 local proc = require("proc")
@@ -16,8 +16,7 @@ local AT_ONCE = 2 -- more than that and the linkers alone need gigabytes
 local function resource(name)
     local bytes = program.resource(name)
     if not bytes then
-        fail({ kind = "not_found", message = ("the file %s is missing from this program and this project"):format(
-            name) })
+        fail.raise("not_found", ("the file %s is missing from this program and this project"):format(name))
     end
     return bytes
 end
@@ -134,8 +133,8 @@ local function go(argv, cwd, on_line)
             if result.stderr:find("requires go >=", 1, true) then
                 hint = "install a newer Go, or set GOTOOLCHAIN=auto so that Go fetches the version it needs"
             end
-            fail({ kind = "exit", status = result.status, hint = hint,
-                message = ("%s failed:\n%s"):format(table.concat(argv, " ", 1, 2), result.stderr:sub(-2000)) })
+            fail.raise("exit", ("%s failed:\n%s"):format(table.concat(argv, " ", 1, 2), result.stderr:sub(-2000)), hint,
+                { status = result.status })
         end
         task.sleep(2 * attempt)
     end
@@ -219,8 +218,8 @@ end
 
 local function build(folder, sets, c_source, list, progress)
     if not proc.which("go") then
-        fail({ kind = "not_found", message = "the standalone cluster is built with Go, which is not installed",
-            hint = "install Go 1.26 or newer (or any Go from 1.21 on, which fetches that one by itself)" })
+        fail.raise("not_found", "the standalone cluster is built with Go, which is not installed",
+            "install Go 1.26 or newer (or any Go from 1.21 on, which fetches that one by itself)")
     end
     local wanted, jobs = {}, {}
     for _, name in ipairs(list) do wanted[name] = true end

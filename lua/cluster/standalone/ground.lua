@@ -4,6 +4,7 @@ local fs = require("fs")
 local json = require("json")
 local machine = require("cluster.standalone.machine")
 local proc = require("proc")
+local task = require("task")
 
 local ground = {}
 
@@ -50,9 +51,26 @@ end
 
 local function lay_interface(layout)
     local name = layout.interface
+    local shown = quietly({ "ip", "-4", "-o", "addr", "show", "dev", name, "up" })
+    if shown.status == 0 and shown.stdout:find(" inet " .. layout.ip .. "/32 ", 1, true) then return end
     if not fs.exists("/sys/class/net/" .. name) then proc.run({ "ip", "link", "add", name, "type", "bridge" }) end
     quietly({ "ip", "addr", "add", layout.ip .. "/32", "dev", name })
     proc.run({ "ip", "link", "set", name, "up" })
+end
+
+---Whether the packet rules of the pods are all there.
+---@param saved string output of iptables-save
+---@param pods string "10.244.0.0/24"
+---@return boolean
+function ground.has_rules(saved, pods)
+    local lines = "\n" .. saved .. "\n"
+    for _, rule in ipairs { "-A FORWARD -j CHAIN-FORWARD", "-A CHAIN-FORWARD -s PODS -j ACCEPT",
+        "-A CHAIN-FORWARD -d PODS -j ACCEPT", "-A POSTROUTING -j CHAIN-POSTROUTING",
+        "-A CHAIN-POSTROUTING -s PODS ! -d PODS -j MASQUERADE" } do
+        local line = "\n" .. rule:gsub("CHAIN", CHAIN):gsub("PODS", pods) .. "\n"
+        if not lines:find(line, 1, true) then return false end
+    end
+    return true
 end
 
 local function has_jump(tool_table, chain, target)
@@ -61,6 +79,7 @@ end
 
 -- Docker sets the policy of FORWARD to DROP, so pods need rules of their own that come before it.
 local function lay_rules(layout)
+    if ground.has_rules(quietly({ "iptables-save" }).stdout, layout.pods) then return end
     local forward = has_jump("filter", "FORWARD", CHAIN .. "-FORWARD") and "" or "-I FORWARD -j " .. CHAIN
         .. "-FORWARD\n"
     local after = has_jump("nat", "POSTROUTING", CHAIN .. "-POSTROUTING") and ""
@@ -131,8 +150,10 @@ function ground.lay(layout)
     note_fixed_folders(layout)
     keep_kernel_settings(layout)
     if kernel_value("net.ipv4.ip_forward") ~= "1" then proc.run({ "sysctl", "-q", "-w", "net.ipv4.ip_forward=1" }) end
-    lay_interface(layout)
-    lay_rules(layout)
+    task.all {
+        function() lay_interface(layout) end,
+        function() lay_rules(layout) end,
+    }
     lay_cgroups(layout)
 end
 

@@ -1,9 +1,9 @@
 -- Images of the cluster's containerd: the sandbox's own, and those that come from the local Docker.
-local fail = require("cluster.failure")
+local fail = require("fail")
 local fs = require("fs")
 local json = require("json")
 local proc = require("proc")
-local progress_of = require("cluster.progress")
+local provider = require("provider")
 local secret = require("secret")
 
 local images = {}
@@ -18,7 +18,11 @@ local function ctr(layout, argv, options)
     return proc.run(command, options)
 end
 
-local function present(layout)
+---Full names of the images that containerd has.
+---@async
+---@param layout todo.StandaloneLayout
+---@return table<string, true>
+function images.present(layout)
     local names = {}
     for name in ctr(layout, { "images", "list", "-q" }).stdout:gmatch("[^\n]+") do names[name] = true end
     return names
@@ -63,7 +67,7 @@ end
 function images.load_pause(layout)
     local note = layout.state .. "/pause"
     local hash = fs.sha256(layout.bin .. "/pause")
-    if fs.read(note) == hash and present(layout)[images.PAUSE] then return end
+    if fs.read(note) == hash and images.present(layout)[images.PAUSE] then return end
     local temporary <close> = setmetatable({ dir = fs.tempdir() }, { __close = function(t) t.dir:close() end })
     proc.run({ "cp", layout.bin .. "/pause", temporary.dir.path .. "/pause" })
     images.import_folder(layout, temporary.dir.path, images.PAUSE, { Entrypoint = { "/pause" } })
@@ -100,8 +104,8 @@ local function send(layout, ctx, list, progress)
     local status = child:wait()
     -- Where the import ended early, its own words say more than the broken pipe.
     if status ~= 0 and #words > 0 then
-        fail({ kind = "exit", status = status, message = ("the cluster could not take the images: %s"):format(
-            table.concat(words):sub(-500)) })
+        fail.raise("exit", ("the cluster could not take the images: %s"):format(table.concat(words):sub(-500)), nil,
+            { status = status })
     end
     if not saved then error(problem, 0) end
     progress("images", "loaded", size, size)
@@ -139,16 +143,14 @@ end
 ---@param layout todo.StandaloneLayout
 ---@param ctx todo.ClusterContext
 ---@param names string[]
+---@param there table<string, true>? what images.present said, if it was asked before
 ---@return string[] sent
-function images.load(layout, ctx, names)
-    local notes, there = read_notes(layout), present(layout)
+function images.load(layout, ctx, names, there)
+    local notes = read_notes(layout)
+    there = there or images.present(layout)
     local sent, queue = {}, {}
     for _, name in ipairs(names) do
-        local image = ctx.docker:image(name)
-        if not image then
-            fail({ kind = "not_found", message = ("Docker has no image %s to give to the cluster"):format(name),
-                hint = "build it first" })
-        end
+        local image = provider.image(ctx, name)
         local note = notes[name]
         if not (note and note.id == image.Id and there[full_name(name)]) then
             if not name_again(layout, notes, there, name, image.Id) then
@@ -158,7 +160,7 @@ function images.load(layout, ctx, names)
             notes[name] = { id = image.Id, time = proc.time() }
         end
     end
-    if #queue > 0 then send(layout, ctx, queue, progress_of(ctx)) end
+    if #queue > 0 then send(layout, ctx, queue, provider.progress(ctx)) end
     for _, name in ipairs(sent) do prune(layout, notes, name) end
     if #sent > 0 then write_notes(layout, notes) end
     return sent

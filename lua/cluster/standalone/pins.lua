@@ -84,4 +84,15 @@ pins.judges = {
     },
 }
 
+-- The image registry of the tests, by itself: few of them need it.
+---@type todo.GoSet[]
+pins.registry = {
+    {
+        name = "registry",
+        folder = "tests/judges/registry",
+        ldflags = "-X github.com/distribution/distribution/v3/version.version=v3.0.0",
+        programs = { registry = "github.com/distribution/distribution/v3/cmd/registry" },
+    },
+}
+
 return pins

@@ -1,0 +1,118 @@
+-- What cluster providers have in common: how they call a tool, tell progress, send images one by one.
+local fail = require "fail"
+local proc = require "proc"
+local secret = require "secret"
+
+local provider = {}
+
+---Where a provider says how far it is: nowhere, unless the caller listens.
+---@param ctx todo.ClusterContext
+---@return fun(name: string, text: string, done: number?, total: number?)
+function provider.progress(ctx)
+    return ctx.progress or function() end
+end
+
+---The result of a tool that must succeed; an error with its last words where it did not.
+---@param tool string
+---@param result todo.ProcResult of proc.run with check = false
+---@param what string completes "TOOL could not …"
+---@param hint string?
+---@return todo.ProcResult
+function provider.check(tool, result, what, hint)
+    if result.status == 0 then return result end
+    local words = (result.stderr ~= "" and result.stderr or result.stdout):match("^%s*(.-)%s*$")
+    fail.raise("exit", ("%s could not %s:\n%s"):format(tool, what, words:sub(-2000)), hint, { status = result.status })
+end
+
+---Hex SHA-256 of the certificates (DER, one after the other) in PEM text, as k8s.contexts gives it for a context: what
+---tells one cluster's certificate authority from another's.
+---@param pem string
+---@return string
+function provider.authority(pem)
+    local parts = {}
+    for body in pem:gmatch("%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-%s(.-)%-%-%-%-%-END CERTIFICATE%-%-%-%-%-") do
+        parts[#parts + 1] = secret.unbase64((body:gsub("%s", "")))
+    end
+    return secret.sha256(table.concat(parts))
+end
+
+---An image of the local Docker; an error where it is not there.
+---@async
+---@param ctx todo.ClusterContext
+---@param name string
+---@return table image as Docker describes it
+function provider.image(ctx, name)
+    return ctx.docker:image(name) or fail.raise("not_found",
+        ("Docker has no image %s to give to the cluster"):format(name), "build it first: todo-lua build")
+end
+
+---For a provider whose pods say in their imageID which configuration they run.
+---@param _ todo.ClusterContext
+---@param name string
+---@return string?
+function provider.image_id_as_told(_, name) return name:match("sha256:%x+") end
+
+---The id under which the runtime of a node knows an image. The node is a container of the local Docker.
+---@async
+---@param node string the container's name
+---@param name string of the image, or its repository and digest
+---@return string? id "sha256:…"; nil where the node lacks the image
+function provider.image_id_on_node(node, name)
+    local there = proc.run({ "docker", "exec", node, "crictl", "inspecti", "-o", "go-template", "--template",
+        "{{.status.id}}", name }, { check = false })
+    return there.status == 0 and there.stdout:match("sha256:%x+") or nil
+end
+
+---Sends the images that the cluster lacks, one after the other.
+---@async
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@param has async fun(name: string, image: table): boolean whether the cluster has that very image under the name
+---@param send async fun(name: string, image: table)
+---@return string[] sent
+function provider.send_missing(ctx, names, has, send)
+    local progress, sent = provider.progress(ctx), {}
+    for index, name in ipairs(names) do
+        local image = provider.image(ctx, name)
+        if not has(name, image) then
+            progress("load", name, index - 1, #names)
+            send(name, image)
+            sent[#sent + 1] = name
+        end
+    end
+    if #sent > 0 then progress("load", ("%d images"):format(#sent), 1, 1) end
+    return sent
+end
+
+---The platform of clusters that run on this machine's own kernel or virtual machine.
+---@return string
+function provider.platform()
+    return "linux/" .. proc.platform().arch
+end
+
+---The URL of a NodePort that the cluster has on this machine's own address.
+---@param _ todo.ClusterContext
+---@param service { name: string, namespace: string, node_port: integer }
+---@return string
+function provider.loopback_url(_, service)
+    return "http://127.0.0.1:" .. service.node_port
+end
+
+---For a provider without add-ons.
+---@param message string
+---@param hint string?
+---@return fun(ctx: todo.ClusterContext, enable: string[]?): { name: string, enabled: boolean }[]
+function provider.no_addons(message, hint)
+    return function(_, enable)
+        if enable and #enable > 0 then fail.raise("unsupported", message, hint) end
+        return {}
+    end
+end
+
+---For a provider whose cluster's logs are not files of this machine.
+---@return table<string,string>
+function provider.no_logs()
+    return {}
+end
+
+return provider

@@ -1,0 +1,126 @@
+-- Proves that the pods run the images that were built. A kubelet looks only at an image's name: where the name was
+-- there before, the old code goes on running, and everything else looks well.
+local fail = require "fail"
+local format = require "format"
+local proc = require "proc"
+local rollout = require "rollout"
+local stack = require "stack"
+local tables = require "tables"
+local wait = require "wait"
+
+local running_images = {}
+
+local SHORT = 12
+
+local function digest_of(text) return (text or ""):match("sha256:(%x+)") end
+
+---@class todo.BuiltImage
+---@field name string as pods name it
+---@field digests table<string, true> what a container runtime may call the content: the id of its configuration, and
+---what registries call its manifest (hex)
+---@field id string hex
+
+---@class todo.StaleContainer
+---@field pod string
+---@field container string
+---@field image string as the pod names it
+---@field image_id string as the kubelet tells it; empty where it tells none
+---@field built string hex digest
+
+---Containers of Ready pods whose content is not what was built under their image's name.
+---@param pods table[]
+---@param built table<string, todo.BuiltImage> by name
+---@return todo.StaleContainer[]
+function running_images.stale(pods, built)
+    local list = {}
+    for _, pod in ipairs(pods) do
+        local ids = {}
+        for _, status in ipairs(tables.at(pod, "status.containerStatuses") or {}) do
+            ids[status.name] = status.imageID
+        end
+        for _, container in ipairs(rollout.pod_ready(pod) and pod.spec.containers or {}) do
+            local image = built[container.image]
+            local image_id = ids[container.name] or ""
+            if image and not image.digests[digest_of(image_id) or ""] then
+                list[#list + 1] = { pod = pod.metadata.name, container = container.name, image = container.image,
+                    image_id = image_id, built = image.id }
+            end
+        end
+    end
+    return list
+end
+
+local function built_images(ctx)
+    local built = {}
+    for _, image in ipairs(ctx.images) do
+        if image.used then
+            local repository = stack.repository(ctx, image)
+            local used = image.used:sub(#image.name + 2)
+            local name = repository .. ":" .. (image.digest and stack.tag(image) or used)
+            local live = image.client:image(repository .. ":" .. used) or image.client:image(image.used) or {}
+            local entry = { name = name, id = digest_of(image.id), digests = { [digest_of(image.id)] = true } }
+            local told = type(live.RepoDigests) == "table" and live.RepoDigests or {} -- null where it has none
+            for _, pushed in ipairs(told) do entry.digests[digest_of(pushed)] = true end
+            built[name] = entry
+        end
+    end
+    return built
+end
+
+local function look(ctx, built)
+    local pods = ctx.k8s:list("pods", { namespace = ctx.config.namespace,
+        labels = "app.kubernetes.io/instance=" .. ctx.config.release })
+    local list = running_images.stale(pods, built)
+    -- Some runtimes name the content in words of their own; only the node can tell which configuration that is.
+    return tables.filter(list, function(one)
+        return digest_of(ctx.provider.image_id(ctx, (one.image_id:gsub("^[%w-]+://", "")))) ~= one.built
+    end)
+end
+
+local function uses(object, names)
+    for _, container in ipairs(tables.at(object, "spec.template.spec.containers") or {}) do
+        if names[container.image] then return true end
+    end
+    return false
+end
+
+local function restart(ctx, objects, stale)
+    local names = {}
+    for _, one in ipairs(stale) do names[one.image] = true end
+    for _, object in ipairs(objects) do
+        if uses(object, names) then
+            ctx.k8s:patch({ apiVersion = object.apiVersion, kind = object.kind }, object.metadata.name,
+                rollout.restart_patch(format.timestamp(proc.time())),
+                { namespace = object.metadata.namespace or ctx.config.namespace, type = "strategic" })
+        end
+    end
+end
+
+local function describe(one)
+    local runs = digest_of(one.image_id)
+    return ("    pod/%s, container %s, names %s: runs %s, built was %s"):format(one.pod, one.container, one.image,
+        runs and runs:sub(1, SHORT) or "an unknown image", one.built:sub(1, SHORT))
+end
+
+---Where pods run other content than was built under their image's name, makes new ones; raises "stale_image" where
+---those do so, too.
+---@async
+---@param ctx todo.Context with k8s and images
+---@param line todo.BoardLine
+---@param objects table[] manifests of the release
+---@return boolean changed whether pods were replaced
+function running_images.ensure(ctx, line, objects)
+    local built = built_images(ctx)
+    local stale = look(ctx, built)
+    if #stale == 0 then return false end
+    line:set("replacing pods that run an older image of the same name")
+    restart(ctx, objects, stale)
+    wait.deployed(ctx, objects)
+    stale = look(ctx, built)
+    if #stale == 0 then return true end
+    fail.raise("stale_image", "pods run other images than those just built:\n"
+        .. table.concat(tables.map(stale, describe), "\n"),
+        "the cluster holds an older image of that name: leave the tag out of your values, and it follows the content")
+end
+
+return running_images
