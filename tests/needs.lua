@@ -2,6 +2,7 @@
 -- time.
 local fs = require "fs"
 local gobuild = require "cluster.standalone.gobuild"
+local json = require "json"
 local pins = require "cluster.standalone.pins"
 local proc = require "proc"
 local project = require "project"
@@ -83,6 +84,18 @@ function needs.build(root)
     proc.run({ root .. "/host/build.sh", root }, { env = { TODO_LUA_CONFIG = "asan", TODO_LUA_TARGET = "all" } })
 end
 
+---The fuzz targets, built by clang with libFuzzer.
+---@async
+---@param root string
+function needs.fuzz(root)
+    needs.packages { "clang-14", "libclang-rt-14-dev" }
+    say("building the fuzz targets")
+    local names = {}
+    for name in pairs(require("tests.fuzz.targets").shares) do names[#names + 1] = "fuzz-" .. name .. "_fuzz" end
+    proc.run({ root .. "/host/build.sh", root }, { env = { TODO_LUA_CONFIG = "fuzz", CC = "clang-14",
+        CXX = "clang++-14", TODO_LUA_TARGET = table.concat(names, " ") } })
+end
+
 local judges
 
 ---helm and kubectl, from their modules.
@@ -94,10 +107,42 @@ function needs.judges()
     proc.env("PATH", judges .. ":" .. proc.env("PATH"))
 end
 
+---The distribution registry, from its module.
+---@async
+---@return string path of the program
+function needs.registry()
+    local ctx = needs.context()
+    return fs.join(gobuild.ensure(fs.join(ctx.cache_dir, "registry"), pins.registry, nil, ctx.progress), "registry")
+end
+
 ---@param name "helm"|"kubectl"
 ---@return string path
 function needs.judge(name)
     return fs.join(judges, name)
+end
+
+---A folder of the cache for what tests keep between runs.
+---@param name string
+---@return string path
+function needs.cache(name)
+    local path = fs.join(needs.context().cache_dir, name)
+    fs.mkdir(path)
+    return path
+end
+
+---The sources of a pinned Go module.
+---@async
+---@param pin { module: string, version: string, sum: string }
+---@return string folder
+function needs.go_module(pin)
+    local found
+    retried(pin.module, function()
+        local what = pin.module .. "@" .. pin.version
+        found = json.decode(proc.run({ "go", "mod", "download", "-json", what }, { cwd = "/", timeout = 300,
+            env = { GOFLAGS = "-mod=mod", GOWORK = "off" } }).stdout)
+    end)
+    assert(found.Sum == pin.sum, pin.module .. " is not what tests/judges/charts.json pins")
+    return found.Dir
 end
 
 ---A Docker engine that answers.
@@ -110,12 +155,31 @@ function needs.docker()
     say(text)
 end
 
----The standalone cluster, Ready.
+local paused -- the context of a user's own cluster that waits for the tests' end
+
+---The tests' standalone cluster, Ready. A machine has room for one: a user's own is stopped meanwhile, its data kept.
 ---@async
 function needs.cluster()
     needs.packages { "containernetworking-plugins", "iptables", "conntrack", "socat", "iproute2", "runc", "openssl" }
     local ctx = needs.context()
-    require("cluster.standalone").start(ctx)
+    local standalone = require "cluster.standalone"
+    local other = standalone.other(ctx)
+    if other then
+        say("stopping the cluster that deploy made; it starts again when the tests are done, or with the next deploy")
+        paused = setmetatable({ state_dir = other }, { __index = ctx })
+        standalone.stop(paused)
+    end
+    standalone.start(ctx)
+end
+
+---Starts the cluster again that had to wait for the tests.
+---@async
+function needs.resume()
+    if not paused then return end
+    local standalone = require "cluster.standalone"
+    standalone.stop(needs.context())
+    standalone.start(paused)
+    say("the cluster that deploy made runs again")
 end
 
 ---Chromium and what drives it.

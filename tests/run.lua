@@ -14,11 +14,19 @@ assert(root, "run the tests inside the project")
 
 -- name, what it needs, and how its test files are found. `asan` runs them with the sanitized program.
 local suites = {
-    { name = "unit", default = true, needs = { "build", "docker", "judges" }, asan = true,
+    { name = "unit", default = true, needs = { "build", "fuzz", "docker", "judges" }, asan = true,
         files = { "tests/unit/*_test.lua" }, programs = true },
+    { name = "fuzz", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true },
     { name = "golden", default = true, needs = { "judges" }, files = { "tests/golden/*_test.lua" } },
+    { name = "charts", default = true, needs = { "judges" }, files = { "tests/charts/*_test.lua" }, notes = true },
     { name = "cluster", default = true, needs = { "docker", "judges", "cluster" },
         files = { "tests/cluster/*_test.lua" } },
+    { name = "kube", default = true, needs = { "docker", "judges", "cluster" }, files = { "tests/kube/*_test.lua" } },
+    { name = "release", default = true, needs = { "docker", "judges", "cluster" },
+        files = { "tests/release/*_test.lua" } },
+    { name = "registry", needs = { "docker", "judges", "cluster", "registry" },
+        files = { "tests/registry/*_test.lua" } },
+    { name = "soak", needs = { "docker", "judges", "cluster" }, files = { "tests/soak/*_test.lua" }, notes = true },
     { name = "deploy", default = true, needs = { "docker", "judges", "cluster", "browser" },
         files = { "tests/deploy/*_test.lua" }, notes = true },
 }
@@ -26,7 +34,10 @@ local suites = {
 local options = cli.parse {
     name = "tests/run.lua",
     summary = "Runs the tests.",
-    arguments = { { "suite", help = "unit, golden, cluster, deploy (default: all of them)", many = true } },
+    arguments = {
+        { "suite", many = true, help = "unit, fuzz, golden, charts, cluster, kube, release, registry, soak, deploy "
+            .. "(default: all but fuzz, registry and soak)" },
+    },
     options = { { "pattern", value = "PATTERN", help = "only tests whose name matches this Lua pattern" } },
 }
 
@@ -123,12 +134,14 @@ local function run_suite(suite)
     term.write(("== %s took %.0f s\n"):format(suite.name, task.now() - started))
 end
 
-for _, suite in ipairs(chosen()) do
-    local ok, err = pcall(run_suite, suite)
-    if not ok then
-        totals.failed = totals.failed + 1
-        term.write(term.style("red", ("suite %s cannot run: %s"):format(suite.name, tostring(err))) .. "\n")
-    end
+local function attempt(text, fn, ...)
+    local ok, err = pcall(fn, ...)
+    if ok then return end
+    totals.failed = totals.failed + 1
+    term.write(term.style("red", ("%s: %s"):format(text, tostring(err))) .. "\n")
 end
+
+for _, suite in ipairs(chosen()) do attempt(("suite %s cannot run"):format(suite.name), run_suite, suite) end
+attempt("the cluster that deploy made does not start again", needs.resume)
 term.write(("%d passed, %d failed\n"):format(totals.passed, totals.failed))
 return (totals.failed > 0 or totals.passed == 0) and 1 or 0

@@ -1,10 +1,12 @@
 -- Times todo-lua beside the programs it stands in for, in one run, and prints ratios: todo-lua tests/bench/run.lua.
 -- Nothing here passes or fails; machines are noisy, so compare the ratios and never two runs.
+local charts = require "tests.bench.charts"
 local fs = require "fs"
 local json = require "json"
 local needs = require "tests.needs"
 local proc = require "proc"
 local program = require "program"
+local task = require "task"
 local term = require "term"
 
 local root = assert(program.project, "run the benchmarks inside the project")
@@ -66,6 +68,76 @@ compare("helm template of the shipped chart", {
     { "todo-lua", ours .. " helm " .. template },
     { "helm", helm .. " " .. template },
 }, 30)
+
+-- ---- charts ----
+
+local HELM_FLAGS = " --namespace ns --kube-version 1.36.3"
+
+local function compare_chart(title, path, runs)
+    local arguments = "template rel " .. path .. HELM_FLAGS
+    return compare(title, { { "todo-lua", ours .. " helm " .. arguments }, { "helm", helm .. " " .. arguments } }, runs)
+end
+
+-- Where one render's time goes, from what --verbose says (the least of some runs).
+local function breakdown(path)
+    local least = {}
+    for _ = 1, 7 do
+        local argv = { ours, "-v", "helm", "template", "rel", path, "--kube-version", "1.36.3" }
+        for name, ms in proc.run(argv, { max_output = 64 << 20 }).stderr:gmatch("(%l+) ([%d.]+) ms") do
+            least[name] = math.min(least[name] or math.huge, tonumber(ms))
+        end
+    end
+    local parts = {}
+    for _, name in ipairs { "read", "load", "values", "parse", "execute", "yaml" } do
+        parts[#parts + 1] = ("%s %.2f ms"):format(name, least[name])
+    end
+    term.write("  of which: " .. table.concat(parts, ", ") .. "\n")
+end
+
+-- Every chart once with each program, in turn; the least of three rounds of each. A chart that helm refuses is refused
+-- by both, which takes time, too.
+local function compare_all(list)
+    local totals = { 0, 0 }
+    for _, one in ipairs(list) do
+        local least = { math.huge, math.huge }
+        for _ = 1, 3 do
+            for i, command in ipairs { { ours, "helm" }, { helm } } do
+                local argv = table.move(command, 1, #command, 1, {})
+                for word in ("template rel " .. one.path .. HELM_FLAGS):gmatch("%S+") do argv[#argv + 1] = word end
+                local started = task.now()
+                proc.run(argv, { check = false, stdout = "null", stderr = "null" })
+                least[i] = math.min(least[i], task.now() - started)
+            end
+        end
+        for i = 1, 2 do totals[i] = totals[i] + least[i] end
+    end
+    term.write(term.style("bold", ("all %d charts, one process each\n"):format(#list)))
+    term.write(("  todo-lua   %9.0f ms\n  helm       %9.0f ms              %.1f times todo-lua's time\n"):format(
+        totals[1] * 1000, totals[2] * 1000, totals[2] / totals[1]))
+end
+
+local folder <close> = fs.tempdir()
+local created = charts.created(folder.path)
+compare_chart("helm template of a chart of helm create", created, 30)
+breakdown(created)
+local real = charts.real()
+for _, one in ipairs(real) do
+    if one.name == "kube-prometheus-stack" then
+        compare_chart("helm template of kube-prometheus-stack", one.path, 12)
+        breakdown(one.path)
+    end
+end
+compare_all(real)
+local umbrella = {}
+for _, count in ipairs { 30, 60, 120 } do
+    local path = charts.umbrella(folder.path, count)
+    umbrella[count] = compare_chart(("helm template of an umbrella of %d subcharts with tpl"):format(count), path, 10)[1]
+    breakdown(path)
+end
+term.write(("  todo-lua's time for 60 and 120 over that for 30: %.2f, %.2f\n"):format(umbrella[60] / umbrella[30],
+    umbrella[120] / umbrella[30]))
+
+require "tests.bench.kube" (compare, ours, kubectl)
 
 if #program.args > 0 and program.args[1] == "--deploy" then
     term.write(term.style("bold", "unchanged redeploy") .. "\n")

@@ -1,5 +1,6 @@
 -- The main job on the real thing: Docker, the standalone cluster, PostgreSQL, Chromium. The tests build on each other and
 -- run in the order of their names; state and settings are the tests' own (tests/needs.lua), the project is a copy.
+local database = require "database"
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
@@ -8,6 +9,7 @@ local lu = require "luaunit"
 local needs = require "tests.needs"
 local proc = require "proc"
 local program = require "program"
+local tables = require "tables"
 local task = require "task"
 local yaml = require "yaml"
 
@@ -94,6 +96,14 @@ return { database = { container = "todo-lua-test-postgres", volume = "todo-lua-t
     run({ "destroy.lua", "--yes", "--keep-cluster", "--data", "--cluster", "standalone" }, { status = false })
 end
 
+function tests.t00_port_that_another_program_has_is_named()
+    local taken <close> = http.bind("127.0.0.1", 30080)
+    lu.assertEquals(taken.port, 30080)
+    local result = run(deploy_arguments(), { status = 1 })
+    lu.assertStrContains(result.stderr, "port 30080 is taken by another program on this machine")
+    lu.assertStrContains(result.stderr, "frontend.service.nodePort=")
+end
+
 function tests.t01_deploy_ends_with_a_url_that_answers()
     local report = run_json(deploy_arguments())
     lu.assertTrue(report.changed)
@@ -102,6 +112,7 @@ function tests.t01_deploy_ends_with_a_url_that_answers()
     local page = http.get(report.url .. "/api/health", { proxy = "" })
     lu.assertEquals(page.status, 200)
     lu.assertEquals(json.decode(page.body).status, "ok")
+    lu.assertEquals(run({ "open.lua", "--url", "--cluster", "standalone" }).stdout, report.url .. "\n")
     for _, result in ipairs(report.steps) do print(("# %s: %.1f s, %s"):format(result.name, result.seconds, result.text)) end
 end
 
@@ -112,6 +123,28 @@ function tests.t02_deploy_with_nothing_changed_does_nothing()
     lu.assertStrContains(result.stdout .. result.stderr, "Nothing to do")
     lu.assertTrue(seconds <= 2, ("took %.1f s"):format(seconds))
     print(("# unchanged deploy: %.2f s"):format(seconds))
+end
+
+-- As a deploy of that release has it when it comes to the database.
+local function context_of(release)
+    local base = needs.context()
+    return setmetatable({
+        config = tables.merge(base.config, { release = release, namespace = release }),
+        options = tables.merge(base.options, { database = "local" }), provider = require "cluster.standalone",
+    }, { __index = base })
+end
+
+function tests.t02b_each_release_has_a_database_server_of_its_own()
+    local line = { set = function() end }
+    local one, two = context_of "test-one", context_of "test-two"
+    for _, ctx in ipairs { one, two } do database.remove(ctx, true) end
+    lu.assertTrue((database.ensure(one, line)))
+    lu.assertTrue((database.ensure(two, line)))
+    lu.assertNotEquals(database.parse(one.database.pg_url:reveal()).port,
+        database.parse(two.database.pg_url:reveal()).port)
+    lu.assertEquals(database.remove(two, true), { "container test-two-postgres", "volume test-two-postgres" })
+    lu.assertFalse((database.ensure(one, line)), "the other release's database is untouched")
+    lu.assertEquals(#database.remove(one, true), 2)
 end
 
 function tests.t03_helm_sees_the_release()
@@ -169,6 +202,29 @@ function tests.t06_changed_source_rolls_only_its_own_deployment()
     lu.assertNotEquals(after["todo-app-mcp"], before["todo-app-mcp"])
 end
 
+-- What the pod of a component runs, and what Docker has under an image's name.
+local function running_and_built(component, name)
+    local pods = tables.filter(client():list("pods", { labels = "app.kubernetes.io/component=" .. component }),
+        function(pod) return not pod.metadata.deletionTimestamp end)
+    lu.assertEquals(#pods, 1)
+    return pods[1].status.containerStatuses[1].imageID, needs.context().docker:image(name).Id
+end
+
+function tests.t06b_same_tag_with_other_content_rolls_the_pods()
+    local arguments = deploy_arguments("--set", "mcp.image.tag=dev")
+    run(arguments)
+    local first = running_and_built("mcp", "todo-mcp:dev")
+    local path = copy .. "/examples/todo-app/backend/mcp_server/__init__.py"
+    fs.write(path, fs.read(path) .. "\n# changed under the same tag\n")
+    local report = run_json(arguments)
+    lu.assertFalse(step(report, "release").changed)
+    lu.assertTrue(step(report, "wait").changed)
+    local running, built = running_and_built("mcp", "todo-mcp:dev")
+    lu.assertNotEquals(running, first)
+    lu.assertEquals(running, built)
+    lu.assertFalse(run_json(arguments).changed)
+end
+
 function tests.t07_config_change_rolls_the_pods()
     local function backend_uid()
         return client():list("pods", { labels = "app.kubernetes.io/component=backend" })[1].metadata.uid
@@ -177,6 +233,21 @@ function tests.t07_config_change_rolls_the_pods()
     local arguments = deploy_arguments("--set", "config.logLevel=debug")
     run(arguments)
     lu.assertNotEquals(backend_uid(), before)
+    run(deploy_arguments())
+end
+
+function tests.t07b_stack_that_no_address_leads_to_is_opened_through_a_forwarder()
+    local values = { "--set", "frontend.service.type=ClusterIP" }
+    local report = run_json(deploy_arguments(table.unpack(values)))
+    lu.assertStrContains(step(report, "url").text, "todo-lua open")
+    local refused = pcall(http.get, report.url .. "/api/health", { proxy = "", fresh = true })
+    lu.assertFalse(refused)
+    local argv = { ours, "-C", copy, "open.lua", "--cluster", "standalone", table.unpack(values) }
+    local process <close> = proc.spawn(argv, { env = environment() })
+    lu.assertEquals(process:read_line(), report.url)
+    lu.assertEquals(http.get(report.url .. "/api/health", { proxy = "", fresh = true }).status, 200)
+    process:kill("INT")
+    lu.assertEquals(process:wait(), 130)
     run(deploy_arguments())
 end
 
@@ -265,12 +336,22 @@ function tests.t13_bad_input_gets_one_clear_message()
     end
     local no_docker = run(deploy_arguments(), { env = { DOCKER_HOST = "unix:///nonexistent/docker.sock" }, status = 1 })
     lu.assertStrContains(no_docker.stderr, "/nonexistent/docker.sock")
+    local dockerfile = copy .. "/docker/Dockerfile.mcp"
+    local steps = fs.read(dockerfile)
+    fs.write(dockerfile, steps .. "\nRUN echo why-it-fails && exit 7\n")
+    local unbuilt = run(deploy_arguments(), { status = 1 })
+    fs.write(dockerfile, steps)
+    lu.assertStrContains(unbuilt.stdout .. unbuilt.stderr, "why-it-fails")
+    lu.assertStrContains(unbuilt.stderr, "image todo-mcp")
+    lu.assertStrContains(unbuilt.stderr, "(exit status 7)")
+    lu.assertStrContains(unbuilt.stderr, "mend " .. dockerfile)
     local values = copy .. "/chart/values.yaml"
     local text = fs.read(values)
     fs.write(values, text .. "\nbroken: [\n")
     local broken = run(deploy_arguments(), { status = 1 })
     fs.write(values, text)
     lu.assertStrContains(broken.stderr, "values.yaml")
+    lu.assertFalse(run_json(deploy_arguments()).changed, "nothing of all that changed what runs")
 end
 
 function tests.t14_secrets_stay_out_of_sight()

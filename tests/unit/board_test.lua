@@ -146,6 +146,16 @@ function tests.plain_start_and_end_are_one_line_each()
     lu.assertNotStrContains(s.text(), "\27[")
 end
 
+function tests.plain_progress_is_short_however_much_a_program_says()
+    local s = screen(false)
+    local line = s.board:line("build", "begins")
+    s.clock = s.clock + 20
+    line:set(("word "):rep(200), 0.5)
+    local said = s.text():match("[^\n]*\n$")
+    lu.assertStrContains(said, "word word")
+    lu.assertTrue(#said < 160, said)
+end
+
 function tests.plain_long_work_shows_life_now_and_then()
     local s = screen(false)
     local line = s.board:line("backend", "building")

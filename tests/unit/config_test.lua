@@ -159,6 +159,22 @@ function tests.open_reads_user_then_project_then_flags()
     lu.assertEquals(result.stdout, "user 2 flag\n")
 end
 
+function tests.open_registry_belongs_to_a_context()
+    local script = [[
+local ctx = require("project").open(require("cli").read({ name = "t", summary = "", groups = { "cluster" } },
+    require("program").args))
+print(ctx.config.cluster.registry)
+]]
+    local result = in_project({ ["show.lua"] = script }, { "show.lua", "--context", "x", "--registry", "r.test/team/" })
+    lu.assertEquals(result.stdout, "r.test/team\n")
+    result = in_project({ ["show.lua"] = script }, { "show.lua", "--registry", "r.test" })
+    lu.assertEquals(result.status, 2)
+    lu.assertStrContains(result.stderr, "--registry goes with --context")
+    result = in_project({ ["show.lua"] = script,
+        ["todo.local.lua"] = 'return { cluster = { provider = "context", registry = "mine.test" } }' }, { "show.lua" })
+    lu.assertEquals(result.stdout, "mine.test\n")
+end
+
 function tests.open_broken_override_names_its_line_and_exits_1()
     local result = in_project({ ["show.lua"] = show, ["todo.local.lua"] = "return {\n  release = \n}\n" },
         { "show.lua" })
@@ -180,7 +196,8 @@ function tests.open_impossible_release_name_is_refused()
 end
 
 function tests.scripts_answer_help_and_refuse_wrong_usage_with_2()
-    for _, script in ipairs { "deploy", "setup", "build", "status", "logs", "open", "doctor", "destroy" } do
+    for _, script in ipairs { "deploy", "setup", "build", "status", "logs", "exec", "forward", "open",
+        "doctor", "destroy" } do
         local help = proc.run({ program.executable, script, "--help" })
         lu.assertStrContains(help.stdout, "usage: todo-lua " .. script)
         local wrong = proc.run({ program.executable, script, "--no-such-thing" }, { check = false })
@@ -244,7 +261,9 @@ function tests.format_durations_and_sizes()
     lu.assertEquals(format.size(999), "999 B")
     lu.assertEquals(format.size(287400000), "287 MB")
     lu.assertEquals(format.age(119), "119s")
-    lu.assertEquals(format.age(7300), "2h")
+    lu.assertEquals({ format.age(7300), format.age(-1.5), format.age(-3) }, { "121m", "0s", "<invalid>" })
+    lu.assertEquals({ format.age(200), format.age(180), format.age(4 * 3600), format.age(30000) }, { "3m20s", "3m", "4h", "8h" })
+    lu.assertEquals({ format.age(190000), format.age(70000000) }, { "2d4h", "2y80d" })
 end
 
 function tests.summary_of_an_unchanged_run_says_so()

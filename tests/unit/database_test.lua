@@ -2,6 +2,7 @@
 local database = require "database"
 local fail = require "fail"
 local fs = require "fs"
+local http = require "http"
 local lu = require "luaunit"
 local secret = require "secret"
 
@@ -118,6 +119,70 @@ function tests.given_url_is_masked_when_printed()
     local dir <close> = fs.tempdir()
     local url = database.given((context(dir.path, {}, { url = secret.new("postgresql://u:geheim99@h/d") })))
     lu.assertNotStrContains(tostring(url), "geheim99")
+end
+
+-- An engine with one container that runs, and a server behind its port that says `greeting`.
+local function with_container(greeting, fn)
+    local dir <close> = fs.tempdir()
+    local listener <close> = http.listen("127.0.0.1", 0, function(connection)
+        connection:read()
+        connection:write(greeting.text)
+        connection:close()
+    end)
+    local asked = 0
+    local container = { Id = "c0", State = { Running = true, StartedAt = "first" }, HostConfig = { PortBindings = {
+        ["5432/tcp"] = { { HostIp = "127.0.0.1", HostPort = tostring(listener.port) } } } } }
+    local store = secret.store(dir.path .. "/secrets")
+    local ctx = {
+        options = { database = "local" }, state_dir = dir.path, secrets = function() return store end,
+        config = { release = "shop", namespace = "shop",
+            database = { container = "pg", volume = "pg", name = "todo", user = "todo", port = listener.port } },
+        provider = { host_address = function() return "127.0.0.1" end },
+        docker = {
+            container = function() return container end,
+            containers = function() return {} end,
+            exec = function()
+                asked = asked + 1
+                return { status = 0, stdout = "1", stderr = "" }
+            end,
+            remove = function() end,
+        },
+    }
+    fn(ctx, container, function()
+        database.ensure(ctx, { set = function() end })
+        return asked
+    end)
+    database.remove(ctx)
+    lu.assertFalse(fs.exists(dir.path .. "/pg.proof"))
+end
+
+function tests.server_that_was_proven_is_asked_again_only_after_it_was_started_anew()
+    with_container({ text = "N" }, function(_, container, ensure)
+        lu.assertEquals(ensure(), 1)
+        lu.assertEquals(ensure(), 1)
+        container.State.StartedAt = "second"
+        lu.assertEquals(ensure(), 2)
+        lu.assertEquals(ensure(), 2)
+    end)
+end
+
+function tests.server_with_another_password_is_asked_again()
+    with_container({ text = "S" }, function(ctx, _, ensure)
+        lu.assertEquals(ensure(), 1)
+        ctx.secrets():set("POSTGRES_PASSWORD", "another")
+        lu.assertEquals(ensure(), 2)
+    end)
+end
+
+function tests.port_that_does_not_speak_postgresql_is_no_proof()
+    local greeting = { text = "N" }
+    with_container(greeting, function(_, _, ensure)
+        lu.assertEquals(ensure(), 1)
+        greeting.text = "HTTP/1.1 400 Bad Request\r\n\r\n"
+        local ok, problem = pcall(ensure)
+        lu.assertFalse(ok)
+        lu.assertStrContains(problem.message, "what answers there is no PostgreSQL")
+    end)
 end
 
 return tests

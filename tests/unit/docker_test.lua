@@ -1,7 +1,10 @@
 -- Module docker against the real engine; images are made FROM scratch around tests/unit/docker/tool.c.
 local docker = require "docker"
+local fs = require "fs"
 local lu = require "luaunit"
 local proc = require "proc"
+local secret = require "secret"
+local tar_stream = require "tar_stream"
 local task = require "task"
 
 local tests = {}
@@ -219,6 +222,70 @@ function tests.context_does_not_read_ignored_folders()
     proc.run { "rm", "-r", folder .. "/locked" }
     proc.run { "ln", "-s", "/proc/self/nothing", folder .. "/link" }
     lu.assertEquals(arrived(folder), ".dockerignore Dockerfile a link tool")
+end
+
+-- What arrived at the engine: size and first byte of each file, or a link's target, by name.
+local function contents(folder)
+    build(folder, "tl-test:files")
+    local id = d:create { image = "tl-test:files", cmd = { "x" }, labels = { ["tl-test"] = "1" } }
+    local found = {}
+    local stream <close> = d:archive(id, "/all")
+    local reader = tar_stream.reader(function() return stream:read() end)
+    for entry in reader.next, reader do
+        local hash = {}
+        for bytes in reader.read, reader do hash[#hash + 1] = bytes end
+        found[entry.name:gsub("^all/", ""):gsub("/$", "")] = entry.type == "link" and "-> " .. entry.target
+            or entry.type == "file" and secret.sha256(table.concat(hash)) or entry.type
+    end
+    d:remove(id, { force = true })
+    return found
+end
+
+function tests.context_brings_names_of_any_bytes_links_and_holes()
+    local long = ("d"):rep(120) .. "/" .. ("e"):rep(120) .. "/" .. ("f"):rep(200)
+    local files = { ["sp ace"] = "1", ["new\nline"] = "2", ["b\xc3\xa4r"] = "3", ["\xff\xfe"] = "4", ["-rf"] = "5",
+        ["back\\slash"] = "6", ["*"] = "7", [long] = "8", [".hidden"] = "9", ["quote'\""] = "10" }
+    local folder = context(DOCKERFILE, files)
+    local holes = folder .. "/holes"
+    proc.run { "truncate", "-s", "9M", holes }
+    do
+        local file <close> = assert(io.open(holes, "r+b"))
+        file:seek("set", 5000000)
+        file:write("data in the middle")
+    end
+    local links = { absolute = "/etc/passwd", dangling = "nowhere", up = "../../outside", self = "self",
+        far = ("t"):rep(300), ["odd\xff"] = "\xfe\n" }
+    for name, target in pairs(links) do proc.run { "ln", "-s", target, folder .. "/" .. name } end
+    proc.run { "chown", "-R", "1234:5678", folder }
+    local found = contents(folder)
+    for name, text in pairs(files) do lu.assertEquals(found[name], secret.sha256(text), ("%q"):format(name)) end
+    for name, target in pairs(links) do lu.assertEquals(found[name], "-> " .. target, ("%q"):format(name)) end
+    lu.assertEquals(found.holes, fs.sha256(holes))
+end
+
+-- The same sources on another machine: other times, owners, modes of directories, order in the folders, holes.
+function tests.context_hash_is_the_same_on_every_machine()
+    local function sources(order)
+        local folder = context(DOCKERFILE)
+        for _, name in ipairs(order) do write(folder .. "/" .. name, name) end
+        proc.run { "ln", "-s", "one", folder .. "/link" }
+        return folder
+    end
+    local one = sources { "one", "two", "sub/three", "\xff" }
+    local two = sources { "\xff", "sub/three", "two", "one" }
+    proc.run { "truncate", "-s", "1M", one .. "/zeros" }
+    proc.run { "dd", "if=/dev/zero", "of=" .. two .. "/zeros", "bs=1M", "count=1", "status=none" }
+    proc.run { "chown", "-hR", "1234:5678", two }
+    proc.run { "sh", "-c", "find '" .. two .. "' -exec touch -h -d 1999-12-31 {} +" }
+    proc.run { "chmod", "700", two .. "/sub" }
+    proc.run { "chmod", "604", two .. "/two" }
+    local function hash(folder) return docker.context_hash(folder, { dockerfile = folder .. "/Dockerfile" }) end
+    lu.assertEquals(hash(two), hash(one))
+    build(one, "tl-test:one")
+    build(two, "tl-test:two") -- the engine's cache knows the files by their bytes and their headers
+    lu.assertEquals(d:image("tl-test:two").Id, d:image("tl-test:one").Id)
+    proc.run { "ln", "-sfn", "two", two .. "/link" }
+    lu.assertNotEquals(hash(two), hash(one))
 end
 
 function tests.context_hash_follows_sources_only()

@@ -47,7 +47,12 @@ function tests.wrong_command_lines_are_wrong_usage()
 end
 
 function tests.help_and_version_are_results()
-    lu.assertStrContains(run("--help").stdout, "Usage: todo-lua")
+    local help = run("--help").stdout
+    lu.assertStrContains(help, "Usage: todo-lua")
+    for _, name in ipairs(fs.list(program.project .. "/lua")) do
+        local script = name:match("^(%w+)%.lua$")
+        if script and script ~= "config" then lu.assertStrMatches(help, ".*scripts:.* " .. script .. "[ \n].*") end
+    end
     lu.assertStrMatches(run("--version").stdout, "todo%-lua %d+%.%d+%.%d+ .*\n")
 end
 
@@ -165,8 +170,48 @@ function tests.terminate_ends_with_143()
     lu.assertEquals(process:wait(), 143)
 end
 
-function tests.second_interrupt_ends_a_busy_loop()
-    local process <close> = start [[print "ready" io.stdout:flush() while true do end]]
+-- Each computes without ever waiting.
+local busy = {
+    plain = "while true do end",
+    caught = "while true do pcall(function() while true do end end) end",
+    wrapped = "coroutine.wrap(function() coroutine.wrap(function() while true do end end)() end)()",
+    resumed = "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+    child = "require 'task'.spawn(function() while true do end end):wait()",
+    iterated = "for _ in function() return true end do end",
+    calling = "local function f() return f() end f()",
+}
+
+function tests.interrupt_ends_a_busy_loop_and_cleans_up()
+    for name, code in pairs(busy) do
+        local process <close> = start([[
+            require "task".defer(function() require "task".sleep(0.001) print "cleaned" end)
+            local _ <close> = setmetatable({}, { __close = function() print "closed" end })
+            print "ready" io.stdout:flush() ]] .. code)
+        process:kill("INT")
+        lu.assertEquals({ process:read_line(), process:read_line() }, { "closed", "cleaned" }, name)
+        lu.assertEquals(process:wait(), 130, name)
+    end
+end
+
+function tests.busy_script_that_handles_interrupts_goes_on()
+    local process <close> = start [[
+        local task, asked = require "task", 0
+        task.on_interrupt(function() asked = asked + 1 print(asked) io.stdout:flush() end)
+        print "ready" io.stdout:flush()
+        local sum = coroutine.wrap(function() local n = 0 while asked < 3 do n = n + 1 end coroutine.yield(n) end)()
+        print(sum > 0 and "went on")]]
+    for index = 1, 3 do
+        process:kill("INT")
+        lu.assertEquals(process:read_line(), tostring(index))
+    end
+    lu.assertEquals(process:read_line(), "went on")
+    lu.assertEquals(process:wait(), 0)
+end
+
+function tests.second_interrupt_ends_what_cannot_be_broken_into()
+    local process <close> = start [[
+        print "ready" io.stdout:flush()
+        table.sort({ 1, 2 }, function() while true do end end)]]
     process:kill("INT")
     local ended = task.spawn(function() return process:wait() end)
     lu.assertFalse(ended:join(0.2))

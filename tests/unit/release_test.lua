@@ -5,8 +5,9 @@ local fs = require "fs"
 local images = require "images"
 local lu = require "luaunit"
 local program = require "program"
-local records = require "records"
+local records = require "release.records"
 local rollout = require "rollout"
+local running_images = require "running_images"
 local secret = require "secret"
 local stack = require "stack"
 local tables = require "tables"
@@ -68,21 +69,61 @@ function tests.judge_no_replicas_wanted_is_ready()
 end
 
 function tests.judge_image_that_cannot_come_ends_the_wait()
-    for _, reason in ipairs { "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName",
-        "CreateContainerConfigError" } do
+    for _, reason in ipairs { "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError" } do
         local state = judge(deployment("web", under_way), { replica_set("web", 2) },
             { pod("web", 2, waiting(reason, "because")) })
         lu.assertEquals(state.problem.reason, reason)
         lu.assertEquals(state.problem.message, "because")
         lu.assertEquals(state.problem.pod, "web-pod")
+        lu.assertNil(state.problem.after)
     end
 end
 
-function tests.judge_first_pull_error_may_still_pass()
-    lu.assertTrue(judge(deployment("web", under_way), { replica_set("web", 2) },
-        { pod("web", 2, waiting("ErrImagePull", "x")) }).problem.soft)
-    lu.assertNil(judge(deployment("web", under_way), { replica_set("web", 2) },
-        { pod("web", 2, waiting("ImagePullBackOff", "x")) }).problem.soft)
+function tests.judge_pull_error_may_pass_but_a_refusal_does_not()
+    local function patience(reason, message)
+        return judge(deployment("web", under_way), { replica_set("web", 2) },
+            { pod("web", 2, waiting(reason, message)) }).problem.after
+    end
+    for _, reason in ipairs { "ErrImagePull", "ImagePullBackOff" } do
+        lu.assertEquals(patience(reason, "dial tcp 10.0.0.1:443: connect: connection refused"), 30)
+        lu.assertEquals(patience(reason, "lookup registry.example.com: no such host"), 30)
+        for _, refusal in ipairs { "docker.io/library/nope:1: not found", "pull access denied for nope",
+            "unexpected status: 403 Forbidden", "manifest unknown", "server message: authorization failed" } do
+            lu.assertNil(patience(reason, refusal), refusal)
+        end
+    end
+end
+
+function tests.judge_program_that_cannot_run_ends_the_wait_at_its_first_exit()
+    local function problem(exit_code)
+        local status = waiting("CrashLoopBackOff", "back-off", 1, exit_code)
+        return judge(deployment("web", under_way), { replica_set("web", 2) }, { pod("web", 2, status) }).problem
+    end
+    lu.assertEquals(problem(127).reason, "CannotRun")
+    lu.assertEquals(problem(126).reason, "CannotRun")
+    lu.assertNil(problem(1))
+end
+
+function tests.judge_does_not_blame_a_fresh_rollback_for_the_pods_it_replaces()
+    local crashing = pod("web", 2, waiting("CrashLoopBackOff", "back-off", 2, 3))
+    local workload = deployment("web", under_way)
+    lu.assertEquals(judge(workload, { replica_set("web", 2) }, { crashing }).problem.reason, "CrashLoopBackOff")
+    workload.metadata.generation = workload.status.observedGeneration + 1 -- patched, and its controller has not looked
+    lu.assertNil(judge(workload, { replica_set("web", 2) }, { crashing }).problem)
+end
+
+function tests.judge_refused_pods_of_a_set_are_found_in_its_events()
+    local set = { kind = "StatefulSet", metadata = { name = "db", uid = "s", generation = 1 }, spec = { replicas = 1 },
+        status = { observedGeneration = 1 } }
+    local function refused(stamp, uid)
+        local event = { reason = "FailedCreate", message = "exceeded quota", lastTimestamp = stamp,
+            involvedObject = { uid = uid } }
+        return rollout.judge({ workloads = { set }, replicasets = {}, pods = {}, events = { event } }, 1000, 900)[1]
+            .problem
+    end
+    lu.assertEquals(refused("1970-01-01T00:16:30Z", "s").message, "exceeded quota")
+    lu.assertNil(refused("1970-01-01T00:16:30Z", "other"))
+    lu.assertNil(refused("1970-01-01T00:10:00Z", "s")) -- of an earlier rollout
 end
 
 function tests.judge_crash_loop_ends_the_wait_after_the_second_restart()
@@ -189,7 +230,7 @@ local function context(dir, layers, options)
     local store = secret.store(dir .. "/secrets")
     return {
         options = tables.merge({ set = {}, values = {} }, options or {}), config = config, root = program.project,
-        value_layers = layers or {}, secrets = function() return store end,
+        value_layers = tables.map(layers, function(values) return { name = "layer.lua", values = values } end), secrets = function() return store end,
         provider = { url = function() return "http://10.0.0.7:30080" end },
         database = { url = secret.new("postgresql+asyncpg://u:pw-of-the-database@h/d"),
             pg_url = secret.new("postgresql://u:pw-of-the-database@h/d") },
@@ -288,6 +329,31 @@ function tests.rollout_deadline_missed_before_the_waiting_began_is_not_held_agai
     local missed = 1795492800 -- 2026-11-24T04:00:00Z
     lu.assertEquals(rollout.judge(seen, missed + 9, missed)[1].problem.reason, "ProgressDeadlineExceeded")
     lu.assertNil(rollout.judge(seen, missed + 9, missed + 1)[1].problem)
+end
+
+local OLD, NEW, MANIFEST = ("a"):rep(64), ("b"):rep(64), ("c"):rep(64)
+
+local function running_pod(name, image, image_id, is_ready)
+    return {
+        metadata = { name = name }, spec = { containers = { { name = "app", image = image } } },
+        status = { conditions = { { type = "Ready", status = is_ready == false and "False" or "True" } },
+            containerStatuses = { { name = "app", image = "another/name:1", imageID = image_id } } },
+    }
+end
+
+function tests.pods_that_run_an_older_image_of_the_name_are_found()
+    local images_built = { ["todo-mcp:dev"] = { name = "todo-mcp:dev", id = NEW,
+        digests = { [NEW] = true, [MANIFEST] = true } } }
+    local pods = {
+        running_pod("stale", "todo-mcp:dev", "sha256:" .. OLD),
+        running_pod("fresh", "todo-mcp:dev", "docker://sha256:" .. NEW),
+        running_pod("pulled", "todo-mcp:dev", "registry.test/todo-mcp@sha256:" .. MANIFEST),
+        running_pod("untold", "todo-mcp:dev", nil),
+        running_pod("starting", "todo-mcp:dev", "sha256:" .. OLD, false),
+        running_pod("foreign", "postgres:17", "sha256:" .. OLD),
+    }
+    local found = tables.map(running_images.stale(pods, images_built), function(one) return one.pod end)
+    lu.assertEquals(found, { "stale", "untold" })
 end
 
 return tests

@@ -93,6 +93,27 @@ local SAVED = [[
 COMMIT
 ]]
 
+function tests.packet_rules_are_complete_or_not()
+    local saved = [[
+*filter
+:FORWARD DROP [0:0]
+-A FORWARD -j TODO-LUA-FORWARD
+-A FORWARD -j KUBE-FORWARD
+-A TODO-LUA-FORWARD -s 10.244.0.0/24 -j ACCEPT
+-A TODO-LUA-FORWARD -d 10.244.0.0/24 -j ACCEPT
+COMMIT
+*nat
+-A POSTROUTING -j TODO-LUA-POSTROUTING
+-A TODO-LUA-POSTROUTING -s 10.244.0.0/24 ! -d 10.244.0.0/24 -j MASQUERADE
+COMMIT]]
+    lu.assertTrue(ground.has_rules(saved, "10.244.0.0/24"))
+    lu.assertFalse(ground.has_rules(saved, "10.245.0.0/24"))
+    for rule in saved:gmatch("%-A [^\n]*TODO[^\n]*\n") do
+        local from, to = saved:find(rule, 1, true)
+        lu.assertFalse(ground.has_rules(saved:sub(1, from - 1) .. saved:sub(to + 1), "10.244.0.0/24"), rule)
+    end
+end
+
 function tests.removal_takes_out_our_chains_and_the_jumps_to_them_only()
     lu.assertEquals(ground.removal(SAVED, "nat", false), [[
 *nat

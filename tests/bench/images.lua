@@ -1,0 +1,225 @@
+-- Times what todo-lua does with images beside the docker and ctr commands, in one run: todo-lua tests/bench/images.lua
+-- [SECTION…]. Each program works on fresh content of the same size, in turn. Nothing here passes or fails; compare the
+-- ratios and never two runs.
+local cli = require "cli"
+local docker = require "docker"
+local format = require "format"
+local fs = require "fs"
+local needs = require "tests.needs"
+local proc = require "proc"
+local program = require "program"
+local standalone = require "cluster.standalone"
+local task = require "task"
+local term = require "term"
+
+local root = assert(program.project, "run the benchmarks inside the project")
+local ours = root .. "/build/bin/todo-lua"
+
+local options = cli.parse {
+    name = "tests/bench/images.lua",
+    summary = "Times builds, loads and deploys of images beside docker, ctr, helm and kubectl.",
+    arguments = { { "section", help = "context, load, rebuild, deploy (default: all)", many = true } },
+}
+
+needs.packages { "time" }
+needs.docker()
+local client = docker.connect()
+local dir = fs.tempdir()
+local path = dir.path
+
+-- Seconds and peak memory (MB) of a command.
+local function measure(argv)
+    local command = { "/usr/bin/time", "-f", "%M", table.unpack(argv) }
+    local started = proc.time()
+    local result = proc.run(command, { env = { DOCKER_BUILDKIT = "0" }, stdout = "null" })
+    return proc.time() - started, tonumber(result.stderr:match("(%d+)%s*$")) / 1024
+end
+
+-- A script of one line for our side, so that both sides are programs that start, work and end.
+local function chunk(text, ...)
+    return { ours, "-e", text:format(...) }
+end
+
+-- Runs both in turn and tells the best of each; `bytes` gives MB/s.
+local function compare(title, entries, runs, bytes)
+    term.write(term.style("bold", title) .. "\n")
+    local best = {}
+    for _ = 1, runs do
+        for i, entry in ipairs(entries) do
+            local seconds, megabytes = measure(entry[2]())
+            local known = best[i] or { seconds = math.huge, megabytes = 0 }
+            best[i] = { seconds = math.min(known.seconds, seconds), megabytes = math.max(known.megabytes, megabytes) }
+        end
+    end
+    for i, entry in ipairs(entries) do
+        term.write(("  %-24s %9.0f ms %8.1f MB%s%s\n"):format(entry[1], best[i].seconds * 1000, best[i].megabytes,
+            bytes and (" %7.0f MB/s"):format(bytes / best[i].seconds / 1e6) or "",
+            i == 1 and "" or ("   %.2f times todo-lua's time"):format(best[i].seconds / best[1].seconds)))
+    end
+end
+
+-- ---- sending a context: the Dockerfile copies nothing, so the engine only unpacks what comes ----
+
+local function build_commands(folder)
+    return {
+        { "todo-lua", function()
+            return chunk('require("docker").connect():build { context = %q, dockerfile = %q .. "/Dockerfile" }', folder,
+                folder)
+        end },
+        { "docker build", function() return { "docker", "build", "-q", folder } end },
+    }
+end
+
+local function context()
+    local many, one = path .. "/many", path .. "/one"
+    for _, folder in ipairs { many, one } do
+        fs.mkdir(folder)
+        fs.write(folder .. "/Dockerfile", "FROM scratch\nLABEL bench=context\n")
+    end
+    local bytes = 0
+    for i = 1, 20000 do
+        local folder = ("%s/src/%03d"):format(many, i % 200)
+        if i <= 200 then fs.mkdir(folder) end
+        local file <close> = assert(io.open(("%s/file%05d.js"):format(folder, i), "wb"))
+        file:write((("line %d of a source file\n"):format(i)):rep(40 + i % 120))
+        bytes = bytes + file:seek()
+    end
+    compare(("context of 20,000 files, %s"):format(format.size(bytes)), build_commands(many), 3, bytes)
+    proc.run { "sh", "-c", "head -c 2147483648 /dev/urandom > '" .. one .. "/large'" }
+    compare("context of one file of 2 GiB", build_commands(one), 2, 2 ^ 31)
+end
+
+-- ---- an image into the cluster's containerd, in namespaces of the benchmark's own ----
+
+local function load_images()
+    needs.cluster()
+    local layout = standalone.layout(needs.context())
+    local socket = layout.run .. "/containerd.sock"
+    local image = "todo-backend:latest"
+    local size = assert(client:image(image), "deploy first: there is no " .. image).Size
+    local function ctr(namespace, ...)
+        return { layout.bin .. "/ctr", "--address", socket, "--namespace", namespace, ... }
+    end
+    local function forget(namespace)
+        proc.run(ctr(namespace, "images", "rm", "--sync", "docker.io/library/" .. image), { check = false })
+    end
+    local import = table.concat(ctr("bench", "images", "import", "-"), " ")
+    compare("image into containerd, " .. format.size(size), {
+        { "todo-lua", function()
+            forget "bench"
+            return chunk([[local child = require("proc").spawn({ "sh", "-c", "exec %s" }, { stdin = "pipe", stdout = "null" })
+                require("docker").connect():save(%q, child)
+                assert(child:wait() == 0)]], import, image)
+        end },
+        { "docker save | ctr import", function()
+            forget "bench"
+            return { "sh", "-c", ("docker save %s | %s"):format(image, import) }
+        end },
+    }, 3, size)
+    forget "bench"
+    proc.run(ctr("bench", "content", "prune", "references"), { check = false })
+    proc.run(ctr("bench", "namespaces", "rm", "bench"), { check = false })
+end
+
+-- ---- the project's images ----
+
+local function project_copy(name)
+    local copy = path .. "/" .. name
+    fs.mkdir(copy .. "/examples")
+    for _, folder in ipairs { "lua", "chart", "docker" } do proc.run { "cp", "-a", root .. "/" .. folder, copy .. "/" } end
+    proc.run { "cp", "-a", root .. "/examples/todo-app", copy .. "/examples/" }
+    return copy
+end
+
+-- What a person puts there by hand where a company's proxy is in the way.
+local function add_ca(copy)
+    for _, part in ipairs { "frontend", "backend" } do
+        fs.write(("%s/examples/todo-app/%s/.todo-ca.crt"):format(copy, part),
+            assert(fs.read "/etc/ssl/certs/ca-certificates.crt"))
+    end
+end
+
+local function change_a_line(copy)
+    local app = copy .. "/examples/todo-app"
+    local stamp = tostring(proc.time())
+    fs.append(app .. "/backend/todo_core/logs.py", "# " .. stamp .. "\n")
+    fs.append(app .. "/frontend/src/lib/env.ts", "// " .. stamp .. "\n")
+end
+
+local function docker_builds(copy)
+    local lines = {}
+    for _, name in ipairs { "frontend", "backend", "mcp" } do
+        local folder = ("%s/examples/todo-app/%s"):format(copy, name == "frontend" and "frontend" or "backend")
+        lines[#lines + 1] = ("cp %s/docker/Dockerfile.%s.dockerignore %s/.dockerignore"):format(copy, name, folder)
+        lines[#lines + 1] = ("docker build -q -f %s/docker/Dockerfile.%s -t bench-%s:latest %s"):format(copy, name, name,
+            folder)
+    end
+    return { "sh", "-ec", table.concat(lines, "\n") }
+end
+
+local function rebuild()
+    local copy, other = project_copy "ours", project_copy "theirs"
+    add_ca(other)
+    local build = { ours, "-C", copy, "build.lua", "--no-load", "--cluster", "standalone" }
+    proc.run(build)
+    proc.run(docker_builds(other), { env = { DOCKER_BUILDKIT = "0" } })
+    compare("three images after a change of one line in each", {
+        { "todo-lua build", function() change_a_line(copy) return build end },
+        { "docker build, three times", function() change_a_line(other) return docker_builds(other) end },
+    }, 1)
+end
+
+-- ---- the whole deploy with nothing changed, beside the seed's commands ----
+
+local function deploy()
+    needs.judges()
+    needs.cluster()
+    local ctx = needs.context()
+    local layout = standalone.layout(ctx)
+    local copy, by_hand = project_copy "deploy", project_copy "by-hand"
+    add_ca(by_hand)
+    fs.write(copy .. "/todo.local.lua", 'return { database = { container = "todo-lua-bench-postgres", '
+        .. 'volume = "todo-lua-bench-postgres", port = 55462 } }\n')
+    local common = { "--cluster", "standalone", "--release", "bench", "--namespace", "todo-bench" }
+    local function script(name, ...)
+        local argv = { ours, "-C", copy, name, ... }
+        return table.move(common, 1, #common, #argv + 1, argv)
+    end
+    local set = { "--set", "frontend.service.nodePort=30093" }
+    local deploy_command = script("deploy.lua", "--yes", table.unpack(set))
+    local ok, problem = pcall(function()
+        proc.run(deploy_command)
+        local url = proc.run(script("open.lua", "--url")).stdout:match("%S+")
+        local kubeconfig = standalone.kubeconfig(ctx).kubeconfig
+        local before = proc.env("KUBECONFIG", kubeconfig)
+        local values = path .. "/values.yaml"
+        fs.write(values, proc.run({ needs.judge "helm", "get", "values", "bench", "-n", "todo-bench", "-o", "yaml" })
+            .stdout, 384) -- 0600
+        local import = ("%s/ctr --address %s/containerd.sock --namespace k8s.io images import -"):format(layout.bin,
+            layout.run)
+        local seed = { "sh", root .. "/tests/bench/seed.sh", by_hand, import, "bench", "todo-bench", url, values }
+        proc.run(seed)
+        compare("deploy with nothing changed", {
+            { "todo-lua deploy", function() return deploy_command end },
+            { "the seed's commands", function() return seed end },
+        }, 3)
+        proc.env("KUBECONFIG", before or false)
+    end)
+    proc.run(script("destroy.lua", "--yes", "--keep-cluster", "--data"), { check = false })
+    if not ok then error(problem, 0) end
+end
+
+local sections = { context = context, load = load_images, rebuild = rebuild, deploy = deploy }
+
+for _, name in ipairs(#options.section > 0 and options.section or { "context", "load", "rebuild", "deploy" }) do
+    if not sections[name] then
+        error({ kind = "usage", message = "there is no section " .. name, hint = "context, load, rebuild, deploy" }, 0)
+    end
+    local started = task.now()
+    sections[name]()
+    term.write(("  (section %s took %s)\n"):format(name, format.duration(task.now() - started)))
+end
+for _, image in ipairs(client:images { filters = { label = { "bench=context" } } }) do
+    client:remove_image(image.Id, { force = true })
+end
+dir:close()

@@ -1,0 +1,84 @@
+-- Commands of helm that need neither a cluster nor a repository: todo-lua beside helm.
+local lu = require "luaunit"
+local repo_world = require "tests.golden.repo_world"
+
+local tests = {}
+local w
+
+function tests.setup()
+    w = repo_world.new()
+    w:write("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n")
+    w:write("app/crds/one.yaml", "kind: CustomResourceDefinition\napiVersion: x/v1\nmetadata: {name: one}\n")
+    w:write("app/templates/two.yaml", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n---\n"
+        .. "kind: Secret\napiVersion: v1\nmetadata: {name: b}\n")
+    w:write("app/templates/test.yaml", "kind: Pod\napiVersion: v1\nmetadata:\n  name: c\n"
+        .. "  annotations: {helm.sh/hook: test}\n")
+    w:write("app/templates/hook.yaml", "kind: Pod\napiVersion: v1\nmetadata:\n  name: d\n"
+        .. "  annotations: {helm.sh/hook: pre-install}\n")
+end
+
+function tests.teardown() w:close() end
+
+function tests.templates_are_written_to_files_as_by_helm()
+    for place, flags in ipairs { {}, { "--include-crds", "--skip-tests" }, { "--no-hooks", "--release-name" } } do
+        w:both { "template", "r", "app", "--output-dir", "out" .. place, table.unpack(flags) }
+    end
+    w:same_files()
+end
+
+function tests.templates_are_named_and_changed_as_by_helm()
+    for _, words in ipairs {
+        { "app", "--generate-name" }, { "app", "--name-template", "{{ print 1 }}-x" },
+        { "r", "app", "--post-renderer", "cat" }, { "r", "app", "--post-renderer", "tac", "--no-hooks" },
+        { "r", "app", "--post-renderer", "sed", "--post-renderer-args", "s/ConfigMap/Other/", "--include-crds" },
+        { "r", "app", "--atomic", "--wait", "--timeout", "1m", "--labels", "a=b", "--force", "--replace",
+            "--take-ownership", "--hide-notes", "--description", "x", "--disable-openapi-validation",
+            "--wait-for-jobs", "--create-namespace", "--dry-run" },
+    } do
+        w:both { "template", table.unpack(words) }
+    end
+    w:both({ "template", "r", "app", "-g" }, { status = 1 })
+    w:both({ "template", "r", "app", "more" }, { status = 1 })
+    w:both({ "template", "r", "app", "--post-renderer", "false" }, { status = 1, any_error = true })
+end
+
+function tests.flags_that_mean_nothing_here_are_refused()
+    for _, words in ipairs { { "template", "app", "--validate" }, { "template", "app", "--enable-dns" },
+        { "install", "r", "app", "--enable-dns" } } do
+        local result = w:run("todo", words)
+        lu.assertEquals(result.status, 2, table.concat(words, " "))
+        lu.assertStrContains(result.stderr, "is not supported")
+    end
+end
+
+-- Variables that only helm has a use for, and the program's name, are its own.
+function tests.variables_are_told_as_by_helm()
+    local function lines(who, flags)
+        local text = w:run(who, { "env", table.unpack(flags or {}) }).stdout:gsub((w:home(who):gsub("%p", "%%%0")), "HOME")
+        local kept = {}
+        for line in text:gmatch("[^\n]+") do
+            if not line:find("^HELM_BIN") and not line:find("^HELM_BURST") and not line:find("^HELM_PLUGINS")
+                and not line:find("^HELM_QPS") then
+                kept[#kept + 1] = line
+            end
+        end
+        return kept
+    end
+    lu.assertEquals(lines "todo", lines "helm")
+    local flags = { "-n", "there", "--kube-as-user", "me", "--kube-context", "c", "--kubeconfig", "x",
+        "--repository-config", "y", "--debug", "--kube-insecure-skip-tls-verify" }
+    lu.assertEquals(lines("todo", flags), lines("helm", flags))
+    lu.assertEquals(w:run("todo", { "env", "HELM_REPOSITORY_CACHE" }).stdout,
+        w:home "todo" .. "/.cache/helm/repository\n")
+    w:both { "env", "NONE" }
+    local token = w:run("todo", { "env", "--kube-token", "token-canary-1234" }).stdout
+    lu.assertNotStrContains(token, "token-canary-1234")
+end
+
+function tests.version_tells_whose_behaviour_it_is()
+    lu.assertStrContains(w:run("todo", { "version" }).stdout, "as helm v3.22.0")
+    lu.assertEquals(w:run("todo", { "version", "--short" }).stdout, w:run("helm", { "version", "--short" }).stdout)
+    w:both { "version", "--template", "{{.Version}}\n" }
+end
+
+return tests

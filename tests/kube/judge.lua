@@ -1,0 +1,112 @@
+-- Runs todo-lua kube beside the real kubectl and compares what they print and how they end.
+local apiserver = require "tests.cluster.apiserver"
+local fs = require "fs"
+local lu = require "luaunit"
+local proc = require "proc"
+local program = require "program"
+local task = require "task"
+
+local judge = {}
+
+---@class todo.Judge
+---@field server todo.ApiServer
+local Judge = {}
+Judge.__index = Judge
+
+---@param kubeconfig string
+---@param cwd string? where both run
+---@return todo.Judge
+function judge.new(kubeconfig, cwd)
+    return setmetatable({ kubeconfig = kubeconfig, cwd = cwd, kubectl_program = apiserver.program("judges", "kubectl"),
+        home = fs.tempdir() }, Judge)
+end
+
+-- "get pods -o 'jsonpath={.a b}'" as words; quotes group.
+local function split(line)
+    local words, at = {}, 1
+    while true do
+        at = line:find("%S", at)
+        if not at then return words end
+        local word = {}
+        while at <= #line and not line:find("^%s", at) do
+            local quote = line:match("^['\"]", at)
+            local stop = quote and line:find(quote, at + 1, true)
+            local part = stop and line:sub(at + 1, stop - 1) or line:match("^[^%s'\"]+", at)
+            word[#word + 1] = part
+            at = stop and stop + 1 or at + #part
+        end
+        words[#words + 1] = table.concat(word)
+    end
+end
+
+local function run(self, argv, line, options)
+    local words = type(line) == "table" and line or split(line)
+    table.move(words, 1, #words, #argv + 1, argv)
+    return proc.run(argv, { check = false, timeout = options and options.timeout or 60, cwd = self.cwd,
+        stdin = options and options.stdin, env = { KUBECONFIG = options and options.kubeconfig or self.kubeconfig,
+            HOME = self.home.path, XDG_STATE_HOME = self.home.path, XDG_CONFIG_HOME = self.home.path, TZ = "Europe/Berlin",
+            KUBECTL_EXTERNAL_DIFF = false, NO_COLOR = "1" } })
+end
+
+---@async
+---@param line string|string[]
+---@param options { stdin: string?, kubeconfig: string?, timeout: number? }?
+---@return todo.ProcResult
+function Judge:kubectl(line, options) return run(self, { self.kubectl_program }, line, options) end
+
+---@async
+---@param line string|string[]
+---@param options { stdin: string?, kubeconfig: string?, timeout: number? }?
+---@return todo.ProcResult
+function Judge:ours(line, options) return run(self, { program.executable, "--color=never", "kube" }, line, options) end
+
+---Both print the same and end with the same status; of an error, the first line is the same, too.
+---@async
+---@param line string|string[]
+---@param options { stdin: string?, errors: boolean?, change: (fun(text: string): string)? }? errors false: what stands on
+---stderr is not compared; change: applied to both outputs first
+function Judge:same(line, options)
+    options = options or {}
+    local change = options.change or function(text) return text end
+    local wanted, got
+    for _ = 1, 3 do -- an age may change between the two
+        wanted, got = table.unpack(task.all { function() return self:kubectl(line, options) end,
+            function() return self:ours(line, options) end })
+        if change(wanted.stdout) == change(got.stdout) then break end
+    end
+    local name = type(line) == "table" and table.concat(line, " ") or line
+    lu.assertEquals(change(got.stdout), change(wanted.stdout), name .. "\n" .. got.stderr .. wanted.stderr)
+    lu.assertEquals(got.status, wanted.status, name .. "\n" .. got.stderr .. wanted.stderr)
+    if options.errors ~= false then
+        lu.assertEquals(got.stderr:match("^[^\n]*"), wanted.stderr:match("^[^\n]*"), name)
+    end
+end
+
+---Both do the same, each in a namespace of its own ("NS" in the line and in standard input): kubectl in "theirs", todo-lua
+---in "ours". They print the same, with the same status.
+---@async
+---@param line string
+---@param options { stdin: string?, errors: boolean?, timeout: number? }?
+---@return string stdout
+function Judge:pair(line, options)
+    options = options or {}
+    local function place(text, namespace) return text and (text:gsub("NS", namespace)) end
+    local function run_one(method, namespace)
+        local result = self[method](self, "--context test -n " .. namespace .. " " .. place(line, namespace),
+            { stdin = place(options.stdin, namespace), timeout = options.timeout })
+        for _, stream in ipairs { "stdout", "stderr" } do result[stream] = result[stream]:gsub(namespace, "NS") end
+        return result
+    end
+    local wanted, got = table.unpack(task.all { function() return run_one("kubectl", "theirs") end,
+        function() return run_one("ours", "ours") end })
+    lu.assertEquals(got.stdout, wanted.stdout, line .. "\n" .. got.stderr .. wanted.stderr)
+    lu.assertEquals(got.status, wanted.status, line .. "\n" .. got.stderr .. wanted.stderr)
+    if options.errors ~= false then
+        lu.assertEquals(got.stderr:match("^[^\n]*"), wanted.stderr:match("^[^\n]*"), line)
+    end
+    return got.stdout
+end
+
+function Judge:close() self.home:close() end
+
+return judge

@@ -1,0 +1,143 @@
+-- todo-lua kube logs beside kubectl, on the cluster's real node.
+local judge = require "tests.kube.judge"
+local lu = require "luaunit"
+local node = require "tests.kube.node"
+local proc = require "proc"
+local program = require "program"
+
+local tests = {}
+local NAMESPACE = "kube-logs"
+local LINES = 3000
+local here, both
+
+local function deployment(name, count)
+    local spec = node.spec("echo one; echo two; echo three; tail -f /dev/null")
+    spec.containers[2] = node.spec("echo side; tail -f /dev/null").containers[1]
+    spec.containers[2].name = "side"
+    return { apiVersion = "apps/v1", kind = "Deployment", metadata = { name = name }, spec = { replicas = count,
+        selector = { matchLabels = { app = name } },
+        template = { metadata = { labels = { app = name } }, spec = spec } } }
+end
+
+function tests.setup_all()
+    here = node.open(NAMESPACE)
+    both = judge.new(here.kubeconfig)
+    here:pod("plain", node.spec("echo first; printf '\\303\\244\\t\\033[1mbold\\033[0m\\n'; echo last; tail -f /dev/null"))
+    -- Ends once and starts anew: the second run says how often it was.
+    here.client:create { apiVersion = "v1", kind = "Pod", metadata = { name = "again", labels = { app = "again" } },
+        spec = (function()
+            local spec = node.spec("if [ -f /d/was ]; then echo second; tail -f /dev/null; fi; touch /d/was; echo before")
+            spec.volumes = { { name = "d", emptyDir = {} } }
+            spec.containers[1].volumeMounts = { { name = "d", mountPath = "/d" } }
+            return spec
+        end)() }
+    here.client:create(deployment("many", 2))
+    node.eventually(90, "all runs", function()
+        local ready = 0
+        for _, pod in ipairs(here.client:list("pods", { labels = "app=many" })) do
+            for _, status in ipairs(pod.status.containerStatuses or {}) do
+                ready = ready + (status.ready and 1 or 0)
+            end
+        end
+        local again = here.client:get("pods", "again").status.containerStatuses[1]
+        return ready == 4 and again.restartCount == 1 and again.state.running
+    end)
+end
+
+function tests.teardown_all()
+    if both then both:close() end
+    if here then here:close() end
+end
+
+local function all_same(lines)
+    for line in lines:gmatch("[^\n]+") do
+        if line:find("%S") then both:same(line:gsub("^%s+", "") .. " -n " .. NAMESPACE) end
+    end
+end
+
+function tests.one_container_says_what_kubectl_prints()
+    all_same [[
+        logs plain
+        logs pod/plain --tail=1
+        logs plain --tail=0
+        logs plain main
+        logs plain --timestamps
+        logs plain --prefix
+        logs plain --since=1h
+        logs plain --since-time=2020-01-01T00:00:00Z
+        logs plain --since-time=2100-01-01T00:00:00Z
+        logs plain --limit-bytes=8
+        logs plain --all-containers
+        logs again
+        logs again --previous
+        logs -l app=again
+        logs -l app=nothing]]
+end
+
+function tests.wrong_words_end_as_kubectls_do()
+    all_same [[
+        logs plain -c nope
+        logs nope
+        logs deploy/nope
+        logs plain main -c main
+        logs plain --all-containers -c main
+        logs plain --since=1h --since-time=2020-01-01T00:00:00Z
+        logs plain --limit-bytes=-1
+        logs plain --tail=-2
+        logs plain --since=-5s
+        logs plain -p
+        logs -l app=many --all-containers -f --max-log-requests=3]]
+end
+
+local function said(...)
+    local result = proc.run({ program.executable, "kube", "logs", "-n", NAMESPACE, "--kubeconfig", here.kubeconfig, ... },
+        { check = false, timeout = 60 })
+    lu.assertEquals(result.status, 0, result.stderr)
+    return result.stdout, result.stderr
+end
+
+function tests.one_of_a_deployments_pods_is_chosen_and_told()
+    local stdout, stderr = said("deploy/many")
+    lu.assertEquals(stdout, "one\ntwo\nthree\n")
+    lu.assertStrMatches(stderr, 'Found 2 pods, using pod/many%-[^\n]+\nDefaulted container "main" out of: main, side\n')
+end
+
+function tests.all_pods_and_containers_are_named_in_front_of_each_line()
+    local stdout = said("deploy/many", "--all-pods", "--all-containers")
+    local seen = {}
+    for line in stdout:gmatch("[^\n]+") do
+        local container, text = line:match("^%[pod/many%-[%w-]+/(%w+)%] (%w+)$")
+        lu.assertNotNil(container, line)
+        seen[container .. text] = (seen[container .. text] or 0) + 1
+    end
+    lu.assertEquals(seen, { mainone = 2, maintwo = 2, mainthree = 2, sideside = 2 })
+end
+
+function tests.follow_of_many_loses_and_doubles_nothing()
+    local script = ("i=0; while [ $i -lt %d ]; do echo n$i; i=$((i+1)); done; echo end; tail -f /dev/null"):format(LINES)
+    for _, name in ipairs { "count-a", "count-b" } do
+        local spec = node.spec(script)
+        here.client:create { apiVersion = "v1", kind = "Pod", metadata = { name = name, labels = { app = "count" } },
+            spec = spec }
+    end
+    for _, name in ipairs { "count-a", "count-b" } do
+        node.eventually(60, name .. " runs", function() return here.client:get("pods", name).status.phase == "Running" end)
+    end
+    local process <close> = proc.spawn({ program.executable, "kube", "logs", "-n", NAMESPACE, "--kubeconfig",
+        here.kubeconfig, "-l", "app=count", "--prefix", "--tail=-1", "-f" })
+    local counts, ended = { a = 0, b = 0 }, 0
+    while ended < 2 do
+        local name, text = process:read_line():match("^%[pod/count%-(%w)/main%] (%w+)$")
+        if text == "end" then
+            ended = ended + 1
+        else
+            lu.assertEquals(text, "n" .. counts[name])
+            counts[name] = counts[name] + 1
+        end
+    end
+    lu.assertEquals(counts, { a = LINES, b = LINES })
+    process:kill("INT")
+    lu.assertEquals(process:wait(), 130)
+end
+
+return tests

@@ -1,0 +1,93 @@
+-- Pods for tests on the standalone cluster's real node: an image of Debian's static busybox, a namespace of the test's own.
+local fs = require "fs"
+local images = require "cluster.standalone.images"
+local k8s = require "k8s"
+local needs = require "tests.needs"
+local proc = require "proc"
+local standalone = require "cluster.standalone"
+local task = require "task"
+
+local node = { IMAGE = "todo-lua-test:pod" }
+
+local TOOLS = { "sh", "cat", "tar", "tail", "head", "httpd", "mkdir", "rm", "ls", "sleep", "nc", "seq", "stty", "test", "true",
+    "dd", "sha256sum", "kill", "yes", "usleep", "date", "wc", "ln", "find" }
+
+local function import_image(ctx)
+    needs.packages { "busybox-static" }
+    local temp = fs.tempdir()
+    local root = temp.path .. "/root"
+    fs.mkdir(root .. "/bin")
+    fs.mkdir(root .. "/tmp")
+    proc.run { "cp", "-L", "/bin/busybox", root .. "/bin/busybox" }
+    for _, name in ipairs(TOOLS) do fs.symlink("busybox", root .. "/bin/" .. name) end
+    images.import_folder(standalone.layout(ctx), root, "docker.io/library/" .. node.IMAGE, { Cmd = { "/bin/sh" } })
+    temp:close()
+end
+
+---@class todo.TestNode
+---@field client todo.K8s of the namespace
+---@field kubeconfig string
+---@field namespace string
+local Node = {}
+Node.__index = Node
+
+---@async
+---@param namespace string
+---@return todo.TestNode
+function node.open(namespace)
+    local ctx = needs.context()
+    import_image(ctx)
+    local kubeconfig = standalone.kubeconfig(ctx).kubeconfig
+    local self = setmetatable({ kubeconfig = kubeconfig, namespace = namespace,
+        client = k8s.connect { kubeconfig = kubeconfig, namespace = namespace } }, Node)
+    self:close()
+    node.eventually(60, "the namespace of an earlier run is gone", function()
+        return not self.client:get("ns", namespace)
+    end)
+    self.client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = namespace } }
+    -- Admission refuses pods until a controller has made their account.
+    node.eventually(60, "the namespace has its service account", function()
+        return self.client:get("serviceaccounts", "default")
+    end)
+    return self
+end
+
+function Node:close() self.client:delete("ns", self.namespace, { grace = 0 }) end
+
+---Asks until it is so; the last error is told.
+---@async
+function node.eventually(seconds, what, condition)
+    local deadline = task.now() + seconds
+    while true do
+        local ok, value = pcall(condition)
+        if ok and value then return value end
+        if task.now() > deadline then error(("%s: not within %d s (%s)"):format(what, seconds, tostring(value)), 0) end
+        task.sleep(0.1)
+    end
+end
+
+---A pod's specification around a shell script that ends at once when it is told to.
+---@param script string
+---@param more table? fields of the container
+---@return table
+function node.spec(script, more)
+    local container = { name = "main", image = node.IMAGE, imagePullPolicy = "Never",
+        command = { "/bin/sh", "-c", "trap 'exit 0' TERM; " .. script } }
+    for key, value in pairs(more or {}) do container[key] = value end
+    return { terminationGracePeriodSeconds = 1, automountServiceAccountToken = false, containers = { container } }
+end
+
+---Creates a pod and waits until it runs.
+---@async
+---@param name string
+---@param spec table
+---@return table pod
+function Node:pod(name, spec)
+    self.client:create { apiVersion = "v1", kind = "Pod", metadata = { name = name, labels = { app = name } }, spec = spec }
+    return node.eventually(60, "pod " .. name .. " runs", function()
+        local pod = self.client:get("pods", name)
+        return pod.status.phase == "Running" and pod
+    end)
+end
+
+return node

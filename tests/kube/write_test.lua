@@ -1,0 +1,247 @@
+-- todo-lua kube apply, create, delete, patch and scale beside kubectl: each works in a namespace of its own, then the
+-- namespaces hold the same.
+local apiserver = require "tests.cluster.apiserver"
+local fs = require "fs"
+local json = require "json"
+local judge = require "tests.kube.judge"
+local k8s = require "k8s"
+local lu = require "luaunit"
+local program = require "program"
+local yaml = require "yaml"
+
+local tests = {}
+local server, both, client
+
+function tests.setup_all()
+    server = apiserver.start()
+    both = judge.new(server.kubeconfig)
+    client = k8s.connect { kubeconfig = server.kubeconfig }
+    for _, name in ipairs { "ours", "theirs" } do
+        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
+    end
+    for _, object in ipairs(yaml.decode_all(fs.read(fs.join(program.project, "tests/kube/objects.yaml")))) do
+        if object.kind == "CustomResourceDefinition" then client:create(object) end
+    end
+end
+
+function tests.teardown_all()
+    if both then both:close() end
+    if server then server:stop() end
+end
+
+local UID = "%x+%-%x+%-%x+%-%x+%-%x+"
+
+-- What makes two objects of the same manifest differ.
+local function plain(namespace, text)
+    text = text:gsub(namespace, "NS"):gsub(UID, "UID"):gsub('"nodePort": %d+', '"nodePort": 1')
+    local list = json.decode(text)
+    for _, item in ipairs(list.items) do
+        local meta = item.metadata
+        for _, field in ipairs { "uid", "resourceVersion", "creationTimestamp", "selfLink" } do meta[field] = nil end
+        for _, entry in ipairs(meta.managedFields or {}) do entry.time = nil end
+        if item.spec then item.spec.clusterIP, item.spec.clusterIPs = nil, nil end
+    end
+    return json.encode(list.items, { sort = true, indent = " " })
+end
+
+-- The two namespaces hold the same, who manages which field included.
+local function same_content(kinds)
+    local texts = {}
+    for i, namespace in ipairs { "theirs", "ours" } do
+        local result = both:kubectl(("get %s -n %s -o json --show-managed-fields"):format(kinds, namespace))
+        texts[i] = plain(namespace, result.stdout)
+    end
+    lu.assertEquals(texts[2], texts[1])
+end
+
+local MANIFEST = [[
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {a: "1", b: "<&>"}
+---
+apiVersion: v1
+kind: List
+items:
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: web, labels: {app: web}}
+  spec:
+    selector: {matchLabels: {app: web}}
+    template:
+      metadata: {labels: {app: web}}
+      spec:
+        containers:
+        - {name: one, image: "one:1", env: [{name: A, value: "1"}, {name: B, value: "2"}]}
+        - {name: two, image: "two:1"}
+- apiVersion: example.com/v1
+  kind: Widget
+  metadata: {name: w}
+  spec: {size: 1, tags: [a, b]}
+]]
+
+function tests.apply_merges_as_kubectl_does()
+    both:pair("apply -f -", { stdin = MANIFEST })
+    both:pair("apply -f -", { stdin = MANIFEST })
+    -- Somebody else's fields stay, what left the manifest goes.
+    both:pair [[patch deploy web -p '{"spec":{"replicas":5,"template":{"spec":{"containers":[{"name":"three","image":"3"}]}}}}']]
+    both:pair [[patch widget w --type merge -p '{"spec":{"podIP":"x"}}']]
+    both:pair [[patch cm settings -p '{"data":{"c":"3"}}']]
+    local changed = MANIFEST:gsub(', b: "<&>"', ""):gsub(', {name: B, value: "2"}', ""):gsub("one:1", "one:2")
+        :gsub("size: 1, tags: %[a, b%]", "size: 2")
+    both:pair("apply -f - --dry-run=server", { stdin = changed })
+    both:pair("apply -f - --dry-run=client", { stdin = changed })
+    both:pair("apply -f -", { stdin = changed })
+    both:pair("apply -f -", { stdin = changed })
+    same_content("cm,deploy,widgets")
+    both:pair("delete -f -", { stdin = changed })
+    same_content("cm,deploy,widgets")
+end
+
+function tests.apply_takes_turns_with_kubectl()
+    local text = "{apiVersion: v1, kind: ConfigMap, metadata: {name: turns, namespace: default}, data: {a: x, b: z}}"
+    lu.assertEquals(both:ours("apply -f - --context test", { stdin = text }).stdout, "configmap/turns created\n")
+    lu.assertEquals(both:kubectl("apply -f -", { stdin = text }).stdout, "configmap/turns unchanged\n")
+    lu.assertEquals(both:kubectl("apply -f -", { stdin = (text:gsub(", b: z", "")) }).stdout,
+        "configmap/turns configured\n")
+    lu.assertEquals(both:ours("apply -f - --context test", { stdin = (text:gsub("a: x, b: z", "c: v")) }).stdout,
+        "configmap/turns configured\n")
+    lu.assertEquals(client:get("cm", "turns", { namespace = "default" }).data, { c = "v" })
+end
+
+function tests.apply_server_side_and_its_conflicts()
+    local text = "{apiVersion: v1, kind: ConfigMap, metadata: {name: ssa}, data: {a: first}}"
+    both:pair("apply --server-side -f -", { stdin = text })
+    both:pair("apply --server-side -f - --dry-run=server", { stdin = text })
+    local other = text:gsub("first", "second")
+    both:pair("apply --server-side -f - --field-manager=other", { stdin = other })
+    both:pair("apply --server-side -f - --field-manager=other --force-conflicts", { stdin = other })
+    same_content("cm")
+end
+
+function tests.apply_refuses_bad_manifests_as_kubectl_does()
+    both:pair("apply -f -", { stdin = "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, daata: {a: b}}" })
+    both:pair("apply -f -", { stdin = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {replicas: -1, "
+        .. "selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: c}}, spec: {containers: []}}}}" })
+    both:pair("apply -f -", { stdin = "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: default}}" })
+    both:pair("create -f -", { stdin = "{apiVersion: v1, kind: Nope, metadata: {name: x}}" })
+    both:pair("apply -f /nowhere/x.yaml")
+    both:pair("apply")
+    local result = both:ours("apply -f - --context test", { stdin = "a: [1, 2" })
+    lu.assertEquals(result.status, 1)
+    lu.assertStrContains(result.stderr, "error parsing STDIN")
+    lu.assertEquals(both:ours("apply -f - --context test", { stdin = "{kind: ConfigMap}" }).status, 1)
+end
+
+function tests.create_makes_what_kubectl_makes()
+    local dir <close> = setmetatable({ temp = fs.tempdir() }, { __close = function(d) d.temp:close() end })
+    local path = dir.temp.path
+    fs.write(path .. "/file.txt", "text\n")
+    fs.write(path .. "/bytes", "\255\0x")
+    fs.write(path .. "/env", "# comment\nA=1\n\nB=x=y\n")
+    for line in ([[
+        create cm one --from-literal=a=b --from-literal=c= --from-file=DIR/file.txt --from-file=k=DIR/bytes
+        create cm two --from-env-file=DIR/env
+        create secret generic three --from-literal=a=b --from-file=DIR/bytes --type=custom
+        create deployment four --image=a/b:1 --image=c --replicas=2 --port=80
+        create deploy five --image=x -- sleep 5
+        create svc clusterip six --tcp=80:8080 --tcp=443
+        create service nodeport seven --tcp=80:http
+        create sa eight
+        create job nine --image=x -- a b
+        create cm
+        create deployment ten
+        create svc clusterip twelve --tcp=80 --dry-run=client -o yaml
+        create secret generic thirteen --from-literal=a=b --dry-run=server -o yaml -o name]]):gmatch("%s*([^\n]+)") do
+        both:pair((line:gsub("DIR", path)))
+    end
+    both:pair("create ns made-NS")
+    both:pair("create cm one", { errors = false })
+    both:pair("create cm eleven --from-literal=a", { errors = false })
+    same_content("cm,secret,deploy,svc,sa,job")
+end
+
+function tests.patch_and_scale_are_kubectls()
+    both:pair("create deployment p --image=x")
+    for line in ([[
+        patch deploy p -p '{"spec":{"minReadySeconds":3}}'
+        patch deploy/p -p '{"spec":{"minReadySeconds":3}}'
+        patch deploy p --type json -p '[{"op":"replace","path":"/spec/replicas","value":4}]' -o name
+        patch deploy p --type merge -p 'spec: {paused: true}' --dry-run=server
+        patch deploy p --subresource=status --type merge -p '{"status":{"replicas":2}}'
+        patch deploy p --type wrong -p '{}'
+        patch deploy p
+        patch deploy nope -p '{}'
+        patch deploy p -p '{"spec":{"replicas":"x"}}'
+        scale deploy p --replicas=2
+        scale --replicas=3 deployment/p --current-replicas=2
+        scale --replicas=3 deployment/p --current-replicas=9
+        scale --replicas=1 deploy p --dry-run=server
+        scale deploy p
+        scale deploy nope --replicas=1]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+    same_content("deploy")
+end
+
+function tests.delete_is_kubectls()
+    for name in ("a b c d e"):gmatch("%a") do both:pair("create cm del-" .. name) end
+    both:pair [[patch cm del-c -p '{"metadata":{"labels":{"l":"1"}}}']]
+    both:pair [[patch cm del-e -p '{"metadata":{"finalizers":["test/x"]}}']]
+    for line in ([[
+        delete cm del-a
+        delete cm del-a
+        delete cm/del-a --ignore-not-found
+        delete cm del-b --dry-run=server
+        delete cm del-b --dry-run=client -o name
+        delete cm -l l=1
+        delete cm -l l=1
+        delete cm del-b --now --grace-period=3
+        delete cm del-b --force
+        delete cm
+        delete cm del-d -o wide
+        delete cm del-d --cascade=orphan --wait=false
+        delete cm del-e --timeout=1s]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+    both:pair [[patch cm del-e -p '{"metadata":{"finalizers":null}}']]
+end
+
+function tests.rollouts_are_changed_as_kubectl_does()
+    both:pair("create deployment r --image=x")
+    for line in ([[
+        rollout pause deploy/r
+        rollout pause deploy/r
+        rollout restart deploy/r
+        rollout resume deploy r
+        rollout resume deploy r
+        rollout undo deploy r
+        rollout restart deploy/r deploy/nope
+        rollout restart cm/kube-root-ca.crt
+        rollout restart
+        rollout nope]]):gmatch("%s*([^\n]+)") do both:pair(line, { errors = false }) end
+    local object = client:get("deployments", "r", { namespace = "ours" })
+    lu.assertNil(object.spec.paused)
+    lu.assertStrMatches(object.spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"],
+        "%d+%-%d+%-%d+T%d+:%d+:%d+[+Z].*")
+end
+
+function tests.wait_ends_when_it_happens()
+    client:create { apiVersion = "v1", kind = "ConfigMap", metadata = { name = "later", namespace = "ours" } }
+    local task = require "task"
+    local waiting = task.spawn(function()
+        return both:ours("wait cm/later -n ours --for=jsonpath={.data.ready}=yes --timeout=20s")
+    end)
+    task.sleep(0.5)
+    client:patch("cm", "later", { data = { ready = "yes" } }, { namespace = "ours" })
+    lu.assertEquals(waiting:wait().stdout, "configmap/later condition met\n")
+    waiting = task.spawn(function() return both:ours("wait cm/later -n ours --for=delete --timeout=20s") end)
+    task.sleep(0.5)
+    client:delete("cm", "later", { namespace = "ours" })
+    lu.assertEquals(waiting:wait().stdout, "configmap/later condition met\n")
+end
+
+function tests.writes_need_a_named_context()
+    local result = both:ours("create cm unnamed -n ours")
+    lu.assertEquals(result.status, 1)
+    lu.assertStrContains(result.stderr, "context test is not local; name it with --context to write to it")
+    lu.assertNil(client:get("cm", "unnamed", { namespace = "ours" }))
+end
+
+return tests

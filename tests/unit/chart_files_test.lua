@@ -1,0 +1,93 @@
+-- A chart's files: read, packed, unpacked; versions and ranges.
+local chart = require "chart"
+local fail = require "fail"
+local fs = require "fs"
+local lu = require "luaunit"
+local proc = require "proc"
+
+local tests = {}
+
+local files = {
+    ["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.2.3\ndependencies:\n- {name: db, version: '>=1', repository: ''}\n",
+    ["Chart.lock"] = "dependencies:\n- name: db\n  repository: ''\n  version: 1.0.0\ndigest: sha256:ab\n" ..
+        "generated: \"2026-01-02T03:04:05.6Z\"\n",
+    ["values.yaml"] = "# kept\na: 1\n",
+    ["README.md"] = "read\0me",
+    ["templates/a.yaml"] = "a: 1\n",
+    ["crds/one.yaml"] = "kind: One\n",
+    ["charts/db/Chart.yaml"] = "apiVersion: v1\nname: db\nversion: 1.0.0\n",
+    ["charts/db/crds/two.json"] = "{}",
+}
+
+function tests.chart_gives_its_files()
+    local c = chart.load { files = files }
+    lu.assertEquals(c:read("README.md"), "read\0me")
+    lu.assertNil(c:read("nope"))
+    lu.assertEquals(c:files(), { { name = "README.md", data = "read\0me" }, { name = "crds/one.yaml",
+        data = "kind: One\n" } })
+    lu.assertEquals(c:crds(), { { name = "web/crds/one.yaml", data = "kind: One\n" },
+        { name = "web/charts/db/crds/two.json", data = "{}" } })
+    lu.assertEquals(c:subcharts(), { { name = "db", version = "1.0.0" } })
+    lu.assertEquals(c.lock.digest, "sha256:ab")
+    lu.assertEquals(c.lock.dependencies[1].version, "1.0.0")
+    lu.assertNil(chart.load { files = { ["Chart.yaml"] = files["Chart.yaml"] } }.lock)
+end
+
+function tests.save_packs_a_chart_that_loads_again()
+    local dir <close> = fs.tempdir()
+    local c = chart.load { files = files }
+    local path = c:save(dir.path .. "/new", { version = "2.0.0", app_version = "x" })
+    lu.assertEquals(path, dir.path .. "/new/web-2.0.0.tgz")
+    local again = chart.load(path)
+    lu.assertEquals({ again.name, again.version, again.app_version, again.lock.generated },
+        { "web", "2.0.0", "x", "2026-01-02T03:04:05.6Z" })
+    lu.assertEquals(again:read("values.yaml"), files["values.yaml"])
+    lu.assertEquals(again:crds(), c:crds())
+    lu.assertEquals(c.version, "1.2.3")
+    local bytes = fs.read(path)
+    c:save(dir.path .. "/new", { version = "2.0.0", app_version = "x" })
+    lu.assertEquals(fs.read(path), bytes)
+end
+
+function tests.save_refuses_a_version_that_is_none()
+    local dir <close> = fs.tempdir()
+    local ok, problem = pcall(function() chart.load { files = files }:save(dir.path, { version = "one" }) end)
+    lu.assertFalse(ok)
+    lu.assertEquals(fail.message(problem), "invalid semantic version")
+    lu.assertEquals(fs.list(dir.path), {})
+end
+
+function tests.unpack_gives_the_files_below_the_first_folder()
+    local dir <close> = fs.tempdir()
+    local path = chart.load { files = { ["Chart.yaml"] = "apiVersion: v2\nname: a\nversion: 1.0.0\n" } }:save(dir.path)
+    lu.assertEquals(chart.unpack(fs.read(path)),
+        { { name = "Chart.yaml", data = "apiVersion: v2\nname: a\nversion: 1.0.0\n" } })
+end
+
+-- Archives that would write elsewhere are made by tar itself.
+function tests.unpack_refuses_what_leads_out()
+    local dir <close> = fs.tempdir()
+    fs.mkdir(dir.path .. "/c")
+    fs.write(dir.path .. "/c/Chart.yaml", "name: c\n")
+    for message, transform in pairs {
+        [".*"] = "s,c/Chart.yaml,c/../../x,", ["chart yaml not in base directory"] = "s,c/Chart.yaml,Chart.yaml,",
+        ["chart contains illegally named files"] = "s,c/Chart.yaml,c/d:/x,",
+    } do
+        proc.run({ "tar", "czPf", "bad.tgz", "--transform", transform, "c/Chart.yaml" }, { cwd = dir.path })
+        local ok, problem = pcall(chart.unpack, fs.read(dir.path .. "/bad.tgz"))
+        lu.assertFalse(ok)
+        lu.assertStrMatches(fail.message(problem), message)
+    end
+end
+
+function tests.satisfies_and_compare_versions_read_as_masterminds_does()
+    lu.assertTrue(chart.satisfies("^1.2 || >=3", "v1.3"))
+    lu.assertFalse(chart.satisfies("^1.2", "1.3.0-beta"))
+    lu.assertTrue(chart.satisfies(">0.0.0-0", "1.3.0-beta"))
+    lu.assertFalse(pcall(chart.satisfies, ">>1", "1"))
+    lu.assertEquals({ chart.compare_versions("1.0", "1.0.0"), chart.compare_versions("1.0.0-a", "1.0.0"),
+        chart.compare_versions("2", "1") }, { 0, -1, 1 })
+    lu.assertNil(chart.compare_versions("1", "x"))
+end
+
+return tests

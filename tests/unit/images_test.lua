@@ -1,0 +1,376 @@
+-- Images of a stack against the real engine: what their builds compile in, and what they must not keep. Every image is made
+-- FROM scratch out of files.
+local browser_bundle = require "browser_bundle"
+local build_files = require "build_files"
+local docker = require "docker"
+local fs = require "fs"
+local images = require "images"
+local json = require "json"
+local log = require "log"
+local lu = require "luaunit"
+local old_images = require "old_images"
+local proc = require "proc"
+local stack = require "stack"
+local tables = require "tables"
+local tar_stream = require "tar_stream"
+
+local tests = {}
+local NAME = "tl-images-" .. proc.pid()
+local dir, said
+local client
+
+local nothing = function() end
+local line = { set = nothing, done = nothing, fail = nothing, drop = nothing }
+
+local function clean()
+    for _, image in ipairs(client:images { filters = { reference = { NAME } } }) do
+        for _, tag in ipairs(image.RepoTags or {}) do client:remove_image(tag, { force = true }) end
+    end
+end
+
+function tests.setup_all()
+    client = docker.connect()
+    clean()
+end
+
+function tests.setup()
+    dir = fs.tempdir()
+    said = {}
+    log.set_sink(function(text) said[#said + 1] = text end)
+end
+
+function tests.teardown()
+    log.set_sink(nil)
+    dir:close()
+end
+
+function tests.teardown_all()
+    clean()
+    client:close()
+end
+
+local function write(files)
+    for name, bytes in pairs(files) do
+        fs.mkdir(fs.dirname(dir.path .. "/" .. name))
+        fs.write(dir.path .. "/" .. name, bytes)
+    end
+end
+
+-- A context as project.open makes it: one component "page" whose image holds its sources.
+local function context(changes)
+    write { ["chart/Chart.yaml"] = "apiVersion: v2\nname: page\nversion: 1.0.0\n",
+        ["chart/values.yaml"] = "page: {service: {nodePort: 30080}}\n" }
+    return tables.merge({
+        options = { set = {}, values = {} }, root = dir.path, cache_dir = dir.path .. "/cache", value_layers = {},
+        step_layers = {}, board = { line = function() return line end },
+        config = {
+            release = "shop", namespace = "shop", chart = "chart", components = { "page", "api" },
+            url = { component = "page" }, ports = { node = 30080 }, cluster = {},
+            images = { page = {
+                name = NAME, context = "src", dockerfile = "src/Dockerfile",
+                args = { PUBLIC_URL = "http://localhost:30080/app", PRIVATE = "canary" },
+                browser = { args = { "PUBLIC_URL" }, url = "PUBLIC_URL", files = "/static" },
+            } },
+        },
+    }, changes or {})
+end
+
+local function ensure(ctx)
+    ctx.docker = client
+    ctx.provider = ctx.provider or { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    local changed, _, list = images.ensure(ctx, line, stack.values(ctx), { load = false })
+    return list[1], changed
+end
+
+-- Two runs at once on one engine build images of their own.
+local DOCKERFILE = "FROM scratch\nLABEL run=" .. NAME .. "\nARG PUBLIC_URL\nENV PUBLIC_URL=$PUBLIC_URL\n"
+    .. "COPY static /static\n"
+
+local function count(text)
+    return #tables.filter(said, function(one) return one:find(text, 1, true) end)
+end
+
+function tests.public_arguments_are_recorded_and_no_others()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
+    local image = ensure(context())
+    local labels = client:image(image.ref).Config.Labels
+    lu.assertEquals(json.decode(labels["todo-lua.args"]), { PUBLIC_URL = "http://localhost:30080/app" })
+    lu.assertNotStrContains(json.encode(labels), "canary")
+    lu.assertEquals(said, {})
+end
+
+function tests.address_of_the_stack_follows_the_port_that_is_deployed()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
+    local first = ensure(context())
+    local ctx = context { options = { set = { "page.service.nodePort=30095" } } }
+    local second, changed = ensure(ctx)
+    lu.assertTrue(changed)
+    lu.assertNotEquals(second.ref, first.ref)
+    lu.assertEquals(client:image(second.ref).Config.Env[2] or client:image(second.ref).Config.Env[1],
+        "PUBLIC_URL=http://localhost:30095/app")
+    lu.assertEquals(count "users open the stack at http://localhost:30095", 1)
+    local _, again = ensure(context { options = { set = { "page.service.nodePort=30095" } } })
+    lu.assertFalse(again)
+    lu.assertEquals(count "users open the stack", 1)
+end
+
+function tests.address_that_only_the_user_can_know_is_kept_with_a_warning()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
+    local image = ensure(context { config = { images = { page = { args = { PUBLIC_URL = "https://shop.test" } } } } })
+    lu.assertEquals(image.args.PUBLIC_URL, "https://shop.test")
+    lu.assertEquals(count "PUBLIC_URL is https://shop.test, while this deploy opens the stack at", 1)
+end
+
+function tests.address_of_this_machine_is_wrong_for_a_cluster_elsewhere()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
+    local image = ensure(context { provider = { name = "context", url = function() return "http://10.0.0.7:30080" end } })
+    lu.assertEquals(image.args.PUBLIC_URL, "http://10.0.0.7:30080/app")
+    local localhost = ensure(context { provider = { name = "context",
+        url = function() return "http://127.0.0.1:30080" end } })
+    lu.assertEquals(localhost.args.PUBLIC_URL, "http://localhost:30080/app")
+end
+
+function tests.bundle_with_inner_addresses_is_flagged_with_file_and_variable()
+    write { ["src/Dockerfile"] = DOCKERFILE,
+        ["src/static/chunks/app.js"] = 'fetch("http://api:8000/x"),fetch("https://example.com"),new URL(e,"http://n")',
+        ["src/static/b.css"] = "@import url(HTTPS://shop-api/b.css)", ["src/static/c.bin"] = "http://api:8000",
+        ["src/static/ok.js"] = 'fetch("/api/tasks")' }
+    local args = { PUBLIC_URL = "http://api:8000/x" }
+    local image = ensure(context { config = { images = { page = { args = args } } } })
+    lu.assertEquals(count "/static/chunks/app.js asks http://api:8000, which no browser reaches", 1)
+    lu.assertEquals(count "(build argument PUBLIC_URL)", 1)
+    lu.assertEquals(count "/static/b.css asks https://shop-api,", 1)
+    lu.assertEquals(count "asks", 2)
+    lu.assertEquals(client:containers { all = true, filters = { ancestor = { image.id } } }, {})
+end
+
+function tests.files_of_an_image_are_searched_once()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = '"http://host.docker.internal:5432"' }
+    ensure(context())
+    local create = docker.open().create
+    local started = 0
+    local counting = setmetatable({ create = function(...) started = started + 1 return create(...) end },
+        { __index = function(_, name)
+            local value = client[name]
+            return type(value) == "function" and function(_, ...) return value(client, ...) end or value
+        end })
+    local ctx = context()
+    ctx.docker, ctx.provider = counting, { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    images.ensure(ctx, line, stack.values(ctx), { load = false })
+    lu.assertEquals(started, 0)
+    lu.assertEquals(count "asks http://host.docker.internal:5432", 2)
+end
+
+function tests.image_without_the_folder_says_that_nothing_was_checked()
+    write { ["src/Dockerfile"] = "FROM scratch\nCOPY static /other\n", ["src/static/a.js"] = "1" }
+    ensure(context())
+    lu.assertEquals(count(NAME .. " has no folder /static: what browsers load was not checked"), 1)
+end
+
+-- An archive, in pieces of a few bytes.
+local function archive(files, size)
+    local parts = {}
+    for _, name in ipairs(tables.keys(files)) do
+        parts[#parts + 1] = tar_stream.header { name = name, type = "file", size = #files[name], mode = 420 }
+            .. files[name] .. tar_stream.padding(#files[name])
+    end
+    local bytes, at = table.concat(parts) .. tar_stream.END, 1
+    return function()
+        local piece = bytes:sub(at, at + size - 1)
+        at = at + size
+        return piece ~= "" and piece or nil
+    end
+end
+
+function tests.addresses_are_found_wherever_the_stream_is_cut()
+    local text = 'x="http://first:80/a",y="WSS://Second.svc",' .. (" "):rep(700) .. "'http://first:80/b' ://no httpsx://n"
+    local wanted = { { file = "a.js", url = "http://first:80" }, { file = "a.js", url = "wss://second.svc" } }
+    for _, size in ipairs { 1, 7, 64, 511, 513, 100000 } do
+        local found, complete = browser_bundle.urls(archive({ ["a.js"] = text }, size))
+        lu.assertEquals(found, wanted, "pieces of " .. size)
+        lu.assertTrue(complete)
+    end
+end
+
+function tests.hosts_that_no_browser_reaches()
+    local services = { backend = true }
+    for url, reached in pairs {
+        ["http://backend"] = false, ["http://backend:8000"] = false, ["http://other:8000"] = false,
+        ["http://n"] = true, ["https://x"] = true, ["http://localhost:30080"] = true, ["https://nextjs.org"] = true,
+        ["http://todo.local"] = true, ["http://10.0.0.7:30080"] = true, ["http://127.0.0.1:3000"] = true,
+        ["http://backend.shop.svc"] = false, ["http://backend.shop.svc.cluster.local:80"] = false,
+        ["http://host.docker.internal:1"] = false, ["http://host.minikube.internal"] = false,
+        ["http://0.0.0.0:3000"] = false, ["https://svc.example.com"] = true, ["ws://backend:1"] = false,
+    } do
+        lu.assertEquals(browser_bundle.unreachable(url, services) == nil, reached, url)
+    end
+end
+
+-- ---- files that only a build is given ----
+
+local TOKEN = "npm_c4n4ry0123456789abcdefghijkl"
+
+-- Files of a build whose Dockerfile wants the bundle; the engine runs no command FROM scratch, so COPY does everything.
+local function with_files(dockerfile, npmrc)
+    write { ["src/Dockerfile"] = dockerfile, ["src/app/main.js"] = "1", ["ca.pem"] = ("-----BEGIN CERTIFICATE-----\n"):rep(99),
+        npmrc = npmrc or ("//registry.test/:_authToken=" .. TOKEN .. "\n") }
+    return context { config = { ca_bundle = dir.path .. "/ca.pem", build_files = { [".npmrc"] = dir.path .. "/npmrc" },
+        images = { page = { browser = { args = {}, files = "/" } } } } }
+end
+
+local function refused(ctx)
+    local ok, problem = pcall(ensure, ctx)
+    lu.assertFalse(ok)
+    return problem
+end
+
+local function names()
+    local list = {}
+    for _, image in ipairs(client:images { filters = { reference = { NAME } } }) do
+        table.move(image.RepoTags, 1, #image.RepoTags, #list + 1, list)
+    end
+    return list
+end
+
+function tests.files_of_an_earlier_stage_are_given_and_do_not_stay()
+    clean()
+    local image = ensure(with_files "FROM scratch AS deps\nCOPY . /all/\nCOPY .todo-ca.crt /\nFROM scratch\nCOPY --from=deps /all/app /app\n")
+    lu.assertNotNil(client:image(image.ref))
+    lu.assertNotNil(client:image(NAME .. ":latest"))
+end
+
+function tests.file_that_stays_in_a_layer_stops_the_build_and_names_it()
+    clean()
+    for dockerfile, place in pairs {
+        ["FROM scratch\nCOPY .todo-ca.cr[t] app /srv/\n"] = "%.todo%-ca%.crt is in /srv/%.todo%-ca%.crt",
+        ["FROM scratch AS a\nCOPY . /x/\nFROM scratch\nCOPY --from=a /x /y\n"] = "%.npmrc is in /y/%.npmrc",
+        ["FROM scratch AS a\nCOPY .npmrc /x\nFROM scratch\nCOPY --from=a /x /innocent\n"] = "%.npmrc is in /innocent",
+        -- what a later step covers is still there
+        ["FROM scratch\nCOPY .npmrc /srv/file\nCOPY app/main.js /srv/file\n"] = "%.npmrc is in /srv/file",
+    } do
+        local problem = refused(with_files(dockerfile))
+        lu.assertEquals(problem.kind, "leak")
+        lu.assertStrContains(problem.message, ("image %s keeps what only its build was given: "):format(NAME))
+        lu.assertTrue(problem.message:find(place) ~= nil, problem.message)
+        lu.assertNotStrContains(tostring(problem), TOKEN)
+        lu.assertEquals(names(), {})
+        lu.assertEquals(refused(with_files(dockerfile)).kind, "leak") -- also when all comes from the cache
+    end
+end
+
+function tests.token_in_a_label_or_a_command_is_found_too()
+    clean()
+    write { ["src/token"] = TOKEN }
+    local problem = refused(with_files("FROM scratch\nLABEL token=" .. TOKEN .. "\nCOPY app /app\n"))
+    lu.assertEquals(problem.message,
+        ("image %s keeps what only its build was given: .npmrc is in its configuration"):format(NAME))
+    lu.assertEquals(names(), {})
+end
+
+function tests.bundle_goes_only_to_builds_that_name_it()
+    clean()
+    local ctx = with_files "FROM scratch\nCOPY . /all/\n"
+    ctx.config.build_files = {}
+    local image = ensure(ctx)
+    lu.assertNotNil(client:image(image.ref))
+end
+
+function tests.layers_that_were_looked_at_are_not_looked_at_again()
+    clean()
+    local dockerfile = "FROM scratch AS a\nCOPY .todo-ca.crt /x\nFROM scratch\nCOPY big /big\nCOPY app /app\n"
+    write { ["src/big"] = ("x"):rep(100000) }
+    local ctx = with_files(dockerfile)
+    ctx.config.build_files = {}
+    ensure(ctx)
+    write { ["src/app/main.js"] = "2" }
+    local again = with_files(dockerfile)
+    again.config.build_files = {}
+    local exported = 0
+    local own = getmetatable(client).__index
+    again.docker = setmetatable({ export = function() exported = exported + 1 end }, { __index = function(_, name)
+        local value = own(client, name)
+        return type(value) == "function" and function(_, ...) return value(client, ...) end or value
+    end })
+    again.provider = { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    images.ensure(again, line, stack.values(again), { load = false })
+    lu.assertEquals(exported, 0)
+end
+
+local function tar_of(files)
+    local parts = {}
+    for bytes in archive(files, 1000) do parts[#parts + 1] = bytes end
+    return table.concat(parts)
+end
+
+local function compressed(bytes, ...)
+    fs.write(dir.path .. "/plain", bytes)
+    proc.run { "sh", "-c", table.concat({ ... }, " ") .. " < " .. dir.path .. "/plain > " .. dir.path .. "/packed" }
+    return fs.read(dir.path .. "/packed")
+end
+
+function tests.compressed_layers_are_looked_into()
+    local given = { contents = {}, needles = { { name = "secret", text = "needle in a layer" } }, least = 0 }
+    local dirty = tar_of { ["etc/hidden"] = ("x"):rep(70000) .. "needle in a layer", other = "1" }
+    local clean_layer = tar_of { ["etc/hidden"] = ("needle"):rep(10000) }
+    for _, size in ipairs { 300, 65536 } do
+        local function find(layer) return build_files.find(archive({ ["blobs/sha256/1"] = layer }, size), given) end
+        lu.assertEquals(find(dirty), { name = "secret", where = "/etc/hidden" })
+        lu.assertEquals(find(compressed(dirty, "gzip", "-c")), { name = "secret", where = "/etc/hidden" })
+        lu.assertNil(find(clean_layer))
+        lu.assertNil(find(compressed(clean_layer, "gzip", "-c")))
+        lu.assertNil(find "")
+    end
+    local ok, problem = pcall(build_files.find,
+        archive({ ["blobs/sha256/1"] = "\x28\xb5\x2f\xfd" .. ("z"):rep(600) }, 512), given)
+    lu.assertEquals({ ok, problem.kind }, { false, "unsupported" })
+    local broken = compressed(dirty:gsub("needle in", "nothing in"), "gzip", "-c"):sub(1, 600)
+    lu.assertFalse((pcall(build_files.find, archive({ ["blobs/sha256/1"] = broken }, 512), given)))
+end
+
+-- ---- images of older builds ----
+
+function tests.prune_takes_only_what_older_builds_of_ours_left()
+    clean()
+    local made = {}
+    for i = 1, 6 do
+        write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = tostring(i) }
+        made[i] = ensure(context())
+    end
+    local config = context().config
+    -- The engine tells ages in seconds, and these builds take less: their order is given.
+    local listed = client.images
+    local counting = setmetatable({ images = function(_, options)
+        local list = listed(client, options)
+        for _, image in ipairs(list) do
+            for i, one in ipairs(made) do
+                if one.id == image.Id then image.Created = i end
+            end
+        end
+        return list
+    end }, { __index = function(_, name)
+        local value = client[name]
+        return type(value) == "function" and function(_, ...) return value(client, ...) end or value
+    end })
+    client:tag(made[1].ref, NAME .. ":mine")
+    client:tag(made[2].ref, "registry.test/team/" .. made[2].ref)
+    local list = old_images.list(counting, config, { made[6].id })
+    local found = tables.map(list, function(image) return image.id end)
+    lu.assertEquals(found, { made[3].id, made[2].id, made[1].id })
+    -- One that is in use by the deploy stays, however old.
+    lu.assertEquals(tables.map(old_images.list(counting, config, { made[1].id }), function(image) return image.id end),
+        { made[4].id, made[3].id, made[2].id })
+    local holder = client:create { image = made[3].id, cmd = { "x" }, labels = { ["todo-lua.scan"] = "1" } }
+    local removed, kept = old_images.remove(client, list)
+    client:remove(holder, { force = true })
+    table.sort(removed)
+    local wanted = { made[1].ref, made[2].ref, "registry.test/team/" .. made[2].ref }
+    table.sort(wanted)
+    lu.assertEquals(removed, wanted)
+    lu.assertEquals(#kept, 1)
+    lu.assertStrContains(kept[1], holder:sub(1, 12))
+    lu.assertNotNil(client:image(NAME .. ":mine"))
+    lu.assertNil(client:image(made[2].ref))
+    for i = 3, 6 do lu.assertNotNil(client:image(made[i].ref)) end
+end
+
+return tests
