@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "chart/values.h"
 #include "data/base64.h"
 #include "data/gzip.h"
 #include "data/json.h"
@@ -142,6 +143,12 @@ out:
     return result;
 }
 
+/* Values are an interface{} in helm's structs: their numbers are float64 once they were JSON. */
+static void float_values(tl_value *values)
+{
+    if (values) *values = tl_values_floats(*values);
+}
+
 int tl_release_decode(tl_value *out, tl_arena *arena, const char *text, size_t size, tl_error *err)
 {
     tl_json_options options = {.numbers = TL_JSON_EXACT, .name = "release"};
@@ -153,7 +160,10 @@ int tl_release_decode(tl_value *out, tl_arena *arena, const char *text, size_t s
     } else {
         tl_buf_add(&json, packed.data, packed.len);
     }
-    result = tl_json_parse(arena, json.data, json.len, &options, out, err);
+    if (tl_json_parse(arena, json.data, json.len, &options, out, err)) goto out;
+    float_values(tl_value_path(out, "config", NULL));
+    float_values(tl_value_path(out, "chart", "values", NULL));
+    result = 0;
 out:
     if (result) tl_error_wrap(err, "the release record cannot be read: %s", err && err->message ? err->message : "");
     tl_buf_dispose(&packed);

@@ -2,15 +2,24 @@
 local chart_source = require "chart_repo.source"
 local fail = require "fail"
 local flags = require "release.flags"
+local json = require "json"
 local jsonpath = require "kubectl.jsonpath"
 local session = require "release.session"
-local values = require "release.values"
 
 local function readme_of(c)
     for _, file in ipairs(c:files()) do
         local name = file.name:lower()
         if name == "readme.md" or name == "readme.txt" or name == "readme" then return file end
     end
+end
+
+-- Numbers are float64 where helm prints them.
+local function floats(value)
+    if math.type(value) == "integer" then return value + 0.0 end
+    if type(value) ~= "table" then return value end
+    local copy = json.is_list(value) and json.list {} or {}
+    for key, item in pairs(value) do copy[key] = floats(item) end
+    return copy
 end
 
 -- By part: its text; nothing where the chart has none. `among`: others stand before it.
@@ -26,7 +35,7 @@ function parts.values(c, among, options)
             fail.raise("usage", ("error parsing jsonpath %s: %s"):format(options.jsonpath, fail.message(path)))
         end
         -- As with helm, what is not there prints nothing.
-        local found, shown = pcall(path.print, path, values.floats(c.values))
+        local found, shown = pcall(path.print, path, floats(c.values))
         return text .. (found and shown or "")
     end
     local raw = c:read("values.yaml")

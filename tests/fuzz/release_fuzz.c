@@ -1,8 +1,9 @@
 /* A release record. The first byte: 0 the rest is what the cluster holds, else the JSON inside, packed here first. What
- * was decoded must be the same after encoding and decoding it. */
+ * was decoded must be the same after encoding and decoding it, numbers as float64: a JSON text cannot tell 1.0 from 1. */
 #include "fuzz.h"
 
 #include "chart/release.h"
+#include "chart/values.h"
 #include "data/base64.h"
 #include "data/gzip.h"
 
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!tl_release_decode(&value, arena, record.data, record.len, &err)) {
         if (tl_release_encode(&again, value, &err)) abort();
         if (tl_release_decode(&second, arena, again.data, again.len, &err)) abort();
-        if (!tl_value_equal(value, second)) abort();
+        if (!tl_value_equal(tl_values_floats(value), tl_values_floats(second))) abort();
     }
     tl_error_dispose(&err);
     tl_buf_dispose(&json);

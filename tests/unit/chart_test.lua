@@ -191,6 +191,24 @@ function tests.decode_release_of_something_else_is_refused()
     lu.assertEquals(chart.decode_release("eyJuYW1lIjoieCJ9"), { name = "x" })
 end
 
+-- helm reads values into interface{}, where every number is a float64; struct fields keep their integers. A number of more
+-- digits than a float64 has must not become another integer when the record is written again.
+function tests.decode_release_reads_numbers_of_values_as_float64()
+    local record = chart.decode_release(secret.base64([[{"version":3,"chart":{"values":{"port":80}},
+        "config":{"long":155555555555555555.5555,"list":[9007199254740993,1],"one":1.0}}]]))
+    lu.assertEquals(math.type(record.version), "integer")
+    lu.assertEquals(math.type(record.chart.values.port), "float")
+    lu.assertEquals(math.type(record.config.list[2]), "float")
+    local again = chart.decode_release(chart.encode_release(record))
+    for _, config in ipairs { record.config, again.config } do
+        lu.assertIs(config.long, 155555555555555552.0)
+        lu.assertIs(config.list[1], 9007199254740992.0)
+        lu.assertIs(config.one, 1.0)
+    end
+    lu.assertEquals(json.encode(again.config, { sort = true }),
+        '{"list":[9007199254740992,1],"long":155555555555555550,"one":1}')
+end
+
 function tests.release_takes_the_manifest_that_a_script_changed()
     local c = chart.load(files { ["templates/t.yaml"] = "a: 1" })
     local rendered = c:render { set = { "a=2" } }

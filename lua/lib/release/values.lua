@@ -20,17 +20,6 @@ function values.given(options)
     return carrier():merge(options)
 end
 
----Numbers of a record are float64, as helm reads its JSON.
----@param value any
----@return any
-function values.floats(value)
-    if math.type(value) == "integer" then return value + 0.0 end
-    if type(value) ~= "table" then return value end
-    local copy = json.is_list(value) and json.list {} or {}
-    for key, item in pairs(value) do copy[key] = values.floats(item) end
-    return copy
-end
-
 ---`over` with what it lacks from `under` (chartutil.CoalesceTables).
 ---@param over table
 ---@param under table
@@ -43,7 +32,7 @@ end
 ---@return table user-supplied values of that revision
 function values.config(record)
     local config = record.body().config
-    return config and config ~= json.null and values.floats(config) or {}
+    return config and config ~= json.null and config or {}
 end
 
 ---All values of a recorded revision: its chart's defaults under the user's.
@@ -51,7 +40,7 @@ end
 ---@return table
 function values.computed(record)
     local defaults = record.body().chart.values
-    return values.coalesce(values.config(record), defaults ~= json.null and values.floats(defaults) or {})
+    return values.coalesce(values.config(record), defaults ~= json.null and defaults or {})
 end
 
 ---@class todo.ReuseOptions
