@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chart/fault.h"
 #include "chart/objects.h"
 #include "chart/schema.h"
 #include "chart/text.h"
@@ -124,7 +125,7 @@ static void phase_ends(clockwork *w, phase ended)
 static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *options, clockwork *w, tl_error *err)
 {
     tl_arena *arena = p->arena;
-    tl_template_options how = {.outside = options->outside, .lint = options->lint};
+    tl_template_options how = {.outside = options->outside, .lint = options->lint, .wanted = options->wanted};
     tl_template_set *set = tl_template_set_new();
     tl_template_render *render = NULL;
     tl_buf text = TL_BUF_INIT(MAX_MANIFEST);
@@ -244,6 +245,16 @@ static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_m
     return 0;
 }
 
+void tl_rendered_text(tl_buf *out, const tl_rendered *rendered)
+{
+    for (size_t i = 0; i < rendered->file_count; i++) {
+        const char *text = rendered->files[i].text;
+        size_t size = rendered->files[i].size;
+        tl_text_trim(&text, &size);
+        if (size) tl_buf_addf(out, "---\n# Source: %s\n%s\n", rendered->files[i].path, rendered->files[i].text);
+    }
+}
+
 int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,
                     const tl_render_options *options, tl_error *err)
 {
@@ -254,10 +265,10 @@ int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, co
     phase_ends(&w, PHASE_VALUES);
     if (execute_pages(out, &p, options, &w, err)) return -1;
     tl_chart_collect_crds(&out->crds, arena, out->chart);
-    if (options->lint) return 0;
+    if (options->lint || options->wanted) return 0;
     take_notes(out, arena, options);
     if (tl_manifest_sort(&out->manifests, &out->hooks, arena, out->files, out->file_count, err)) {
-        tl_error_hint(err, "todo-lua helm template --debug prints what was rendered");
+        tl_chart_explain_fault(err, out, chart, user, options);
         return -1;
     }
     if (join_manifest(out, arena, options->include_crds, err)) return -1;

@@ -20,6 +20,7 @@ typedef struct tl_render_options {
     int skip_schema;
     const tl_map *defaults; /* in place of the chart's own values; NULL: those */
     tl_template_outside outside;
+    const tl_template_wanted *wanted; /* a render for its answer alone: what the templates gave is not read */
 } tl_render_options;
 
 typedef struct tl_rendered {
@@ -39,5 +40,8 @@ typedef struct tl_rendered {
  * of kind "parse". */
 int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,
                     const tl_render_options *options, tl_error *err);
+
+/* Appends all rendered files, as helm shows those that are no YAML. */
+void tl_rendered_text(tl_buf *out, const tl_rendered *rendered);
 
 #endif

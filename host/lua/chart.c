@@ -8,6 +8,7 @@
 #include "chart/render.h"
 #include "chart/values.h"
 #include "lua/await.h"
+#include "lua/buffer.h"
 #include "lua/chart.h"
 #include "lua/convert.h"
 #include "lua/error.h"
@@ -276,6 +277,20 @@ static int ask_next(lua_State *L, job *j)
     return k_lookup(L, LUA_OK, 0);
 }
 
+/* What was rendered goes into the error where it is no YAML, in the form in which helm shows it. */
+static int raise_render(lua_State *L, const tl_rendered *rendered, tl_error *err)
+{
+    if (strcmp(err->kind, "parse") || !rendered->file_count) return tl_raise(L, err);
+    tl_push_error(L, err);
+    tl_buf *text = tl_push_buf(L, SIZE_MAX);
+    tl_rendered_text(text, rendered);
+    lua_pushlstring(L, text->data, text->len);
+    tl_buf_dispose(text);
+    lua_setfield(L, -3, "rendered");
+    lua_pop(L, 1);
+    return lua_error(L);
+}
+
 /* Stack: chart, options, job. */
 static int run_round(lua_State *L, job *j)
 {
@@ -295,7 +310,7 @@ static int run_round(lua_State *L, job *j)
         j->next = asked;
         return ask_next(L, j);
     }
-    if (result) return tl_raise(L, &err);
+    if (result) return raise_render(L, &r->rendered, &err);
     r->output = j->output;
     return tl_lua_push_rendered(L, 4);
 }

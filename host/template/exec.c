@@ -215,6 +215,7 @@ int tl_eval_pipeline(tl_exec *x, tl_value dot, const tl_node *pipe, tl_value *ou
 
 static int print_value(tl_exec *x, const tl_node *node, tl_value value)
 {
+    size_t from = x->out->len;
     x->node = node;
     if (value.type == TL_STRING)
         tl_buf_add(x->out, value.as.s, value.len);
@@ -222,6 +223,7 @@ static int print_value(tl_exec *x, const tl_node *node, tl_value value)
         tl_buf_add(x->out, "<no value>", 10);
     else
         tl_go_print(x->out, value);
+    if (x->render->trace) tl_trace_wrote(x, node, from);
     if (x->out->over) return tl_limit(x, "the output of \"%s\" is too large", x->tmpl->source->name);
     return 0;
 }
@@ -369,6 +371,7 @@ static int walk(tl_exec *x, tl_value dot, const tl_node *node)
     }
     case TL_NODE_TEXT:
         tl_buf_add(x->out, node->text.s, node->text.len);
+        if (x->render->trace) tl_trace_wrote(x, node, x->out->len - node->text.len);
         return check_limits(x);
     case TL_NODE_LIST: return walk_list(x, dot, node);
     case TL_NODE_IF:

@@ -211,6 +211,9 @@ struct tl_template_set {
 
 typedef enum tl_failure { TL_FAIL_NONE, TL_FAIL_TEMPLATE, TL_FAIL_PLAIN, TL_FAIL_LIMIT, TL_FAIL_LOOKUP } tl_failure;
 
+/* What wrote the output of the template that a render was asked for. */
+typedef struct tl_trace tl_trace;
+
 struct tl_template_render {
     tl_template_set *set;
     tl_arena *arena;
@@ -223,7 +226,8 @@ struct tl_template_render {
     const char *stack_base;
     tl_map *included; /* name -> depth */
     tl_scope *scope;  /* the set's templates, with this render's tpl texts */
-    tl_value *stack; /* frames of variables */
+    tl_trace *trace;  /* or NULL */
+    tl_value *stack;  /* frames of variables */
     size_t stack_used, stack_cap;
     tl_map *regexes; /* pattern -> TL_INT position in `patterns` */
     struct tl_regex **patterns;
@@ -250,6 +254,21 @@ int tl_fail(tl_exec *x, const char *format, ...) TL_PRINTF(2, 3);
 int tl_exec_error(tl_exec *x, const char *format, ...) TL_PRINTF(2, 3);
 /* A bound was met: stops the whole render. */
 int tl_limit(tl_exec *x, const char *format, ...) TL_PRINTF(2, 3);
+
+/* ---- where output comes from (trace.c); only tl_trace_begin may be called where the render has no trace ---- */
+
+typedef struct tl_trace_mark {
+    size_t segments, texts;
+} tl_trace_mark;
+
+tl_trace *tl_trace_new(tl_arena *arena, const tl_template_wanted *wanted);
+/* What x->out holds from `from` on was written by the node. */
+void tl_trace_wrote(tl_exec *x, const tl_node *node, size_t from);
+/* Around a template whose output is written behind that of its caller, at `from`, and then taken from there. */
+tl_trace_mark tl_trace_begin(const tl_exec *x);
+void tl_trace_end(tl_exec *x, tl_trace_mark mark, size_t from);
+/* Appends the places of the wanted line of what `out` holds from `from` on. */
+void tl_trace_report(const tl_trace *trace, const tl_buf *out, size_t from);
 
 /* What stands after the first word of a command. */
 typedef struct tl_operands {

@@ -141,8 +141,11 @@ int tl_template_execute(tl_template_render *r, const char *name, tl_value root, 
     r->failure = TL_FAIL_NONE;
     r->hint = NULL;
     size_t from = out->len;
+    const tl_template_wanted *wanted = r->options.wanted;
+    r->trace = wanted && !strcmp(wanted->name, name) ? tl_trace_new(r->arena, wanted) : NULL;
     root.go &= (uint8_t)~TL_BOXED;
     if (tl_exec_template(&x, tmpl, root, out)) return report(r, name, err);
+    if (r->trace) tl_trace_report(r->trace, out, from);
     drop_no_value(out, from);
     if (out->over) return tl_error_set(err, "limit", "the output of \"%s\" is too large", name);
     return 0;
@@ -172,7 +175,9 @@ static int fn_include(tl_exec *x, const tl_value *args, size_t count, tl_value *
     } else {
         /* The caller has written nothing of this action yet, so the text can be made at the end of its output. */
         size_t from = x->out->len;
+        tl_trace_mark mark = tl_trace_begin(x);
         status = tl_exec_template(x, tmpl, args[1], x->out);
+        if (x->render->trace && !status) tl_trace_end(x, mark, from);
         if (!status) *out = tl_string(x->arena, x->out->data + from, x->out->len - from);
         x->out->len = from;
         if (x->out->cap) x->out->data[from] = 0;
@@ -234,10 +239,12 @@ static int fn_tpl(tl_exec *x, const tl_value *args, size_t count, tl_value *out)
     const tl_template *main = found->main;
     x->scope = found->scope;
     size_t from = x->out->len;
+    tl_trace_mark mark = tl_trace_begin(x);
     int status = tl_exec_template(x, main, args[1], x->out);
     x->scope = outer;
     if (!status) {
         drop_no_value(x->out, from);
+        if (x->render->trace) tl_trace_end(x, mark, from);
         *out = tl_string(x->arena, x->out->data + from, x->out->len - from);
     }
     x->out->len = from;

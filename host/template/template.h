@@ -47,8 +47,17 @@ typedef struct tl_template_outside {
     void (*notice)(void *context, const char *line);
 } tl_template_outside;
 
+/* Asks where a line of an output comes from; a render that is asked is slower. */
+typedef struct tl_template_wanted {
+    const char *name; /* of the executed template */
+    int line;         /* of its output, from 1 */
+    tl_buf *places;   /* once it was executed: "FILE:LINE", then, where include or tpl gave the line, ", included in
+                         FILE:LINE" and so on; nothing where there is no such line */
+} tl_template_wanted;
+
 typedef struct tl_template_options {
     tl_template_outside outside;
+    const tl_template_wanted *wanted; /* or NULL */
     int lint;           /* required and fail give "" instead of an error; lookup is not asked */
     int strict;         /* an absent key of a map is an error */
     size_t max_output;  /* bytes of one template's output and of any string made; 0: 64 MiB */

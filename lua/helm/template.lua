@@ -72,6 +72,15 @@ local function write_files(c, rendered, options, folder)
     io.write("\n")
 end
 
+-- With --debug, what was rendered although it is no YAML.
+local function render(c, options)
+    local ok, rendered = pcall(c.render, c, options)
+    if ok then return rendered end
+    local text = options.debug and fail.field(rendered, "rendered")
+    if text then io.write(text:match("^%s*(.-)%s*$"), "\n") end
+    error(rendered, 0)
+end
+
 local function run(options, words)
     if options.enable_dns or options.validate then
         pflag.usage_error(options.validate and "--validate is not supported: install --dry-run=server asks the cluster"
@@ -82,16 +91,16 @@ local function run(options, words)
     local c = source.chart(words[#words], options)
     local output_dir = options.output_dir ~= "" and options.output_dir or nil
     if options.post_renderer and options.post_renderer ~= "" then
-        local render = require "release.command".post_renderer(options)
-        local rendered = c:render(setmetatable({ no_hooks = true }, { __index = options }))
-        local all = c:render(options).output
+        local change = require "release.command".post_renderer(options)
+        local rendered = render(c, setmetatable({ no_hooks = true }, { __index = options }))
+        local all = render(c, options).output
         local hooks = all:sub(1, #rendered.output) == rendered.output and all:sub(#rendered.output + 1) or ""
-        io.write(render(rendered.manifest):match("^%s*(.-)%s*$"), "\n", hooks)
+        io.write(change(rendered.manifest):match("^%s*(.-)%s*$"), "\n", hooks)
     elseif output_dir then
-        write_files(c, c:render(options), options,
+        write_files(c, render(c, options), options,
             options.release_name and output_dir .. "/" .. options.release or output_dir)
     else
-        io.write(c:render(options).output)
+        io.write(render(c, options).output)
     end
     return 0
 end

@@ -88,6 +88,8 @@ function Chart:trace(options, path) end
 ---@field crds todo.Manifest[]
 ---@field handle userdata the render itself, for chart.release
 
+---Where the rendered text is no YAML, the error's hint names the template lines that wrote it and its field `rendered` holds
+---the text.
 ---@async
 ---@param options todo.RenderOptions?
 ---@return todo.Rendered

@@ -2,6 +2,7 @@
 -- second run asks only todo-lua.
 local fs = require "fs"
 local proc = require "proc"
+local executable = require "program".executable
 local secret = require "secret"
 local task = require "task"
 
@@ -38,13 +39,14 @@ end
 ---@async
 ---@param program string[]
 ---@param arguments string[]
----@return string answer the output, or "Error: …" without lines of the program's log
+---@return string answer the output, or "Error: …" without lines of the program's log and todo-lua's own hint
 function judge.ask(program, arguments)
     local argv = table.move(program, 1, #program, 1, {})
     table.move(arguments, 1, #arguments, #argv + 1, argv)
     local result = proc.run(argv, { check = false, max_output = 64 << 20, timeout = 60 })
     if result.status == 0 then return result.stdout end
     local message = result.stderr:match("Error: .*") or "status " .. result.status .. ": " .. result.stderr
+    if argv[1] == executable then message = message:gsub("\n  [^\n]*\n$", "\n") end
     return in_order(message:gsub("\n+Use %-%-debug flag to render out invalid YAML%s*$", ""):gsub("%s+$", ""))
 end
 

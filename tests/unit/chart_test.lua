@@ -124,6 +124,40 @@ function tests.render_error_carries_helms_words_and_the_kind()
     lu.assertStrContains(failure(render, "a: 1", { release = "No Good" }).message, "invalid release name")
 end
 
+-- By template text: what the hint says wrote the text that is no YAML.
+local faults = {
+    ["a: 1\n{{ if true }}\nb: c: d\n{{ end }}\n"] = "t.yaml:3",
+    ["{{- /* two\nlines */ -}}\na: 1\n---\n\n---\nb: {{ .Values.map.q }}: {{ .Values.a }}"] = "t.yaml:7",
+    ["a:\n{{- range $k, $v := .Values.map }}\n  {{ $k }}: {{ $v }}: z\n{{- end }}"] = "t.yaml:3",
+    ["a:\n  {{- include \"in\" . | nindent 2 }}"] = "_h.tpl:3, included in small/templates/t.yaml:2",
+    ["{{ $x := include \"out\" . -}}\na: 1\n{{ $x }}"] = "t.yaml:3",
+    ["a:\n\n{{ include \"out\" . }}"] =
+        "_h.tpl:3, included in small/templates/_h.tpl:8, included in small/templates/t.yaml:3",
+    ["{{ template \"in\" . }}"] = "_h.tpl:3",
+    ["a: 1\n{{ tpl \"{{/* x\\n*/}}\\nb: c: {{ .Values.none }}\" . }}"] = "gotpl:3, included in small/templates/t.yaml:2",
+    ["a: 1\n\n{{ toYaml .Values.map | replace \":\" \": :\" }}"] = "t.yaml:3",
+    ["a: \"open\nb: 1\n{{ .Values.none }}\nc: 2"] = "t.yaml:4; what it belongs to starts in small/templates/t.yaml:1",
+}
+
+function tests.render_error_of_no_yaml_names_the_template_lines()
+    local helpers = '{{ define "in" -}}\nk: 1\nl: m: n\n{{ end -}}\n{{ define "out" -}}\nbefore: 1\n' ..
+        'x:\n{{ include "in" . | indent 2 }}\nafter: 1\n{{ end }}'
+    for text, places in pairs(faults) do
+        local err = failure(render, text, nil, { ["templates/_h.tpl"] = helpers, ["templates/z.yaml"] = "a: {{ 1 }}" })
+        lu.assertEquals(err.kind, "parse")
+        lu.assertEquals(err.hint, "written by " .. (places:find("^gotpl") and "" or "small/templates/") .. places ..
+            "; todo-lua helm template --debug prints what was rendered")
+        lu.assertStrContains(err.rendered, "---\n# Source: small/templates/z.yaml\na: 1\n")
+    end
+end
+
+-- What is wrong with an object's head has no line.
+function tests.render_error_of_a_wrong_head_has_no_place()
+    local err = failure(render, "kind: []")
+    lu.assertStrContains(err.message, "cannot unmarshal array")
+    lu.assertEquals(err.hint, "todo-lua helm template --debug prints what was rendered")
+end
+
 function tests.render_leaves_the_chart_as_it_was()
     local c = chart.load(files { ["templates/t.yaml"] = "{{ $_ := set .Values.map \"x\" 9 }}a: {{ .Values.map.x }}" })
     lu.assertEquals(c:render().manifests[1].object.a, 9)
