@@ -26,10 +26,11 @@ local function retried(what, fn)
     end
 end
 
----Installs Debian packages that are missing.
----@async
----@param names string[]
-function needs.packages(names)
+-- One apt-get at a time.
+local apt = task.channel()
+apt:put(true)
+
+local function install_missing(names)
     local missing = {}
     for _, name in ipairs(names) do
         local result = proc.run({ "dpkg-query", "-W", "-f", "${Status}", name }, { check = false })
@@ -43,6 +44,16 @@ function needs.packages(names)
         proc.run { "apt-get", "update", "-q" }
         proc.run(install, { env = { DEBIAN_FRONTEND = "noninteractive" } })
     end)
+end
+
+---Installs Debian packages that are missing.
+---@async
+---@param names string[]
+function needs.packages(names)
+    apt:get()
+    local ok, err = pcall(install_missing, names)
+    apt:put(true)
+    if not ok then error(err, 0) end
 end
 
 local function show_progress()
@@ -156,6 +167,14 @@ function needs.docker()
 end
 
 local paused -- the context of a user's own cluster that waits for the tests' end
+
+---The cluster's programs, for API servers that tests start by themselves.
+---@async
+function needs.programs()
+    needs.packages { "openssl" }
+    local ctx = needs.context()
+    gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, ctx.progress)
+end
 
 ---The tests' standalone cluster, Ready. A machine has room for one: a user's own is stopped meanwhile, its data kept.
 ---@async

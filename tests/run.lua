@@ -1,5 +1,5 @@
--- Runs the tests: todo-lua tests/run.lua [SUITE…]. Without a name, the default suites in their order; the others are too long
--- for every run. Installs what a suite needs, or fails; closes with "N passed, N failed".
+-- Runs the tests: todo-lua tests/run.lua [SUITE…]. Without a name, the default suites; the others are too long for every
+-- run. Installs what a suite needs, or fails; closes with "N passed, N failed".
 local cli = require "cli"
 local fs = require "fs"
 local proc = require "proc"
@@ -12,31 +12,44 @@ local needs = require "tests.needs"
 local root = program.project
 assert(root, "run the tests inside the project")
 
--- name, what it needs, and how its test files are found. `asan` runs them with the sanitized program.
+-- Suites run in two lanes at once, each lane's in this order: "node" holds those that share the tests' cluster, which has
+-- one node, "host" the others. `asan` runs a suite with the sanitized program.
 local suites = {
-    { name = "unit", default = true, needs = { "build", "fuzz", "docker", "judges" }, asan = true,
+    { name = "unit", lane = "host", default = true, needs = { "build", "fuzz", "docker", "judges" }, asan = true,
         files = { "tests/unit/*_test.lua" }, programs = true },
-    { name = "fuzz", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true },
-    { name = "golden", default = true, needs = { "judges" }, files = { "tests/golden/*_test.lua" } },
-    { name = "charts", default = true, needs = { "judges" }, files = { "tests/charts/*_test.lua" }, notes = true },
-    { name = "cluster", default = true, needs = { "docker", "judges", "cluster" },
+    { name = "golden", lane = "host", default = true, needs = { "judges" }, files = { "tests/golden/*_test.lua" } },
+    { name = "charts", lane = "host", default = true, needs = { "judges" }, files = { "tests/charts/*_test.lua" },
+        notes = true },
+    { name = "cluster", lane = "host", default = true, needs = { "judges", "programs" },
         files = { "tests/cluster/*_test.lua" } },
-    { name = "kube", default = true, needs = { "docker", "judges", "cluster" }, files = { "tests/kube/*_test.lua" } },
-    { name = "release", default = true, needs = { "docker", "judges", "cluster" },
+    { name = "release", lane = "host", default = true, needs = { "judges", "programs" },
         files = { "tests/release/*_test.lua" } },
-    { name = "registry", needs = { "docker", "judges", "cluster", "registry" },
+    { name = "node", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster" },
+        files = { "tests/node/*_test.lua" } },
+    { name = "kube", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster" },
+        files = { "tests/kube/*_test.lua" } },
+    { name = "registry", lane = "node", needs = { "docker", "judges", "programs", "cluster", "registry" },
         files = { "tests/registry/*_test.lua" } },
-    { name = "soak", needs = { "docker", "judges", "cluster" }, files = { "tests/soak/*_test.lua" }, notes = true },
-    { name = "deploy", default = true, needs = { "docker", "judges", "cluster", "browser" },
+    { name = "deploy", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster", "browser" },
         files = { "tests/deploy/*_test.lua" }, notes = true },
+    { name = "soak", lane = "node", needs = { "docker", "judges", "programs", "cluster" },
+        files = { "tests/soak/*_test.lua" }, notes = true },
+    { name = "fuzz", lane = "host", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true },
 }
+
+local function names(default)
+    local list = {}
+    for _, suite in ipairs(suites) do
+        if default == nil or (suite.default or false) == default then list[#list + 1] = suite.name end
+    end
+    return table.concat(list, ", ")
+end
 
 local options = cli.parse {
     name = "tests/run.lua",
     summary = "Runs the tests.",
     arguments = {
-        { "suite", many = true, help = "unit, fuzz, golden, charts, cluster, kube, release, registry, soak, deploy "
-            .. "(default: all but fuzz, registry and soak)" },
+        { "suite", many = true, help = names() .. " (default: all but " .. names(false) .. ")" },
     },
     options = { { "pattern", value = "PATTERN", help = "only tests whose name matches this Lua pattern" } },
 }
@@ -50,10 +63,7 @@ local function chosen()
     end
     local unknown = next(wanted)
     if unknown then
-        local names = {}
-        for _, suite in ipairs(suites) do names[#names + 1] = suite.name end
-        error({ kind = "usage", message = "there is no suite " .. unknown,
-            hint = "the suites are " .. table.concat(names, ", ") }, 0)
+        error({ kind = "usage", message = "there is no suite " .. unknown, hint = "the suites are " .. names() }, 0)
     end
     return list
 end
@@ -74,41 +84,44 @@ local totals = { passed = 0, failed = 0 }
 
 local SILENT_SECONDS = 900 -- no test is quiet for so long
 
+local function say(suite, text) term.write(("%-8s %s\n"):format(suite.name, text)) end
+
 -- What of prove's output people want to see: failures with their notes, each file's line, and the notes of suites whose
 -- tests tell figures.
-local function printer(notes)
+local function printer(suite)
     local failing = false
     return function(line)
         if line:find("^ok ") then
             totals.passed, failing = totals.passed + 1, false
         elseif line:find("^not ok ") then
             totals.failed, failing = totals.failed + 1, true
-            term.write(term.style("red", line) .. "\n")
-        elseif failing or notes or not line:find("^#") then
-            if line ~= "" and not line:find("^%d+%.%.%d+") then term.write(line .. "\n") end
+            say(suite, term.style("red", line))
+        elseif failing or suite.notes or not line:find("^#") then
+            if line ~= "" and not line:find("^%d+%.%.%d+") then say(suite, line) end
         end
     end
 end
 
-local function prove(command, files, notes)
+local function prove(suite, command, files)
     if #files == 0 then return end
-    local before = totals.failed
+    local told = printer(suite)
+    local failed = false
     local argv = { "prove", "-v", "--merge", "--timer", "--exec", table.concat(command, " ") }
     table.move(files, 1, #files, #argv + 1, argv)
     local process <close> = proc.spawn(argv, { stderr = "stdout", cwd = root })
     local heard = task.now()
     local watchdog = task.spawn(function()
         while task.now() - heard < SILENT_SECONDS do task.sleep(5) end
-        term.write(("not a word for %d s: giving up on these tests\n"):format(SILENT_SECONDS))
+        say(suite, ("not a word for %d s: giving up on these tests"):format(SILENT_SECONDS))
         process:kill("KILL")
     end)
-    local print_line = printer(notes)
     for line in process.read_line, process do
         heard = task.now()
-        print_line(line)
+        failed = failed or line:find("^not ok ")
+        told(line)
     end
     watchdog:cancel()
-    if process:wait() ~= 0 and totals.failed == before then totals.failed = totals.failed + 1 end
+    if process:wait() ~= 0 and not failed then totals.failed = totals.failed + 1 end
 end
 
 -- The C tests are programs of the build; premake names them after their files.
@@ -120,18 +133,27 @@ local function unit_programs(config)
     return list
 end
 
+-- Both lanes may need the same; whoever comes first brings it.
+local brought = {}
+
+local function bring(need)
+    brought[need] = brought[need] or task.spawn(needs[need], root):detach()
+    brought[need]:wait()
+end
+
 local function run_suite(suite)
     local started = task.now()
-    term.write(term.style("bold", "== " .. suite.name) .. "\n")
-    for _, need in ipairs(suite.needs) do needs[need](root) end
+    for _, need in ipairs(suite.needs) do bring(need) end
+    say(suite, term.style("bold", ("begins, all it needs came in %.0f s"):format(task.now() - started)))
+    started = task.now()
     local config = suite.asan and "asan" or "bin"
-    if suite.programs then prove({ "env", "CMOCKA_MESSAGE_OUTPUT=TAP" }, unit_programs(config)) end
+    if suite.programs then prove(suite, { "env", "CMOCKA_MESSAGE_OUTPUT=TAP" }, unit_programs(config)) end
     local files = {}
     for _, pattern in ipairs(suite.files) do table.move(glob(pattern), 1, #glob(pattern), #files + 1, files) end
     local command = { "build/" .. config .. "/todo-lua", "tests/harness.lua" }
     if options.pattern then command[#command + 1] = "--pattern=" .. options.pattern end
-    prove(command, files, suite.notes)
-    term.write(("== %s took %.0f s\n"):format(suite.name, task.now() - started))
+    prove(suite, command, files)
+    say(suite, ("took %.0f s"):format(task.now() - started))
 end
 
 local function attempt(text, fn, ...)
@@ -141,7 +163,15 @@ local function attempt(text, fn, ...)
     term.write(term.style("red", ("%s: %s"):format(text, tostring(err))) .. "\n")
 end
 
-for _, suite in ipairs(chosen()) do attempt(("suite %s cannot run"):format(suite.name), run_suite, suite) end
+local list = chosen()
+local function lane(name)
+    return function()
+        for _, suite in ipairs(list) do
+            if suite.lane == name then attempt(("suite %s cannot run"):format(suite.name), run_suite, suite) end
+        end
+    end
+end
+task.all { lane "host", lane "node" }
 attempt("the cluster that deploy made does not start again", needs.resume)
 term.write(("%d passed, %d failed\n"):format(totals.passed, totals.failed))
 return (totals.failed > 0 or totals.passed == 0) and 1 or 0

@@ -301,18 +301,42 @@ function tests.t11_doctor_names_a_refused_database()
     lu.assertEquals(findings(0), {})
 end
 
-function tests.t12_interrupted_deploy_completes_on_the_next_run()
-    local path = copy .. "/examples/todo-app/backend/app/__init__.py"
-    fs.write(path, (fs.read(path) or "") .. "\n# changed again\n")
-    for _, moment in ipairs { { 0.5, "INT" }, { 2, "INT" }, { 4, "KILL" } } do
-        local argv = { ours, "-C", copy }
-        local arguments = deploy_arguments()
-        table.move(arguments, 1, #arguments, #argv + 1, argv)
-        local process <close> = proc.spawn(argv, { env = environment(), stdout = "null", stderr = "null" })
-        task.sleep(moment[1])
-        process:kill(moment[2])
-        local status = process:wait()
-        if moment[2] == "INT" then lu.assertTrue(status == 130 or status == 0, "status " .. status) end
+-- Starts a deploy on a terminal and ends it as soon as a step is there; the terminal must be left as it was found.
+local function interrupted_at(name)
+    local shell = "stty -g; trap : INT; \"$@\"; echo \"status $?\"; stty -g"
+    local argv = { "python3", root .. "/tests/unit/terminal.py", "sh", "-c", shell, "sh", ours, "-C", copy }
+    table.move(deploy_arguments(), 1, #deploy_arguments(), #argv + 1, argv)
+    local result = proc.run(argv, { check = false, stdin = ("wait %s\nsend \\x03\n"):format(name), timeout = 300,
+        env = environment { TERM = "xterm" } })
+    said[#said + 1] = result.stdout
+    lu.assertStrContains(result.stdout, "status 130", false, name .. ": " .. result.stdout:sub(-2000) .. result.stderr)
+    local before, after = result.stdout:match("^(%x[%x:]+)\r\n.*status 130\r\n(%x[%x:]+)")
+    lu.assertEquals(after, before, "settings of the terminal after " .. name)
+    local hidden, shown = result.stdout:find(".*\27%[%?25l()"), result.stdout:find(".*\27%[%?25h()")
+    lu.assertTrue(not hidden or shown and shown > hidden, "the cursor stays hidden after " .. name)
+end
+
+local function killed_at(name)
+    local argv = { ours, "-C", copy }
+    table.move(deploy_arguments(), 1, #deploy_arguments(), #argv + 1, argv)
+    local process <close> = proc.spawn(argv, { env = environment(), stderr = "stdout" })
+    repeat
+        local line = process:read_line()
+        said[#said + 1] = line
+        lu.assertNotNil(line, "the deploy ended before " .. name)
+    until line:find("^%s*" .. name .. "%s")
+    process:kill("KILL")
+    lu.assertEquals(process:wait(), 128 + 9)
+end
+
+function tests.t12_deploy_that_is_ended_in_any_step_completes_on_the_next_run()
+    for index, ended_at in ipairs { interrupted_at, killed_at } do
+        require("cluster.standalone").stop(needs.context())
+        ended_at "cluster"
+        local path = copy .. "/examples/todo-app/backend/app/__init__.py"
+        fs.write(path, ("%s\n# changed again, %d\n"):format(fs.read(path) or "", index))
+        ended_at "images"
+        ended_at "wait"
     end
     run(deploy_arguments())
     lu.assertEquals(findings(0), {})
@@ -327,6 +351,9 @@ function tests.t13_bad_input_gets_one_clear_message()
             env = { KUBECONFIG = connection().kubeconfig } },
         { { "deploy.lua", "--yes", "--cluster", "no-such-provider" }, false, "no-such-provider" },
         { { "status.lua", "-o", "xml" }, 2, "json" },
+        { { "deploy.lua", "--yes", "--database", "ask" }, 2, "give DATABASE_URL in the environment instead" },
+        { { "deploy.lua", "--yes", "--database", "file:/nonexistent" }, 1, "/nonexistent does not exist" },
+        { { "helm", "template", "r", root .. "/chart" }, 1, "give the PostgreSQL URL with --set secrets.databaseUrl" },
     }
     for _, case in ipairs(cases) do
         local result = run(case[1], { status = case[2], env = case.env })

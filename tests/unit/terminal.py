@@ -6,7 +6,7 @@ import select
 import sys
 import time
 
-LIMIT = 20
+LIMIT = 120  # seconds; only a failure takes so long
 
 
 def unescape(text):
