@@ -182,6 +182,36 @@ static void load_resource(lua_State *L, const char *name)
     tl_program_load(L, bytes, length, lua_tostring(L, -1));
 }
 
+/* The name that people call the i-th embedded file by (its length in *length); NULL where it is no script. */
+static const char *script_name(size_t i, int *length)
+{
+    const char *name = tl_embedded_files[i].name;
+    size_t all = strlen(name);
+    if (strncmp(name, "lua/", 4) || strchr(name + 4, '/') || strcmp(name + all - 4, ".lua")) return NULL;
+    *length = (int)all - 8;
+    return strcmp(name, "lua/config.lua") ? name + 4 : NULL;
+}
+
+/* Pushes " (did you mean NAME?)", or "" where no script's name is near. */
+static const char *push_nearest(lua_State *L, const char *script)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "suggest");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "phrase");
+    lua_pushstring(L, script);
+    lua_newtable(L);
+    for (size_t i = 0; i < tl_embedded_count; i++) {
+        int length;
+        const char *name = script_name(i, &length);
+        if (!name) continue;
+        lua_pushlstring(L, name, (size_t)length);
+        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+    lua_call(L, 2, 1);
+    return lua_tostring(L, -1);
+}
+
 static int load_script(lua_State *L)
 {
     static const char *const patterns[] = {"lua/%s", "lua/%s.lua"};
@@ -202,7 +232,7 @@ static int load_script(lua_State *L)
         return 1;
     }
     tl_error err = {0};
-    tl_error_set(&err, "usage", "there is no script %s", script);
+    tl_error_set(&err, "usage", "there is no script %s%s", script, push_nearest(L, script));
     tl_error_hint(&err, "todo-lua --help lists the embedded ones");
     return tl_raise(L, &err);
 }
@@ -271,10 +301,9 @@ static void print_help(void)
 {
     fputs(usage, stdout);
     for (size_t i = 0; i < tl_embedded_count; i++) {
-        const char *name = tl_embedded_files[i].name;
-        size_t length = strlen(name);
-        if (strncmp(name, "lua/", 4) || strchr(name + 4, '/') || strcmp(name + length - 4, ".lua")) continue;
-        if (strcmp(name, "lua/config.lua")) printf(" %.*s", (int)length - 8, name + 4);
+        int length;
+        const char *name = script_name(i, &length);
+        if (name) printf(" %.*s", length, name);
     }
     fputs("\n", stdout);
 }

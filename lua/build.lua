@@ -27,6 +27,7 @@ local options = cli.parse {
 }
 
 local ctx = project.open(options)
+stack.values(ctx) -- what is wrong with the values is said before anything is asked
 
 local function choose()
     local provider, why = cluster.choose(ctx)

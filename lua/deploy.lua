@@ -43,6 +43,7 @@ local ctx = project.open(options)
 
 local function setup()
     stack.values(ctx) -- a broken values file is found before anything is installed
+    database.check_flag(options.database)
     cluster.check_space(ctx)
     cluster.choose(ctx)
     return prerequisites.ensure(ctx)

@@ -41,8 +41,12 @@ local function machine_finding()
     if options.context then return nil end
     local connected, problem = pcall(docker.connect)
     if not connected then
-        local fix = fail.kind(problem) == "denied" and { text = fail.field(problem, "hint") }
-            or { text = "start it and everything on it: todo-lua deploy", action = "deploy" }
+        local fix = { text = "start it and everything on it: todo-lua deploy", action = "deploy" }
+        if fail.kind(problem) == "denied" then
+            fix = { text = fail.field(problem, "hint") }
+        elseif os.getenv("DOCKER_HOST") then
+            fix = { text = "start that engine, or unset DOCKER_HOST to use the local one" }
+        end
         return { object = "docker", summary = "Docker does not answer", cause = fail.message(problem), evidence = {},
             fix = fix, recipe = "machine" }
     end

@@ -4,6 +4,7 @@ local fail = require "fail"
 local fs = require "fs"
 local log = require "log"
 local program = require "program"
+local suggest = require "suggest"
 
 local args = cli.parse {
     name = "eject",
@@ -27,7 +28,13 @@ local function find(name)
         local files = program.resources(folder)
         if #files > 0 then return files end
     end
-    fail.raise("not_found", "nothing embedded is called " .. name, "todo-lua eject lists what is")
+    local known = {}
+    for _, file in ipairs(program.resources()) do
+        known[#known + 1] = file:match("^lua/([^/]+)%.lua$")
+        known[#known + 1] = file:match("^([^/]+)/")
+    end
+    fail.raise("not_found", ("nothing embedded is called %s%s"):format(name, suggest.phrase(name, known)),
+        "todo-lua eject lists what is")
 end
 
 if #args.name == 0 then

@@ -1,6 +1,7 @@
 -- Shows what this machine needs for a deploy, and installs what is missing.
 local cli = require "cli"
 local cluster = require "cluster"
+local fail = require "fail"
 local json = require "json"
 local log = require "log"
 local prerequisites = require "prerequisites"
@@ -17,8 +18,8 @@ local options = cli.parse {
 }
 
 local ctx = project.open(options)
-local provider, why = cluster.choose(ctx)
-local detection = provider.detect(ctx)
+local provider, why = fail.catch({ not_found = true }, function() return cluster.choose(ctx) end)
+local detection = provider and provider.detect(ctx) or { available = false, reason = fail.message(why) }
 
 local items, missing = json.list {}, 0
 local function look(list)
@@ -48,11 +49,11 @@ local function show()
         log.info("%s %-14s %-22s %s%s", mark(item), item.name, state, item.why, wanted)
     end
     log.info("%s %-14s %-22s %s", detection.available and term.style("green", "✓") or term.style("red", "✗"), "cluster",
-        provider.name, detection.available and why or detection.reason or "")
+        provider and provider.name or "none", detection.available and why or detection.reason or "")
 end
 
 if options.output == "json" then
-    term.write(json.encode({ ok = missing == 0, provider = provider.name, items = items,
+    term.write(json.encode({ ok = missing == 0, provider = provider and provider.name, items = items,
         packages = json.list(tables.copy(detection.packages or {})) }, { indent = "  " }) .. "\n")
 else
     show()
@@ -61,5 +62,6 @@ end
 if options.check then
     require("program").exit(missing == 0 and 0 or 1)
 end
+if not provider then error(why, 0) end
 local _, text = prerequisites.ensure(ctx)
 log.result("%s", text)

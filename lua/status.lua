@@ -3,6 +3,7 @@ local cli = require "cli"
 local cluster = require "cluster"
 local database = require "database"
 local docker = require "docker"
+local fail = require "fail"
 local format = require "format"
 local json = require "json"
 local log = require "log"
@@ -23,8 +24,9 @@ local options = cli.parse {
 }
 
 local ctx = project.open(options)
-local provider = cluster.choose(ctx)
-local found = { provider = provider.name, cluster = provider.status(ctx), pods = json.list {}, ok = false }
+local provider, problem = fail.catch({ not_found = true }, function() return cluster.choose(ctx) end)
+local found = { provider = provider and provider.name, pods = json.list {}, ok = false,
+    cluster = provider and provider.status(ctx) or { state = "absent", message = fail.message(problem) } }
 local info = { name = ctx.config.release, namespace = ctx.config.namespace }
 
 local function restarts(pod)
@@ -75,7 +77,8 @@ local function look()
 end
 
 local function show()
-    log.result("cluster   %s %s%s", found.provider, found.cluster.state, found.cluster.version
+    log.result("cluster   %s %s%s", found.provider or "none:", found.provider and found.cluster.state
+        or found.cluster.message, found.cluster.version
         and ", Kubernetes " .. found.cluster.version:gsub("^v", "") or "")
     if found.database then log.result("database  %s", found.database) end
     if found.release then

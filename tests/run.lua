@@ -86,18 +86,33 @@ local SILENT_SECONDS = 900 -- no test is quiet for so long
 
 local function say(suite, text) term.write(("%-8s %s\n"):format(suite.name, text)) end
 
--- What of prove's output people want to see: failures with their notes, each file's line, and the notes of suites whose
--- tests tell figures.
+-- What nobody needs to read of a run that goes well.
+local IDLE = { "^%d+%.%.%d+", "^%s*$", "^# Start", "^# Ran ", "^%[[%d:]+%]$", "^All tests successful", "^Files=", "^Result: PASS" }
+
+local function is_idle(line)
+    for _, pattern in ipairs(IDLE) do
+        if line:find(pattern) then return true end
+    end
+    return false
+end
+
+-- What of prove's output people want to see: failures with their notes, each file's verdict, and the notes of suites
+-- whose tests tell figures.
 local function printer(suite)
-    local failing = false
+    local failing, file, count = false, "", 0
     return function(line)
-        if line:find("^ok ") then
-            totals.passed, failing = totals.passed + 1, false
+        local begun, milliseconds = line:match("^%[[%d:]+%] (%S+)"), line:match("^ok +(%d+) ms")
+        if begun then
+            file, count = begun, 0
+        elseif milliseconds then
+            say(suite, ("%s: %d tests, %.1f s"):format(file, count, milliseconds / 1000))
+        elseif line:find("^ok ") then
+            totals.passed, count, failing = totals.passed + 1, count + 1, false
         elseif line:find("^not ok ") then
             totals.failed, failing = totals.failed + 1, true
             say(suite, term.style("red", line))
-        elseif failing or suite.notes or not line:find("^#") then
-            if line ~= "" and not line:find("^%d+%.%.%d+") then say(suite, line) end
+        elseif not is_idle(line) and (failing or suite.notes or not line:find("^#")) then
+            say(suite, line)
         end
     end
 end

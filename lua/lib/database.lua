@@ -125,6 +125,14 @@ local function ask(ctx)
     return url
 end
 
+---Refuses a --database that cannot mean anything, before anything is done.
+---@param word string?
+function database.check_flag(word)
+    if not word or word == "local" or word == "ask" or word:find("^file:.") then return end
+    local ok, problem = pcall(database.parse, word)
+    if not ok then fail.raise("usage", fail.message(problem), fail.field(problem, "hint"), { status = 2 }) end
+end
+
 local function from_flag(ctx, word)
     if word == "local" then return nil, "local" end
     if word == "ask" then return ask(ctx), "the prompt, kept in the secret store" end

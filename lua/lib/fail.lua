@@ -51,17 +51,26 @@ function fail.message(problem)
     return fail.field(problem, "message") or tostring(problem)
 end
 
+---The hint of a message, of whichever program, that says that a disk is full; nil where it says something else.
+---@param message string
+---@param command string? what frees some
+---@return string?
+function fail.space_hint(message, command)
+    if not message:lower():find("no space left", 1, true) then return nil end
+    return ("free some space%s, then run again"):format(command and (" (%s)"):format(command) or "")
+end
+
 ---Calls fn; an error of one of the kinds gives nil and the error, any other goes on.
 ---@async
 ---@param kinds table<string, boolean>
 ---@param fn async fun(): any
 ---@return any result
----@return todo.Error? problem
+---@return any more of fn's results, or the problem
 function fail.catch(kinds, fn)
-    local ok, result = pcall(fn)
-    if ok then return result end
-    if kinds[fail.kind(result) or ""] then return nil, result end
-    error(result, 0)
+    local results = table.pack(pcall(fn))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    if kinds[fail.kind(results[2]) or ""] then return nil, results[2] end
+    error(results[2], 0)
 end
 
 return fail

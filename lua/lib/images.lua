@@ -144,13 +144,6 @@ local function shortened(message)
     return ("%s (exit status %s)"):format(term.truncate(head:gsub("%s+", " "), 160), status)
 end
 
-local function space_hint(message)
-    if message:lower():find("no space left", 1, true) then
-        return "free some space (docker system prune), then run again"
-    end
-    return nil
-end
-
 -- The image gets its name when nothing is left to be said against it: a name is what the next run takes for done.
 local function build_and_check(ctx, image, line)
     local given = build_files.of(ctx, image)
@@ -181,9 +174,9 @@ local function build_one(ctx, image)
         if kind == "cancelled" or kind == "leak" or kind == "unsupported" then error(problem, 0) end
         explain_failure(image, problem)
         local message = shortened(fail.message(problem))
-        fail.raise("build", ("image %s: %s"):format(image.name, message), space_hint(message)
-            or fail.field(problem, "hint")
-            or ("mend %s or its sources, then run again"):format(image.dockerfile), { cause = problem })
+        local hint = fail.space_hint(message, "docker system prune") or fail.field(problem, "hint")
+            or ("mend %s or its sources, then run again"):format(image.dockerfile)
+        fail.raise("build", ("image %s: %s"):format(image.name, message), hint, { cause = problem })
     end
     line:done(image.ref)
 end

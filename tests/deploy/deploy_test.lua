@@ -202,12 +202,17 @@ function tests.t06_changed_source_rolls_only_its_own_deployment()
     lu.assertNotEquals(after["todo-app-mcp"], before["todo-app-mcp"])
 end
 
--- What the pod of a component runs, and what Docker has under an image's name.
-local function running_and_built(component, name)
+-- The one pod of a component; those that are being ended do not count.
+local function pod_of(component)
     local pods = tables.filter(client():list("pods", { labels = "app.kubernetes.io/component=" .. component }),
         function(pod) return not pod.metadata.deletionTimestamp end)
     lu.assertEquals(#pods, 1)
-    return pods[1].status.containerStatuses[1].imageID, needs.context().docker:image(name).Id
+    return pods[1]
+end
+
+-- What the pod of a component runs, and what Docker has under an image's name.
+local function running_and_built(component, name)
+    return pod_of(component).status.containerStatuses[1].imageID, needs.context().docker:image(name).Id
 end
 
 function tests.t06b_same_tag_with_other_content_rolls_the_pods()
@@ -226,13 +231,10 @@ function tests.t06b_same_tag_with_other_content_rolls_the_pods()
 end
 
 function tests.t07_config_change_rolls_the_pods()
-    local function backend_uid()
-        return client():list("pods", { labels = "app.kubernetes.io/component=backend" })[1].metadata.uid
-    end
-    local before = backend_uid()
+    local before = pod_of("backend").metadata.uid
     local arguments = deploy_arguments("--set", "config.logLevel=debug")
     run(arguments)
-    lu.assertNotEquals(backend_uid(), before)
+    lu.assertNotEquals(pod_of("backend").metadata.uid, before)
     run(deploy_arguments())
 end
 

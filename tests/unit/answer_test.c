@@ -89,8 +89,8 @@ static void answer_that_is_none_or_too_large_is_refused(void **state)
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+3\r\nabc\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n"
-        "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789more",
+        ("HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n"
+         "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789more"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         tl_answer answer;

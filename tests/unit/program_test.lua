@@ -296,6 +296,15 @@ function tests.eject_writes_an_editable_copy()
     lu.assertEquals(fs.read(fs.join(dir.path, "lua/lib/inspect.lua")), program.embedded("lua/lib/inspect.lua"))
 end
 
+function tests.misspelt_script_names_the_nearest()
+    local unknown = run("deplyo")
+    lu.assertEquals(unknown.status, 2)
+    lu.assertStrContains(unknown.stderr, "there is no script deplyo (did you mean deploy?)")
+    lu.assertStrContains(run("eject", "depoly").stderr, "nothing embedded is called depoly (did you mean deploy?)")
+    lu.assertStrContains(run("eject", "chrat").stderr, "(did you mean chart?)")
+    lu.assertNotStrContains(run("something-else").stderr, "did you mean")
+end
+
 function tests.unknown_globals_are_errors_with_their_line()
     local result = run(file("g.lua", "\nlocal x = mispelt"))
     lu.assertStrContains(result.stderr, "g.lua:2: undefined variable mispelt")

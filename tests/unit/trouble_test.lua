@@ -1,5 +1,6 @@
 -- A machine that is in the way: no right to Docker's socket, a disk that is full. One clear message, and nothing lost.
 local fs = require "fs"
+local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local program = require "program"
@@ -52,6 +53,51 @@ function tests.wrong_components_and_numbers_are_refused_before_a_cluster_is_look
     local result = as_nobody("logs", "--tail", "many")
     lu.assertEquals(result.status, 2)
     lu.assertStrContains(result.stderr, '--tail takes a number of lines, not "many"')
+end
+
+function tests.machine_without_any_provider_is_told_as_json_too()
+    fs.mkdir(dir.path .. "/bin")
+    fs.mkdir(dir.path .. "/lua")
+    fs.write(dir.path .. "/lua/config.lua", fs.read(program.project .. "/lua/config.lua"))
+    fs.write(dir.path .. "/todo.local.lua", 'return { cluster = { order = { "k3d" } } }\n')
+    local function told(...)
+        return proc.run({ program.executable, "-C", dir.path, ... }, { check = false, timeout = 60,
+            env = { PATH = dir.path .. "/bin", XDG_CONFIG_HOME = dir.path, XDG_STATE_HOME = dir.path } })
+    end
+    for _, arguments in ipairs { { "status" }, { "setup", "--check" } } do
+        local text = told(table.unpack(arguments))
+        lu.assertEquals(text.status, 1, text.stderr)
+        lu.assertStrContains(text.stdout .. text.stderr, "k3d")
+        local result = told(table.unpack(table.move({ "-o", "json" }, 1, 2, #arguments + 1, arguments)))
+        lu.assertEquals(result.status, 1, result.stderr)
+        local answer = json.decode(result.stdout)
+        lu.assertFalse(answer.ok)
+        lu.assertNil(answer.provider)
+    end
+    lu.assertEquals(told("setup", "--yes").status, 1)
+end
+
+function tests.doctor_does_not_offer_a_deploy_where_docker_host_is_dead()
+    local result = proc.run({ program.executable, "doctor" }, { check = false, timeout = 60,
+        env = { DOCKER_HOST = "unix:///nonexistent" } })
+    lu.assertEquals(result.status, 1)
+    lu.assertStrContains(result.stdout, "unset DOCKER_HOST")
+    lu.assertNotStrContains(result.stdout, "todo-lua deploy")
+end
+
+function tests.wrong_values_and_databases_are_refused_before_docker_is_asked()
+    for _, case in ipairs {
+        { { "build", "--set", "frontend" }, 'key "frontend" has no value' },
+        { { "deploy", "--yes", "--set", "frontend" }, 'key "frontend" has no value' },
+        { { "deploy", "--yes", "--database", "mysql://u@h/d" }, "it names mysql" },
+        { { "deploy", "--yes", "--database", "lokal" }, "is no PostgreSQL URL" },
+        { { "deploy", "--yes", "--cluster", "minkube" }, "did you mean minikube?" },
+    } do
+        local result = as_nobody(table.unpack(case[1]))
+        lu.assertEquals(result.status, 2, result.stderr)
+        lu.assertStrContains(result.stderr, case[2])
+        lu.assertNotStrContains(result.stderr, "docker.sock")
+    end
 end
 
 -- A small disk that is full but for what fn makes before it calls `fill`.

@@ -104,7 +104,8 @@ local function send(layout, ctx, list, progress)
     local status = child:wait()
     -- Where the import ended early, its own words say more than the broken pipe.
     if status ~= 0 and #words > 0 then
-        fail.raise("exit", ("the cluster could not take the images: %s"):format(table.concat(words):sub(-500)), nil,
+        local said = table.concat(words)
+        fail.raise("exit", ("the cluster could not take the images: %s"):format(said:sub(-500)), fail.space_hint(said),
             { status = status })
     end
     if not saved then error(problem, 0) end
