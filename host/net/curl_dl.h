@@ -31,7 +31,8 @@
     X(multi_socket_action)   \
     X(multi_assign)          \
     X(multi_info_read)       \
-    X(multi_strerror)
+    X(multi_strerror)        \
+    X(version_info)
 
 typedef struct tl_curl {
 #define TL_CURL_MEMBER(name) __typeof__(&curl_##name) name;

@@ -310,6 +310,13 @@ static int on_connection(void *data, char *address, char *local_address, int por
     return refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+/* libcurl 7.88.1 now and then keeps what came for one of several transfers on an HTTP/2 connection until the deadline;
+ * its HTTP/2 was written anew in 8.1.0. */
+static int has_sound_http2(const tl_curl *curl)
+{
+    return curl->version_info(CURLVERSION_NOW)->version_num >= 0x080100;
+}
+
 static void set_transfer(tl_http_request *r, const tl_http_options *o)
 {
     const tl_curl *curl = r->easy.curl;
@@ -326,7 +333,7 @@ static void set_transfer(tl_http_request *r, const tl_http_options *o)
         curl->easy_setopt(easy, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
     }
     /* A stream that lives long must not share an HTTP/2 connection, whose window it would fill while paused. */
-    if (o->http1) {
+    if (o->http1 || !has_sound_http2(curl)) {
         curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     } else {
         curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
