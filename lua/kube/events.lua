@@ -72,7 +72,9 @@ return {
                 kube_errors.raise("valid --types are Normal or Warning")
             end
         end
-        local function wanted(event) return next(types) == nil or types[(event.type or ""):lower()] end
+        local function wanted(event)
+            return (next(types) == nil or types[(event.type or ""):lower()]) and (not options.only or options.only(event))
+        end
         local query = { namespace = session.namespace, all_namespaces = options.all_namespaces,
             fields = options.for_ and about(session, options.for_) }
         local print = printer(options)

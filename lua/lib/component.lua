@@ -20,6 +20,17 @@ function component.check(ctx, names)
     end
 end
 
+---Label selector of the pods of some components; of the whole release where none is named.
+---@param ctx todo.Context
+---@param names string[]
+---@return string
+function component.selector(ctx, names)
+    component.check(ctx, names)
+    local selector = "app.kubernetes.io/instance=" .. ctx.config.release
+    if #names == 0 then return selector end
+    return ("%s,%s in (%s)"):format(selector, component.LABEL, table.concat(names, ","))
+end
+
 ---What selects the component's pods, in the shape of an object that does.
 ---@param ctx todo.Context
 ---@param name string

@@ -276,6 +276,18 @@ function tests.t08_doctor_finds_nothing_on_a_healthy_stack()
     lu.assertEquals(findings(0), {})
 end
 
+function tests.t08b_events_and_top_are_those_of_the_components_that_are_named()
+    local events = run({ "events.lua", "backend", "--cluster", "standalone" }).stdout
+    lu.assertStrContains(events, "Pod/todo-app-backend-")
+    lu.assertStrContains(events, "Created")
+    lu.assertNotStrContains(events, "todo-app-frontend")
+    lu.assertStrContains(run({ "events.lua", "--cluster", "standalone" }).stdout, "todo-app-frontend")
+    local warnings = run({ "events.lua", "--warnings", "--cluster", "standalone" }).stdout
+    lu.assertNotStrContains(warnings, " Normal ")
+    local top = run({ "top.lua", "--cluster", "standalone" }, { status = 1 })
+    lu.assertStrContains(top.stderr, "metrics-server must run in the cluster")
+end
+
 function tests.t09_doctor_names_an_image_that_is_not_there()
     client():patch("deployments", "todo-app-mcp", { spec = { template = { spec = { containers = {
         { name = "mcp", image = "todo-mcp:no-such-tag" } } } } } }, { type = "strategic" })

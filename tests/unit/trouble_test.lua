@@ -45,7 +45,8 @@ function tests.doctor_says_the_same_of_the_socket_and_offers_no_fix_that_cannot_
 end
 
 function tests.wrong_components_and_numbers_are_refused_before_a_cluster_is_looked_for()
-    for _, argv in ipairs { { "logs", "bakend" }, { "exec", "bakend" }, { "forward", "bakend" } } do
+    for _, argv in ipairs { { "logs", "bakend" }, { "exec", "bakend" }, { "forward", "bakend" },
+        { "events", "bakend" }, { "top", "bakend" } } do
         local result = as_nobody(table.unpack(argv))
         lu.assertEquals(result.status, 2, argv[1])
         lu.assertStrContains(result.stderr, "did you mean backend?")
