@@ -23,5 +23,6 @@ ctx.board:close()
 component.check(ctx, options.component)
 local client = cluster.require_running(ctx)
 stack.values(ctx)
-top.commands.pod.run({ client = client, namespace = ctx.config.namespace }, { containers = options.containers, sum = true,
-    selector = component.selector(ctx, options.component), sort_by = options.sort_by or "" }, {})
+local session = { client = client, namespace = ctx.config.namespace }
+top.commands.pod.run(session, { containers = options.containers, sum = true, sort_by = options.sort_by or "",
+    selector = component.selector(ctx, options.component) }, {})

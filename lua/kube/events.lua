@@ -73,7 +73,8 @@ return {
             end
         end
         local function wanted(event)
-            return (next(types) == nil or types[(event.type or ""):lower()]) and (not options.only or options.only(event))
+            local typed = next(types) == nil or types[(event.type or ""):lower()]
+            return typed and (not options.only or options.only(event))
         end
         local query = { namespace = session.namespace, all_namespaces = options.all_namespaces,
             fields = options.for_ and about(session, options.for_) }
