@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,16 +38,25 @@ static struct {
     int (*read_history)(const char *path);
     int (*write_history)(const char *path);
     void (*stifle_history)(int lines);
+    void (*prep_terminal)(int meta);
+    void (*deprep_terminal)(void);
+    void (*resize_terminal)(void);
+    int (*forced_update_display)(void);
+    int (*initialize)(void);
+    int (*parse_and_bind)(const char *line);
     completer **attempted_completion_function;
     const char **completer_word_break_characters;
     int *completion_append_character;
     const char **readline_name;
+    int *catch_signals;
 } edit;
 
 static const char *const edit_symbols[] = {
     "rl_callback_handler_install", "rl_callback_handler_remove", "rl_callback_read_char", "rl_completion_matches",
-    "add_history", "read_history", "write_history", "stifle_history", "rl_attempted_completion_function",
-    "rl_completer_word_break_characters", "rl_completion_append_character", "rl_readline_name",
+    "add_history", "read_history", "write_history", "stifle_history", "rl_prep_terminal", "rl_deprep_terminal",
+    "rl_resize_terminal", "rl_forced_update_display", "rl_initialize", "rl_parse_and_bind",
+    "rl_attempted_completion_function", "rl_completer_word_break_characters", "rl_completion_append_character",
+    "rl_readline_name", "rl_catch_signals",
 };
 
 static struct {
@@ -245,18 +255,41 @@ static void on_interrupt(tl_signal *signal)
     if (repl.task) tl_task_cancel(repl.L, repl.task);
 }
 
+static void on_resize(tl_signal *signal)
+{
+    (void)signal;
+    edit.resize_terminal();
+    edit.forced_update_display();
+}
+
+/* The program was stopped; whoever had the terminal meanwhile left it in another mode, of which libedit knows nothing. */
+static void on_continue(tl_signal *signal)
+{
+    (void)signal;
+    edit.deprep_terminal();
+    edit.prep_terminal(1);
+    edit.forced_update_display();
+}
+
 /* 1 with a line (freed by the caller), 0 at the end of input, -1 after Ctrl-C. */
 static int edit_line(lua_State *L, const char *prompt)
 {
     tl_watch watch = {.on_ready = on_key};
+    tl_signal resize = {.on_signal = on_resize}, resumed = {.on_signal = on_continue};
     repl.entered = repl.interrupted = 0;
     edit.callback_handler_install(prompt, on_line);
     tl_watch_start(tl_lua_loop(L), &watch, STDIN_FILENO, POLLIN);
+    tl_signal_start(tl_lua_loop(L), &resize, SIGWINCH, NULL);
+    tl_signal_start(tl_lua_loop(L), &resumed, SIGCONT, NULL);
     while (!repl.entered && !repl.interrupted && !repl.ended) tl_scheduler_turn(L);
+    tl_signal_stop(&resumed);
+    tl_signal_stop(&resize);
     tl_watch_stop(&watch);
-    if (repl.entered) return repl.line != NULL;
-    edit.callback_handler_remove();
+    if (repl.entered && !repl.interrupted) return repl.line != NULL;
+    if (!repl.entered) edit.callback_handler_remove();
+    if (repl.entered) free(repl.line); /* Ctrl-C came in the same turn */
     if (repl.ended) return 0;
+    tcflush(STDIN_FILENO, TCIFLUSH);
     tl_term_write(L, STDOUT_FILENO, "\n", 1);
     return -1;
 }
@@ -462,6 +495,10 @@ int tl_repl(lua_State *L)
     repl.editing = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && load_editor(NULL) == 0;
     if (repl.editing) {
         *edit.readline_name = "todo-lua";
+        *edit.catch_signals = 0;
+        edit.initialize();
+        /* A Ctrl-C that empties the terminal's queue between poll and libedit's read would leave that read waiting. */
+        edit.parse_and_bind("setty -d +noflsh");
         *edit.attempted_completion_function = complete;
         *edit.completer_word_break_characters = " \t\n\"\\'`@$><=;|&{}()+-*/,#%^~[]";
         history = history_path();

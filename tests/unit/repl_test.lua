@@ -115,6 +115,23 @@ function tests.terminal_interrupt_cancels_only_the_running_line()
     lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
 end
 
+function tests.terminal_interrupt_ends_a_busy_line_however_soon_it_comes()
+    local steps = { "wait > " }
+    for _, seconds in ipairs { 0, 0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.2 } do
+        table.move({ [[send while true do end\r]], "pause " .. seconds, [[send \x03]], "wait > " }, 1, 4, #steps + 1, steps)
+    end
+    table.move({ [[send 'fine'\r]], [[wait fine\r\n]], "wait > ", [[send \x04]] }, 1, 4, #steps + 1, steps)
+    local result = on_terminal(table.unpack(steps))
+    lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+end
+
+function tests.terminal_goes_on_with_its_line_after_a_suspension()
+    local result = on_terminal("wait > ", "send 40 +", "wait 40 +", "suspend", "wait > 40 +", [[send  2\r]], [[wait 42\r\n]],
+        "wait > ", [[send \x04]])
+    lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+    lu.assertNotStrContains(result.stdout, " 2\r\n 2\r\n") -- echoed twice: not in libedit's mode
+end
+
 function tests.terminal_takes_pasted_lines()
     local result = on_terminal("wait > ",
         [[send for i = 1, 3 do\r  print('line ' .. i)\rend\rprint('after')\r6 * 7\r]],

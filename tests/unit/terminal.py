@@ -1,12 +1,14 @@
 """Runs a program on a terminal of its own: terminal.py PROGRAM ARGUMENT... with a script on standard input, one step a line:
-wait TEXT, send TEXT (Python escapes), pause SECONDS. Prints what the terminal showed; exits with the program's status."""
+wait TEXT, send TEXT (Python escapes), pause SECONDS, suspend (as Ctrl-Z and fg do: another program had the terminal). Prints what the terminal showed; exits with the program's status."""
 import os
 import pty
 import select
+import signal
 import sys
+import termios
 import time
 
-LIMIT = 120  # seconds; only a failure takes so long
+LIMIT = 50  # seconds; only a failure takes so long
 
 
 def unescape(text):
@@ -39,6 +41,14 @@ class Terminal:
                 sys.exit(f"\nnever came: {text!r}")
         self.position = at + len(text)
 
+    def suspend(self):
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitpid(self.pid, os.WUNTRACED)
+        mode = termios.tcgetattr(self.fd)
+        mode[3] |= termios.ICANON | termios.ECHO
+        termios.tcsetattr(self.fd, termios.TCSANOW, mode)
+        os.kill(self.pid, signal.SIGCONT)
+
     def finish(self):
         end = time.monotonic() + LIMIT
         while self.read(0.2):
@@ -58,6 +68,8 @@ def main():
             os.write(terminal.fd, unescape(text))
         elif verb == "pause":
             terminal.read(float(text))
+        elif verb == "suspend":
+            terminal.suspend()
     status = terminal.finish()
     sys.stdout.buffer.write(terminal.shown)
     sys.exit(status if status >= 0 else 128 - status)
