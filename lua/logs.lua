@@ -3,7 +3,9 @@ local cli = require "cli"
 local cluster = require "cluster"
 local component = require "component"
 local fail = require "fail"
+local kube_logs = require "kube.logs"
 local log = require "log"
+local pflag = require "pflag"
 local project = require "project"
 local stack = require "stack"
 local tables = require "tables"
@@ -32,18 +34,15 @@ local tail = math.tointeger(tonumber(options.tail))
 if not tail or tail < 0 then
     fail.raise("usage", ("--tail takes a number of lines, not %q"):format(options.tail), nil, { status = 2 })
 end
+local since = options.since and pflag.duration(options.since) or 0
+if options.since and since <= 0 then
+    fail.raise("usage", ("--since takes an age such as 10m or 2h, not %q"):format(options.since), nil, { status = 2 })
+end
 local client = cluster.require_running(ctx)
 stack.values(ctx)
 local namespace = ctx.config.namespace
-
-local function wanted(pod)
-    if #options.component == 0 then return true end
-    local own = tables.at(pod, "metadata.labels")[component.LABEL]
-    for _, name in ipairs(options.component) do
-        if name == own then return true end
-    end
-    return false
-end
+local read = { all_containers = true, tail = tail, since = since, limit_bytes = 0, previous = options.previous,
+    follow = options.follow }
 
 local function colour_of(own)
     for index, name in ipairs(ctx.config.components) do
@@ -52,50 +51,58 @@ local function colour_of(own)
     return "dim"
 end
 
-local function print_log(pod, container, follow)
+local function print_log(stream)
+    local pod = stream.pod
     local own = tables.at(pod, "metadata.labels")[component.LABEL] or pod.metadata.name
     local prefix = term.style(colour_of(own), ("%-8s"):format(own)) .. " "
-    local lines = client:logs(pod.metadata.name, {
-        namespace = namespace, container = container, follow = follow, previous = options.previous,
-        tail = tail, since = options.since,
-    })
-    for text in function() return lines:next() end do log.result("%s%s", prefix, term.clean(text)) end
-    lines:close()
+    local function write(text) log.result("%s%s", prefix, term.clean(text)) end
+    kube_logs.print_stream({ client = client }, stream, read, write)
 end
 
-local function pods()
-    return tables.filter(client:list("pods", { namespace = namespace,
-        labels = { ["app.kubernetes.io/instance"] = ctx.config.release } }), wanted)
+local function streams()
+    local pods = client:list("pods", { namespace = namespace, labels = component.selector(ctx, options.component) })
+    return kube_logs.streams(pods, read)
 end
 
 local function show_once()
-    local list = pods()
+    local list = streams()
     if #list == 0 then
         fail.raise("not_found", ("no pods of release %s in namespace %s"):format(ctx.config.release, namespace),
             "todo-lua status shows what there is")
     end
-    for _, pod in ipairs(list) do
-        for _, container in ipairs(pod.spec.containers) do
-            local ok, problem = pcall(print_log, pod, container.name, false)
-            if not ok then log.warn("%s: %s", pod.metadata.name, fail.message(problem)) end
+    for _, stream in ipairs(list) do
+        local ok, problem = pcall(print_log, stream)
+        if not ok then log.warn("%s: %s", stream.pod.metadata.name, fail.message(problem)) end
+    end
+end
+
+-- The run of a container that goes on now: its key; nil where it does not run.
+local function run_of(stream)
+    for _, kind in ipairs { "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses" } do
+        for _, status in ipairs(tables.at(stream.pod, "status." .. kind) or {}) do
+            if status.name == stream.container and tables.at(status, "state.running") then
+                return stream.pod.metadata.uid .. status.name .. tostring(status.restartCount)
+            end
         end
     end
 end
 
--- One task for each container; a container that starts anew is a new stream.
+-- One task for each container. A container that starts anew is a new stream, unless the old one goes on with it: a
+-- stream whose connection ended takes up what runs then.
 local function follow()
-    local streams = {}
+    local seen, live = {}, {}
+    local function go_on(stream, container)
+        local ok, problem = pcall(print_log, stream)
+        live[container] = nil
+        if not ok then log.detail("%s: %s", stream.pod.metadata.name, fail.message(problem)) end
+    end
     while true do
-        for _, pod in ipairs(pods()) do
-            for _, status in ipairs(tables.at(pod, "status.containerStatuses") or {}) do
-                local key = pod.metadata.uid .. status.name .. tostring(status.restartCount)
-                if not streams[key] and tables.at(status, "state.running") then
-                    streams[key] = task.spawn(function()
-                        local ok, problem = pcall(print_log, pod, status.name, true)
-                        if not ok then log.detail("%s: %s", pod.metadata.name, fail.message(problem)) end
-                    end)
-                end
+        for _, stream in ipairs(streams()) do
+            local run, container = run_of(stream), stream.pod.metadata.uid .. stream.container
+            if run and not seen[run] and not live[container] then
+                live[container] = task.spawn(go_on, stream, container)
             end
+            seen[run or ""] = true
         end
         task.sleep(1)
     end

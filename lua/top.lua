@@ -11,7 +11,7 @@ local options = cli.parse {
     summary = "Shows how much processor and memory the stack's pods use. The cluster needs metrics-server.",
     options = {
         { "containers", help = "each container by itself" },
-        { "sort-by", value = "FIELD", help = "cpu or memory, the greatest first" },
+        { "sort-by", value = "FIELD", choices = { "cpu", "memory" }, help = "cpu or memory, the greatest first" },
     },
     groups = { "cluster" },
     arguments = { { "component", help = "frontend, backend, mcp; default: all", many = true } },

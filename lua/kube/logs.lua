@@ -82,7 +82,7 @@ local function containers_of(pod, options)
     return list
 end
 
--- What each stream reads.
+-- What each stream reads: one for each container, of which a selector's are told apart by their prefixes.
 local function streams_of(list, options)
     local streams = {}
     for index, pod in ipairs(list) do
@@ -96,7 +96,15 @@ local function streams_of(list, options)
     return streams
 end
 
-local function print_stream(session, stream, options)
+local function stdout_writer(stream, options)
+    return function(line)
+        io.write(stream.prefix, line, "\n")
+        if options.follow then io.stdout:flush() end
+    end
+end
+
+-- Each line goes to `write`, by default with its prefix to stdout.
+local function print_stream(session, stream, options, write)
     local tail = options.tail or options.selector and SELECTOR_TAIL or -1
     local lines <close> = session.client:logs(stream.pod.metadata.name, {
         namespace = stream.pod.metadata.namespace, container = stream.container, follow = options.follow,
@@ -104,14 +112,12 @@ local function print_stream(session, stream, options)
         since = options.since > 0 and options.since or nil, since_time = options.since_time,
         limit_bytes = options.limit_bytes,
     })
-    if options.limit_bytes > 0 and not options.follow and stream.prefix == "" then
+    if options.limit_bytes > 0 and not options.follow and not write and stream.prefix == "" then
         io.write(lines:text()) -- which may end within a line
         return
     end
-    for line in function() return lines:next() end do
-        io.write(stream.prefix, line, "\n")
-        if options.follow then io.stdout:flush() end
-    end
+    write = write or stdout_writer(stream, options)
+    for line in function() return lines:next() end do write(line) end
 end
 
 local function follow_all(session, streams, options)
@@ -139,6 +145,8 @@ return {
         "todo-lua kube logs -l app=web --prefix --since=10m", "todo-lua kube logs web-0 -c app --previous",
     },
     flags = flags,
+    streams = streams_of, -- these two are also what the script logs and the prompt's objects are made of
+    print_stream = print_stream,
     run = function(session, options, words)
         if #words > 2 or #words == 0 and not options.selector then
             kube_errors.raise("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.",

@@ -1,11 +1,14 @@
 -- todo-lua kube top: what pods and nodes use.
+local format = require "format"
 local kube_errors = require "kubectl.errors"
 local metrics = require "kubectl.metrics"
+local proc = require "proc"
 local quantity = require "kubectl.quantity"
 local sort_by = require "kubectl.sort_by"
 local tabwriter = require "tabwriter"
 
 local MIB = 1024 * 1024
+local CREATION_DELAY = 120 -- seconds in which a new pod need not have figures yet
 
 local common = {
     { "selector", short = "l", help = "label selector" },
@@ -76,6 +79,21 @@ local function write_pods(rows, options)
     writer:flush()
 end
 
+-- Why there are no figures: raises where pods have none yet, or should have some; returns where there is no pod.
+local function explain_nothing(session, options)
+    local list = session.client:list("pods", { namespace = session.namespace,
+        all_namespaces = options.all_namespaces, labels = options.selector, fields = options.field_selector })
+    if #list == 0 then return end
+    for _, pod in ipairs(list) do
+        local age = proc.time() - format.epoch(pod.metadata.creationTimestamp)
+        if age > CREATION_DELAY then
+            kube_errors.raise(("Metrics not available for pod %s/%s, age: %s"):format(pod.metadata.namespace,
+                pod.metadata.name, format.age(age)))
+        end
+    end
+    kube_errors.raise("metrics not available yet")
+end
+
 local function pods(session, options, words)
     if #words > 1 then kube_errors.raise(("unexpected arguments: %s"):format(table.concat(words, " ", 2))) end
     if words[1] and options.selector then kube_errors.raise("only one of NAME or --selector can be provided") end
@@ -88,6 +106,7 @@ local function pods(session, options, words)
             usage = total(pod.containers) }
     end
     if #rows == 0 then
+        explain_nothing(session, options)
         io.stderr:write(options.all_namespaces and "No resources found\n"
             or ("No resources found in %s namespace.\n"):format(session.namespace))
         return

@@ -1,8 +1,11 @@
 -- The objects that the tests of todo-lua kube look at (objects.yaml), with what controllers and a kubelet would have added:
 -- a pod of the deployment, replica sets, statuses and events. Times lie far back, so that ages do not change under a test.
 local fs = require "fs"
+local http = require "http"
+local proc = require "proc"
 local program = require "program"
 local tables = require "tables"
+local task = require "task"
 local yaml = require "yaml"
 
 local fixture = {}
@@ -117,6 +120,30 @@ function fixture.load(client)
     add_replica_sets(client, deployment)
     add_pods(client, deployment)
     add_events(client)
+end
+
+---Lets a small server of its own answer the API server's metrics API.
+---@async
+---@param server todo.ApiServer
+---@param client todo.K8s
+---@return todo.Process to close
+function fixture.metrics(server, client)
+    local listener = http.bind("127.0.0.1", 0)
+    local port = listener.port
+    listener:close()
+    local metrics = proc.spawn({ "python3", fs.join(program.project, "tests/kube/metrics_server.py"),
+        tostring(port), server.pki .. "/server.crt", server.pki .. "/server.key" })
+    assert(metrics:read_line() == "ready", "the metrics server did not start")
+    client:create { apiVersion = "v1", kind = "Service", metadata = { name = "metrics", namespace = "kube-system" },
+        spec = { type = "ExternalName", externalName = "localhost", ports = { { port = port } } } }
+    client:create { apiVersion = "apiregistration.k8s.io/v1", kind = "APIService",
+        metadata = { name = "v1beta1.metrics.k8s.io" }, spec = { group = "metrics.k8s.io", version = "v1beta1",
+            groupPriorityMinimum = 100, versionPriority = 100, insecureSkipTLSVerify = true,
+            service = { name = "metrics", namespace = "kube-system", port = port } } }
+    task.timeout(60, function()
+        while not pcall(client.request, client, "GET", "/apis/metrics.k8s.io/v1beta1/nodes") do task.sleep(0.3) end
+    end)
+    return metrics
 end
 
 return fixture

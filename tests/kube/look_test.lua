@@ -6,7 +6,6 @@ local judge = require "tests.kube.judge"
 local k8s = require "k8s"
 local lu = require "luaunit"
 local node = require "tests.kube.node"
-local program = require "program"
 
 local tests = {}
 local server, both
@@ -207,23 +206,10 @@ function tests.top_is_kubectls()
     all_same [[
         top pods
         top nodes]]
-    local http, proc, task = require "http", require "proc", require "task"
-    local listener = http.bind("127.0.0.1", 0)
-    local port = listener.port
-    listener:close()
-    local metrics <close> = proc.spawn({ "python3", fs.join(program.project, "tests/kube/metrics_server.py"),
-        tostring(port), server.pki .. "/server.crt", server.pki .. "/server.key" })
-    lu.assertEquals(metrics:read_line(), "ready")
     local client = k8s.connect { kubeconfig = server.kubeconfig }
-    client:create { apiVersion = "v1", kind = "Service", metadata = { name = "metrics", namespace = "kube-system" },
-        spec = { type = "ExternalName", externalName = "localhost", ports = { { port = port } } } }
-    client:create { apiVersion = "apiregistration.k8s.io/v1", kind = "APIService",
-        metadata = { name = "v1beta1.metrics.k8s.io" }, spec = { group = "metrics.k8s.io", version = "v1beta1",
-            groupPriorityMinimum = 100, versionPriority = 100, insecureSkipTLSVerify = true,
-            service = { name = "metrics", namespace = "kube-system", port = port } } }
-    task.timeout(30, function()
-        while both:kubectl("top nodes").status ~= 0 do task.sleep(0.3) end
-    end)
+    local _ <close> = fixture.metrics(server, client)
+    client:create { apiVersion = "v1", kind = "Pod", metadata = { name = "fresh", namespace = "kube-public" },
+        spec = { containers = { { name = "c", image = "i" } } } }
     all_same [[
         top pods -n shop
         top pod -A
@@ -232,10 +218,12 @@ function tests.top_is_kubectls()
         top pods -n shop --sort-by=memory --no-headers
         top pod lonely -n shop
         top pods
+        top pods -n kube-public
         top pods --sort-by=nothing
         top nodes
         top node node-1
         top nodes --show-capacity --sort-by=cpu]]
+    client:delete("pods", "fresh", { namespace = "kube-public", grace = 0 })
     client:delete("apiservices", "v1beta1.metrics.k8s.io")
 end
 

@@ -27,7 +27,8 @@ ANSWERS = {
         {"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": ["get", "list"]},
         {"name": "nodes", "singularName": "", "namespaced": False, "kind": "NodeMetrics", "verbs": ["get", "list"]}]},
     "/pods": listing("PodMetricsList", PODS), "/namespaces/shop/pods": listing("PodMetricsList", PODS),
-    "/namespaces/default/pods": listing("PodMetricsList", []), "/nodes": listing("NodeMetricsList", NODES),
+    "/namespaces/default/pods": listing("PodMetricsList", []),
+    "/namespaces/kube-public/pods": listing("PodMetricsList", []), "/nodes": listing("NodeMetricsList", NODES),
     "/nodes/node-1": dict(NODES[0], kind="NodeMetrics", apiVersion=VERSION),
     "/namespaces/shop/pods/lonely": dict(PODS[1], kind="PodMetrics", apiVersion=VERSION),
 }

@@ -196,7 +196,7 @@ function tests.open_impossible_release_name_is_refused()
 end
 
 function tests.scripts_answer_help_and_refuse_wrong_usage_with_2()
-    for _, script in ipairs { "deploy", "setup", "build", "status", "logs", "exec", "forward", "open",
+    for _, script in ipairs { "deploy", "setup", "build", "status", "logs", "exec", "forward", "top", "events", "open",
         "doctor", "destroy" } do
         local help = proc.run({ program.executable, script, "--help" })
         lu.assertStrContains(help.stdout, "usage: todo-lua " .. script)

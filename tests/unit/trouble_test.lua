@@ -54,6 +54,9 @@ function tests.wrong_components_and_numbers_are_refused_before_a_cluster_is_look
     local result = as_nobody("logs", "--tail", "many")
     lu.assertEquals(result.status, 2)
     lu.assertStrContains(result.stderr, '--tail takes a number of lines, not "many"')
+    result = as_nobody("logs", "--since", "yesterday")
+    lu.assertEquals(result.status, 2)
+    lu.assertStrContains(result.stderr, '--since takes an age such as 10m or 2h, not "yesterday"')
 end
 
 function tests.machine_without_any_provider_is_told_as_json_too()
