@@ -145,6 +145,7 @@ static int mismatch(tl_arena *arena, const char *name, tl_value value, tl_error 
 static int coalesce(tl_arena *arena, const tl_chart *chart, tl_map *dest, int merge, tl_error *err)
 {
     coalesce_values(arena, chart, dest, merge);
+    if (tl_arena_over(arena)) return tl_error_set(err, "limit", "the chart's values need too much memory");
     for (size_t i = 0; i < chart->chart_count; i++) {
         const tl_chart *sub = chart->charts[i];
         tl_value *slot = tl_map_gets(dest, sub->name);

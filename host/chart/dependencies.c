@@ -132,6 +132,7 @@ static int process_enabled(tl_chart *chart, tl_arena *arena, const tl_map *user,
 {
     if (!chart->has_deps) return 0;
     apply_aliases(chart, arena);
+    if (tl_arena_over(arena)) return tl_error_set(err, "limit", "the chart's dependencies need too much memory");
     tl_map *values = tl_values_coalesce(arena, chart, user, err);
     if (!values) return -1;
     process_tags(chart, values);

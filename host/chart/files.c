@@ -222,6 +222,8 @@ static int on_entry(void *context, const tl_tar_entry *entry, const void *bytes,
     if (strstr(name, "/../")) return tl_error_set(err, "chart", "chart illegally references parent directory");
     if (name[0] && name[1] == ':' && name[2] == '/')
         return tl_error_set(err, "chart", "chart contains illegally named files");
+    if (tl_arena_over(u->arena))
+        return tl_error_set(err, "limit", "the charts that are packed in the chart are too large together");
     const char *data = bytes ? tl_arena_strndup(u->arena, bytes, (size_t)entry->size) : "";
     size_t size = (size_t)entry->size;
     skip_mark(&data, &size);

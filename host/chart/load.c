@@ -197,7 +197,8 @@ tl_chart *tl_chart_clone(const tl_chart *chart, tl_arena *arena)
     tl_chart *copy = tl_arena_alloc(arena, sizeof *copy);
     *copy = *chart;
     copy->charts = tl_arena_zalloc(arena, (chart->chart_count + 1) * sizeof *copy->charts);
-    for (size_t i = 0; i < chart->chart_count; i++) {
+    if (tl_arena_over(arena)) copy->chart_count = 0;
+    for (size_t i = 0; i < copy->chart_count; i++) {
         copy->charts[i] = tl_chart_clone(chart->charts[i], arena);
         copy->charts[i]->parent = copy;
     }

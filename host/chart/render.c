@@ -13,6 +13,7 @@
 #include "chart/values.h"
 
 #define MAX_MANIFEST (256u * 1024 * 1024)
+#define MAX_TIME 60000 /* milliseconds that all templates may take: a stranger's chart must end */
 
 /* A template of the tree of charts, with what it is executed on. */
 typedef struct page {
@@ -125,7 +126,8 @@ static void phase_ends(clockwork *w, phase ended)
 static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *options, clockwork *w, tl_error *err)
 {
     tl_arena *arena = p->arena;
-    tl_template_options how = {.outside = options->outside, .lint = options->lint, .wanted = options->wanted};
+    tl_template_options how = {.outside = options->outside, .lint = options->lint, .wanted = options->wanted,
+                               .max_time = MAX_TIME};
     tl_template_set *set = tl_template_set_new();
     tl_template_render *render = NULL;
     tl_buf text = TL_BUF_INIT(MAX_MANIFEST);
@@ -138,6 +140,10 @@ static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *op
     for (size_t i = 0; i < p->len; i++) {
         if (is_partial(p->items[i].path)) continue;
         if (execute_page(render, arena, &p->items[i], &text, err)) goto out;
+        if (tl_arena_over(arena)) {
+            tl_error_set(err, "limit", "what the templates give is too large");
+            goto out;
+        }
         out->files[out->file_count++] =
             (tl_rendered_file){p->items[i].path, tl_arena_strndup(arena, text.data, text.len), text.len};
     }

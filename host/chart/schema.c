@@ -533,7 +533,7 @@ static tl_fault *check(checker *c, tl_value schema, tl_value value, const char *
     seen own = {0};
     if (schema.type == TL_BOOL) return schema.as.b ? NULL : tl_fault_new(c->arena, path, "false schema");
     if (schema.type != TL_MAP || c->broken) return NULL;
-    if (c->depth >= MAX_DEPTH || ++c->steps > MAX_STEPS) {
+    if (c->depth >= MAX_DEPTH || ++c->steps > MAX_STEPS || tl_arena_over(c->arena)) {
         c->broken = "the schema refers to itself without end, or is too large";
         return NULL;
     }

@@ -240,7 +240,7 @@ static int fail_read(reader *r, tl_error *err)
 
 static int read_content(reader *r, tl_tar_entry *entry, tl_error *err)
 {
-    if (entry->size > r->limits.file_bytes || (r->total += entry->size) > r->limits.total_bytes)
+    if (entry->size < 0 || entry->size > r->limits.file_bytes || (r->total += entry->size) > r->limits.total_bytes)
         return tl_error_set(err, "limit", "%s makes the archive larger than allowed", entry->path);
     r->bytes = tl_malloc((size_t)entry->size + 1);
     int64_t have = 0;

@@ -167,7 +167,7 @@ tl_entry *tl_map_next(const tl_map *map, uint32_t *cursor);
 /* The live entries sorted by key bytes, in an arena array of map->count pointers. */
 tl_entry **tl_map_sorted(const tl_map *map, tl_arena *arena);
 
-/* Deep copy into `arena` (strings too). Objects are shared. */
+/* Deep copy into `arena` (strings too). Objects are shared. Past the arena's limit lists and maps are cut short. */
 tl_value tl_value_copy(tl_arena *arena, tl_value value);
 /* Deep equality of type and content, Go types ignored; 2 and 2.0 differ. */
 int tl_value_equal(tl_value a, tl_value b);

@@ -7,11 +7,13 @@
 #include "chart/release.h"
 #include "chart/render.h"
 #include "chart/values.h"
+#include "loop/loop.h"
 #include "lua/await.h"
 #include "lua/buffer.h"
 #include "lua/chart.h"
 #include "lua/convert.h"
 #include "lua/error.h"
+#include "lua/preempt.h"
 
 #define JOB_TYPE "todo.chart.Job"
 #define MAX_ROUNDS 16
@@ -116,9 +118,17 @@ tl_map *tl_lua_chart_values(lua_State *L, int index, tl_arena *arena)
     return user;
 }
 
+/* A render does not wait, so the loop hears of a signal only when it has ended. */
+static int on_stop(void *context)
+{
+    (void)context;
+    return tl_signals_pending();
+}
+
 static void read_render_options(lua_State *L, int index, job *j)
 {
     tl_render_options *o = &j->options;
+    o->outside.stop = on_stop;
     o->release = copy_option(L, index, "release", j->arena);
     o->namespace_ = copy_option(L, index, "namespace", j->arena);
     o->revision = (int)tl_opt_number(L, index, "revision", 0);
@@ -267,6 +277,7 @@ static int on_lookup(void *context, const tl_value query[4], tl_arena *arena, tl
 }
 
 static int k_lookup(lua_State *L, int status, lua_KContext context);
+static int k_round(lua_State *L, int status, lua_KContext context);
 
 /* Calls the script's lookup function for the next open question. */
 static int ask_next(lua_State *L, job *j)
@@ -310,9 +321,21 @@ static int run_round(lua_State *L, job *j)
         j->next = asked;
         return ask_next(L, j);
     }
+    if (result && !strcmp(err.kind, "cancelled") && lua_isyieldable(L)) {
+        tl_error_dispose(&err);
+        return tl_preempt_yield(L, 0, k_round);
+    }
     if (result) return raise_render(L, &r->rendered, &err);
     r->output = j->output;
     return tl_lua_push_rendered(L, 4);
+}
+
+/* After a signal that did not end the task. */
+static int k_round(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    return run_round(L, lua_touserdata(L, 3));
 }
 
 static int k_lookup(lua_State *L, int status, lua_KContext context)

@@ -9,7 +9,7 @@
 
 #define TL_CHART_TYPE "todo.chart.Chart"
 /* A stranger's chart must not take the machine's memory. */
-#define TL_LUA_RENDER_MEMORY ((size_t)2 << 30)
+#define TL_LUA_RENDER_MEMORY ((size_t)1 << 30)
 
 /* A loaded chart as scripts hold it. */
 typedef struct tl_chart_data {

@@ -51,6 +51,12 @@ lua_State *tl_preempt_enter(lua_State *co)
     return before;
 }
 
+int tl_preempt_yield(lua_State *L, lua_KContext context, lua_KFunction k)
+{
+    happened = 1;
+    return lua_yieldk(L, 0, context, k);
+}
+
 int tl_preempt_happened(void)
 {
     return happened;

@@ -189,6 +189,25 @@ static int invoke(tl_exec *x, const tl_callee *callee, const tl_value *args, siz
     return -1;
 }
 
+/* Long texts and lists take time that no node shows. */
+static uint64_t weight(tl_value value)
+{
+    switch (value.type) {
+    case TL_STRING:
+    case TL_BYTES: return value.len / 256;
+    case TL_LIST: return value.as.list->len / 16;
+    case TL_MAP: return value.as.map->count / 16;
+    default: return 0;
+    }
+}
+
+static int book(tl_exec *x, const tl_value *args, size_t count, tl_value result)
+{
+    uint64_t steps = weight(result);
+    for (size_t i = 0; i < count; i++) steps += weight(args[i]);
+    return tl_spend(x, steps);
+}
+
 int tl_eval_call(tl_exec *x, const tl_callee *callee, const tl_operands *operands, tl_value *out)
 {
     int variadic;
@@ -211,7 +230,7 @@ int tl_eval_call(tl_exec *x, const tl_callee *callee, const tl_operands *operand
     x->node = callee->node;
     if (!invoke(x, callee, args, count, out)) {
         x->node = last;
-        return 0;
+        return x->render->failure == TL_FAIL_LIMIT || book(x, args, count, *out) ? -1 : 0;
     }
     return tl_exec_error(x, "error calling %s: %s", callee->name, x->render->message);
 }

@@ -8,6 +8,9 @@
 
 #define STACK_BYTES (6u << 20)
 #define MAX_DEPTH 100000
+#define CHECK_STEPS 1024
+/* A message that each level of an include or tpl quotes would double with every level. */
+#define MAX_MESSAGE (256u << 10)
 
 enum { WALK_OK, WALK_BREAK, WALK_CONTINUE };
 
@@ -20,10 +23,11 @@ int tl_fail(tl_exec *x, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, again);
+    size_t length = (size_t)vsnprintf(NULL, 0, format, again);
     va_end(again);
-    char *text = tl_arena_alloc(x->arena, (size_t)length + 1);
-    vsnprintf(text, (size_t)length + 1, format, args);
+    if (length > MAX_MESSAGE) length = MAX_MESSAGE;
+    char *text = tl_arena_alloc(x->arena, length + 1);
+    vsnprintf(text, length + 1, format, args);
     va_end(args);
     x->render->message = text;
     x->render->failure = TL_FAIL_PLAIN;
@@ -57,7 +61,7 @@ static void print_place(tl_buf *out, const tl_source *source, uint32_t pos)
 int tl_exec_error(tl_exec *x, const char *format, ...)
 {
     if (x->render->failure > TL_FAIL_PLAIN) return -1;
-    tl_buf text = TL_BUF_INIT(16u << 20);
+    tl_buf text = TL_BUF_INIT(MAX_MESSAGE);
     tl_buf_adds(&text, "template: ");
     if (x->node) {
         print_place(&text, x->tmpl->source, x->node->pos);
@@ -87,19 +91,37 @@ int tl_exec_error(tl_exec *x, const char *format, ...)
     return -1;
 }
 
+static int check_seldom(tl_exec *x)
+{
+    tl_template_render *r = x->render;
+    r->next_check = r->steps + CHECK_STEPS;
+    if (r->steps > r->options.max_steps)
+        return tl_limit(x, "the templates do not end: stopped after %llu steps",
+                        (unsigned long long)r->options.max_steps);
+    if (tl_arena_over(r->arena)) return tl_limit(x, "the templates need too much memory");
+    if (r->deadline && tl_clock_ms() > r->deadline)
+        return tl_limit(x, "the templates take longer than %llu s", (unsigned long long)r->options.max_time / 1000);
+    if (r->options.outside.stop && r->options.outside.stop(r->options.outside.context)) {
+        tl_limit(x, "cancelled");
+        r->failure = TL_FAIL_STOP;
+        return -1;
+    }
+    return 0;
+}
+
+int tl_spend(tl_exec *x, uint64_t steps)
+{
+    x->render->steps += steps;
+    return x->render->steps < x->render->next_check ? 0 : check_seldom(x);
+}
+
 /* Every node passes here: the bounds of a render. */
 static int check_limits(tl_exec *x)
 {
-    tl_template_render *r = x->render;
     char here;
-    if (++r->steps > r->options.max_steps) return tl_limit(x, "the templates do not end: stopped after %llu steps",
-                                                           (unsigned long long)r->options.max_steps);
-    if ((size_t)(r->stack_base - &here) > STACK_BYTES)
+    if ((size_t)(x->render->stack_base - &here) > STACK_BYTES)
         return tl_limit(x, "templates are nested too deeply in \"%s\"", x->tmpl->source->name);
-    if (r->steps % 1024) return 0;
-    if (tl_arena_over(r->arena)) return tl_limit(x, "the templates need too much memory");
-    if (r->deadline && tl_clock_ms() > r->deadline) return tl_limit(x, "the templates take too long");
-    return 0;
+    return tl_spend(x, 1);
 }
 
 /* ---- variables ---- */
@@ -245,6 +267,7 @@ static int iterate(tl_exec *x, const tl_node *node, const tl_value *index, tl_va
         if (set_variable(x, pipe->with.vars[0], index ? *index : tl_null())) return -1;
         if (set_variable(x, pipe->with.vars[1], item)) return -1;
     }
+    if (check_limits(x)) return -1;
     int status = walk(x, item, node->with.branch.body);
     return status < 0 ? -1 : status == WALK_BREAK;
 }
@@ -396,7 +419,7 @@ int tl_exec_template(tl_exec *x, const tl_template *tmpl, tl_value dot, tl_buf *
     for (uint32_t i = 0; i < tmpl->slots; i++) r->stack[r->stack_used + i] = tl_null();
     r->stack[r->stack_used] = dot;
     r->stack_used = need;
-    int status = walk(&inner, dot, tmpl->root);
+    int status = check_limits(&inner) ? -1 : walk(&inner, dot, tmpl->root);
     r->stack_used = inner.frame;
     return status < 0 ? -1 : 0;
 }

@@ -21,6 +21,7 @@ TL_FUNCTION(fn_private_key)
     static const char *const types[][2] = {{"", "rsa:4096"}, {"rsa", "rsa:4096"}, {"dsa", "dsa"}, {"ecdsa", "ecdsa"},
                                            {"ed25519", "ed25519"}};
     const char *type = NULL;
+    if (tl_spend(x, TL_SLOW)) return -1;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (tl_value_is(args[0], types[i][0])) type = types[i][1];
     if (!type) {
@@ -81,6 +82,7 @@ static int make(tl_exec *x, job *j, tl_value *out)
     tl_error err = {0};
     X509 *issuer = NULL;
     EVP_PKEY *signer = NULL, *key = NULL;
+    if (tl_spend(x, TL_SLOW)) return -1;
     tl_buf cert = tl_text_buf(x), pem = tl_text_buf(x);
     int status = -1;
     const char *before = j->pem ? "parsing private key: " : "error generating rsa key: ";

@@ -173,7 +173,7 @@ TL_FUNCTION(fn_kind_is)
 
 TL_FUNCTION(fn_deep_equal)
 {
-    *out = tl_bool(tl_deep_equal(args[0], args[1]));
+    *out = tl_bool(tl_deep_equal(x, args[0], args[1]));
     return 0;
 }
 

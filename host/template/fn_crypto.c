@@ -71,6 +71,7 @@ static int bcrypt(tl_exec *x, tl_value password, tl_value *out)
         return 0;
     }
     unsigned char random[16];
+    if (tl_spend(x, TL_SLOW)) return -1;
     if (tl_random(x, random, sizeof random)) return -1;
     char setting[64] = "$2a$10$";
     size_t n = strlen(setting);
@@ -177,6 +178,7 @@ typedef unsigned char *(*hmac_call)(const void *, const void *, int, const unsig
 TL_FUNCTION(fn_derive_password)
 {
     const password_type *type = NULL;
+    if (tl_spend(x, TL_SLOW)) return -1;
     for (size_t i = 0; i < sizeof password_types / sizeof password_types[0]; i++)
         if (tl_value_is(args[1], password_types[i].name)) type = &password_types[i];
     if (!type) {

@@ -3,6 +3,9 @@
 
 #include "template/internal.h"
 
+/* Of values that one call copies or merges. */
+#define MAX_NODES 10000000
+
 static tl_map *map_of(tl_value value)
 {
     return value.type == TL_MAP ? value.as.map : NULL;
@@ -117,10 +120,15 @@ TL_FUNCTION(fn_omit)
 
 /* ---- merge, as mergo merges map[string]interface{} ---- */
 
-static void merge_into(tl_map *into, const tl_map *from, int overwrite, int depth);
+typedef struct merging {
+    int overwrite, depth, left; /* keys that may be looked at: maps within may be shared */
+} merging;
 
-static void merge_key(tl_map *into, const tl_entry *e, int overwrite, int depth)
+static void merge_into(merging *m, tl_map *into, const tl_map *from);
+
+static void merge_key(merging *m, tl_map *into, const tl_entry *e)
 {
+    int overwrite = m->overwrite;
     tl_value *there = tl_map_get(into, e->key, e->key_len);
     if (e->value.type == TL_NULL) {
         if (overwrite) tl_map_set(into, e->key, e->key_len, e->value);
@@ -128,7 +136,7 @@ static void merge_key(tl_map *into, const tl_entry *e, int overwrite, int depth)
     }
     int from_map = e->value.type == TL_MAP, from_list = e->value.type == TL_LIST || e->value.type == TL_BYTES;
     if (from_map && there && there->type == TL_MAP) {
-        merge_into(there->as.map, e->value.as.map, overwrite, depth + 1);
+        merge_into(m, there->as.map, e->value.as.map);
         there = tl_map_get(into, e->key, e->key_len);
     }
     if (from_list && overwrite) {
@@ -139,21 +147,24 @@ static void merge_key(tl_map *into, const tl_entry *e, int overwrite, int depth)
     if (overwrite || !there || tl_empty(*there)) tl_map_set(into, e->key, e->key_len, e->value);
 }
 
-static void merge_into(tl_map *into, const tl_map *from, int overwrite, int depth)
+static void merge_into(merging *m, tl_map *into, const tl_map *from)
 {
-    if (into == from || depth > 1000) return;
+    if (into == from || m->depth > 1000) return;
     uint32_t cursor = 0;
-    for (tl_entry *e; (e = tl_map_next(from, &cursor));) merge_key(into, e, overwrite, depth);
+    m->depth++;
+    for (tl_entry *e; m->left-- > 0 && (e = tl_map_next(from, &cursor));) merge_key(m, into, e);
+    m->depth--;
 }
 
 static int merge(tl_exec *x, const tl_value *args, size_t count, int overwrite, tl_value *out)
 {
     tl_map *map = map_of(args[0]);
     if (!map) map = tl_map_new(x->arena, 0);
+    merging m = {overwrite, 0, MAX_NODES};
     for (size_t i = 1; i < count; i++)
-        if (map_of(args[i])) merge_into(map, args[i].as.map, overwrite, 0);
+        if (map_of(args[i])) merge_into(&m, map, args[i].as.map);
     *out = plain_map(map);
-    return 0;
+    return m.left < 0 ? tl_limit(x, "maps too large to merge") : 0;
 }
 
 TL_FUNCTION(fn_merge)
@@ -166,24 +177,25 @@ TL_FUNCTION(fn_merge_overwrite)
     return merge(x, args, count, 1, out);
 }
 
-/* A map that holds itself cannot be copied; the depth tells. */
-static int copyable(tl_value value, int depth)
+/* A map that holds itself cannot be copied, nor what is too large because it holds others more than once. */
+static int copyable(tl_value value, int depth, int *left)
 {
-    if (depth > 1000) return 0;
+    if (depth > 1000 || --*left < 0) return 0;
     if (value.type == TL_LIST)
         for (size_t i = 0; i < value.as.list->len; i++)
-            if (!copyable(value.as.list->items[i], depth + 1)) return 0;
+            if (!copyable(value.as.list->items[i], depth + 1, left)) return 0;
     uint32_t cursor = 0;
     if (value.type == TL_MAP)
         for (tl_entry *e; (e = tl_map_next(value.as.map, &cursor));)
-            if (!copyable(e->value, depth + 1)) return 0;
+            if (!copyable(e->value, depth + 1, left)) return 0;
     return 1;
 }
 
 TL_FUNCTION(fn_deep_copy)
 {
     if (args[0].type == TL_NULL) return tl_fail(x, "reflect: call of reflect.Value.Type on zero Value");
-    if (!copyable(args[0], 0)) return tl_limit(x, "a value nested too deeply cannot be copied");
+    int left = MAX_NODES;
+    if (!copyable(args[0], 0, &left)) return tl_limit(x, "a value too large or nested too deeply cannot be copied");
     *out = tl_value_copy(x->arena, args[0]);
     return 0;
 }

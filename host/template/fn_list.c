@@ -111,10 +111,12 @@ TL_FUNCTION(fn_compact)
     return 0;
 }
 
-static int in_list(const tl_value *items, size_t count, tl_value wanted)
+/* -1 where a bound of the render is met. */
+static int in_list(tl_exec *x, const tl_value *items, size_t count, tl_value wanted)
 {
+    if (tl_spend(x, count / 64)) return -1;
     for (size_t i = 0; i < count; i++)
-        if (tl_deep_equal(items[i], wanted)) return 1;
+        if (tl_deep_equal(x, items[i], wanted)) return 1;
     return 0;
 }
 
@@ -125,7 +127,9 @@ TL_FUNCTION(fn_uniq)
     tl_list *made = tl_list_new(x->arena, list.as.list->len);
     for (size_t i = 0; i < list.as.list->len; i++) {
         tl_value item = list.as.list->items[i];
-        if (!in_list(made->items, made->len, item)) tl_list_push(x->arena, made, item);
+        int found = in_list(x, made->items, made->len, item);
+        if (found < 0) return -1;
+        if (!found) tl_list_push(x->arena, made, item);
     }
     *out = tl_list_value(made);
     return 0;
@@ -138,7 +142,9 @@ TL_FUNCTION(fn_without)
     tl_list *made = tl_list_new(x->arena, list.as.list->len);
     for (size_t i = 0; i < list.as.list->len; i++) {
         tl_value item = list.as.list->items[i];
-        if (!in_list(args + 1, count - 1, item)) tl_list_push(x->arena, made, item);
+        int found = in_list(x, args + 1, count - 1, item);
+        if (found < 0) return -1;
+        if (!found) tl_list_push(x->arena, made, item);
     }
     *out = tl_list_value(made);
     return 0;
@@ -150,8 +156,9 @@ TL_FUNCTION(fn_has)
     *out = tl_bool(0);
     if (args[1].type == TL_NULL) return 0;
     if (items_of(x, args[1], "Cannot find has on type", &list)) return -1;
-    *out = tl_bool(in_list(list.as.list->items, list.as.list->len, args[0]));
-    return 0;
+    int found = in_list(x, list.as.list->items, list.as.list->len, args[0]);
+    *out = tl_bool(found == 1);
+    return found < 0 ? -1 : 0;
 }
 
 TL_FUNCTION(fn_slice)
@@ -184,6 +191,7 @@ TL_FUNCTION(fn_concat)
         if (list.type != TL_LIST && list.type != TL_BYTES)
             return tl_fail(x, "Cannot concat type %s as list", tl_go_kind(args[i]));
         if (items_of(x, args[i], "", &list)) return -1;
+        if (made->len + list.as.list->len > TL_MAX_ITEMS) return tl_limit(x, "a list of more than %d items", TL_MAX_ITEMS);
         for (size_t k = 0; k < list.as.list->len; k++) tl_list_push(x->arena, made, list.as.list->items[k]);
     }
     *out = tl_list_value(made);

@@ -6,7 +6,6 @@
 #include "template/decimal.h"
 #include "template/internal.h"
 
-#define MAX_RANGE 10000000
 
 TL_FUNCTION(fn_add)
 {
@@ -128,7 +127,7 @@ static int steps(tl_exec *x, int64_t start, int64_t stop, int64_t step, tl_list 
     *out = tl_list_new(x->arena, 8);
     if (stop < start ? step >= 0 : step <= 0) return 0;
     for (int64_t i = start; stop < start ? i > stop : i < stop;) {
-        if ((*out)->len == MAX_RANGE) return tl_limit(x, "a range of more than %d numbers", MAX_RANGE);
+        if ((*out)->len == TL_MAX_ITEMS) return tl_limit(x, "a range of more than %d numbers", TL_MAX_ITEMS);
         tl_list_push(x->arena, *out, tl_go_int(i));
         if (__builtin_add_overflow(i, step, &i)) break;
     }

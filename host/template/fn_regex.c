@@ -104,6 +104,10 @@ static size_t all_matches(tl_exec *x, const tl_regex *regex, tl_value text, int6
         }
         before = at[1];
         if (!accept) continue;
+        if (n == TL_MAX_ITEMS) {
+            tl_limit(x, "more than %d matches of a pattern", TL_MAX_ITEMS);
+            break;
+        }
         if (n == cap) {
             *out = tl_arena_grow(x->arena, *out, cap * 2 * sizeof **out, cap * 4 * sizeof **out);
             cap *= 2;

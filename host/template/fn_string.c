@@ -323,13 +323,18 @@ TL_FUNCTION(fn_join)
     return tl_take_string(x, &text, out);
 }
 
+static int too_many(tl_exec *x, const tl_list *list)
+{
+    return list->len >= TL_MAX_ITEMS && tl_limit(x, "a text with more than %d parts", TL_MAX_ITEMS);
+}
+
 tl_list *tl_split(tl_exec *x, tl_value text, tl_value separator, int64_t limit)
 {
     tl_list *list = tl_list_new(x->arena, 4);
     const char *at = text.as.s, *end = at + text.len;
     if (!limit) return list;
     if (!separator.len) {
-        for (size_t width; at < end; at += width) {
+        for (size_t width; at < end && !too_many(x, list); at += width) {
             tl_utf8_decode(at, (size_t)(end - at), &width);
             if (limit > 0 && (int64_t)list->len == limit - 1) width = (size_t)(end - at);
             tl_list_push(x->arena, list, tl_string_ref(at, width));
@@ -338,7 +343,7 @@ tl_list *tl_split(tl_exec *x, tl_value text, tl_value separator, int64_t limit)
     }
     for (const char *hit; limit < 0 || (int64_t)list->len < limit - 1; at = hit + separator.len) {
         hit = find(at, (size_t)(end - at), separator);
-        if (!hit) break;
+        if (!hit || too_many(x, list)) break;
         tl_list_push(x->arena, list, tl_string_ref(at, (size_t)(hit - at)));
     }
     tl_list_push(x->arena, list, tl_string_ref(at, (size_t)(end - at)));

@@ -408,10 +408,8 @@ static void print_nil(tl_printer *p, tl_value value, uint32_t verb, int depth)
 void tl_printer_arg(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     value = tl_unboxed(value);
-    if (depth > MAX_NESTED) {
-        p->out->over = 1; /* a map that holds itself */
-        return;
-    }
+    if (depth > MAX_NESTED) p->out->over = 1; /* a map that holds itself */
+    if (p->out->over) return;
     if (value.type != TL_NULL && verb == 'T') {
         const char *type = tl_go_type(value);
         padded(p, type, truncated(p, type, strlen(type)));

@@ -209,7 +209,14 @@ struct tl_template_set {
     tl_scope *scope;
 };
 
-typedef enum tl_failure { TL_FAIL_NONE, TL_FAIL_TEMPLATE, TL_FAIL_PLAIN, TL_FAIL_LIMIT, TL_FAIL_LOOKUP } tl_failure;
+typedef enum tl_failure {
+    TL_FAIL_NONE,
+    TL_FAIL_TEMPLATE,
+    TL_FAIL_PLAIN,
+    TL_FAIL_LIMIT,
+    TL_FAIL_LOOKUP,
+    TL_FAIL_STOP
+} tl_failure;
 
 /* What wrote the output of the template that a render was asked for. */
 typedef struct tl_trace tl_trace;
@@ -221,7 +228,7 @@ struct tl_template_render {
     tl_failure failure;
     const char *message; /* in the arena */
     const char *hint;
-    uint64_t steps;
+    uint64_t steps, next_check; /* and the step at which memory and clock are looked at again */
     double deadline; /* of tl_clock_ms; 0: none */
     const char *stack_base;
     tl_map *included; /* name -> depth */
@@ -252,8 +259,14 @@ int tl_exec_template(tl_exec *x, const tl_template *tmpl, tl_value dot, tl_buf *
 int tl_fail(tl_exec *x, const char *format, ...) TL_PRINTF(2, 3);
 /* Sets the message of a failed node, with place and context; returns -1. */
 int tl_exec_error(tl_exec *x, const char *format, ...) TL_PRINTF(2, 3);
-/* A bound was met: stops the whole render. */
+/* A bound was met: stops the whole render. A function that goes on nevertheless gives a result that nobody sees. */
 int tl_limit(tl_exec *x, const char *format, ...) TL_PRINTF(2, 3);
+/* Books work that the number of executed nodes does not show, in steps; -1 where a bound of the render is met. */
+int tl_spend(tl_exec *x, uint64_t steps);
+/* Work of one call that is slow by itself, such as a key: the clock is looked at. */
+#define TL_SLOW 1024
+/* The items of a list, or the comparisons, that one call may make. */
+#define TL_MAX_ITEMS 1000000
 
 /* ---- where output comes from (trace.c); only tl_trace_begin may be called where the render has no trace ---- */
 
@@ -323,7 +336,7 @@ tl_value tl_content(tl_value value);
 tl_value tl_item(tl_value list, size_t position);
 tl_value tl_map_item(tl_value map, const tl_value *found);
 /* reflect.DeepEqual. */
-int tl_deep_equal(tl_value a, tl_value b);
+int tl_deep_equal(tl_exec *x, tl_value a, tl_value b);
 tl_value tl_make_string(tl_exec *x, const char *text, size_t length);
 /* Takes over the buffer's content into the arena and disposes the buffer. */
 int tl_take_string(tl_exec *x, tl_buf *buf, tl_value *out);
@@ -338,7 +351,7 @@ void tl_go_sprintf(tl_buf *out, const char *format, size_t length, const tl_valu
 tl_span tl_strval(tl_exec *x, tl_value value);
 /* toStrings: nil items are left out. */
 int tl_to_strings(tl_exec *x, tl_value value, tl_list **out);
-/* strings.SplitN; a negative limit: all parts. */
+/* strings.SplitN; a negative limit: all parts, of which TL_MAX_ITEMS are allowed. */
 tl_list *tl_split(tl_exec *x, tl_value text, tl_value separator, int64_t limit);
 /* spf13/cast's conversions, errors giving 0. */
 int64_t tl_cast_int(tl_value value);

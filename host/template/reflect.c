@@ -3,6 +3,8 @@
 
 #include "template/internal.h"
 
+#define MAX_DEPTH 10000 /* of values that are compared */
+
 static const char *int_type(tl_value value)
 {
     switch ((tl_go)(value.go & ~TL_BOXED)) {
@@ -121,19 +123,45 @@ tl_value tl_map_item(tl_value map, const tl_value *found)
     return item;
 }
 
-static int equal_maps(tl_map *a, tl_map *b)
+typedef struct comparing {
+    tl_exec *x;
+    int left, depth;
+} comparing;
+
+static int equal(comparing *c, tl_value a, tl_value b);
+
+static int equal_maps(comparing *c, tl_map *a, tl_map *b)
 {
     if (a == b) return 1;
     if (a->count != b->count) return 0;
     uint32_t cursor = 0;
     for (tl_entry *e; (e = tl_map_next(a, &cursor));) {
         tl_value *other = tl_map_get(b, e->key, e->key_len);
-        if (!other || !tl_deep_equal(e->value, *other)) return 0;
+        if (!other || !equal(c, e->value, *other)) return 0;
     }
     return 1;
 }
 
-int tl_deep_equal(tl_value a, tl_value b)
+static int equal_lists(comparing *c, tl_list *a, tl_list *b)
+{
+    if (a->len != b->len) return 0;
+    for (size_t i = 0; i < a->len; i++)
+        if (!equal(c, a->items[i], b->items[i])) return 0;
+    return 1;
+}
+
+static int equal_parts(comparing *c, tl_value a, tl_value b)
+{
+    switch ((tl_type)a.type) {
+    case TL_LIST: return equal_lists(c, a.as.list, b.as.list);
+    case TL_MAP: return equal_maps(c, a.as.map, b.as.map);
+    default:
+        return a.as.object == b.as.object || (a.as.object->type == b.as.object->type && a.as.object->content.type &&
+                                              equal(c, a.as.object->content, b.as.object->content));
+    }
+}
+
+static int equal(comparing *c, tl_value a, tl_value b)
 {
     a = tl_unboxed(a);
     b = tl_unboxed(b);
@@ -146,17 +174,22 @@ int tl_deep_equal(tl_value a, tl_value b)
     case TL_FLOAT: return a.as.d == b.as.d;
     case TL_STRING:
     case TL_BYTES: return a.len == b.len && (!a.len || !memcmp(a.as.s, b.as.s, a.len));
-    case TL_LIST:
-        if (a.as.list->len != b.as.list->len) return 0;
-        for (size_t i = 0; i < a.as.list->len; i++)
-            if (!tl_deep_equal(a.as.list->items[i], b.as.list->items[i])) return 0;
-        return 1;
-    case TL_MAP: return equal_maps(a.as.map, b.as.map);
-    case TL_OBJECT:
-        return a.as.object == b.as.object || (a.as.object->type == b.as.object->type && a.as.object->content.type &&
-                                              tl_deep_equal(a.as.object->content, b.as.object->content));
-    default: return 1;
+    default: break;
     }
+    if (--c->left < 0 || c->depth == MAX_DEPTH) {
+        tl_limit(c->x, "values too large to compare");
+        return 0;
+    }
+    c->depth++;
+    int same = equal_parts(c, a, b);
+    c->depth--;
+    return same;
+}
+
+int tl_deep_equal(tl_exec *x, tl_value a, tl_value b)
+{
+    comparing c = {x, TL_MAX_ITEMS, 0};
+    return equal(&c, a, b);
 }
 
 size_t tl_edit_distance(const char *a, size_t a_length, const char *b, size_t b_length, size_t limit)

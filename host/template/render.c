@@ -124,6 +124,7 @@ static int report(tl_template_render *r, const char *name, tl_error *err)
     switch (r->failure) {
     case TL_FAIL_LIMIT: return tl_error_set(err, "limit", "%s", r->message);
     case TL_FAIL_LOOKUP: return tl_error_set(err, "lookup", "%s", r->message);
+    case TL_FAIL_STOP: return tl_error_set(err, "cancelled", "%s", r->message);
     default: clean_exec_error(name, r->message, err);
     }
     if (r->hint) tl_error_hint(err, "%s", r->hint);
@@ -144,7 +145,11 @@ int tl_template_execute(tl_template_render *r, const char *name, tl_value root, 
     const tl_template_wanted *wanted = r->options.wanted;
     r->trace = wanted && !strcmp(wanted->name, name) ? tl_trace_new(r->arena, wanted) : NULL;
     root.go &= (uint8_t)~TL_BOXED;
-    if (tl_exec_template(&x, tmpl, root, out)) return report(r, name, err);
+    size_t room = out->max;
+    if (room > from && room - from > r->options.max_output) out->max = from + r->options.max_output;
+    int status = tl_exec_template(&x, tmpl, root, out);
+    out->max = room;
+    if (status) return report(r, name, err);
     if (r->trace) tl_trace_report(r->trace, out, from);
     drop_no_value(out, from);
     if (out->over) return tl_error_set(err, "limit", "the output of \"%s\" is too large", name);

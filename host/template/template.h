@@ -45,6 +45,8 @@ typedef struct tl_template_outside {
     int (*random)(void *context, void *out, size_t length, tl_error *err);
     /* Lint mode only: a line such as "Missing required value: …". */
     void (*notice)(void *context, const char *line);
+    /* Asked every now and then: not 0 ends the render with kind "cancelled". */
+    int (*stop)(void *context);
 } tl_template_outside;
 
 /* Asks where a line of an output comes from; a render that is asked is slower. */
@@ -74,7 +76,7 @@ void tl_template_render_free(tl_template_render *render);
 /* Appends the output of the named template with `root` as its dot and $; every "<no value>" is left out, as helm
  * does. Templates of one render share the maps they are given: what one sets, the next sees. Errors are of kind
  * "template" with helm's text ("template: FILE:LINE:COLUMN: executing "x" at <.a.b>: …", "execution error at
- * (FILE:LINE:COLUMN): …" of required and fail), "limit", or "lookup" (see above). Where a nil value stopped it, the hint
+ * (FILE:LINE:COLUMN): …" of required and fail), "limit", or "lookup" (see above), "cancelled". Where a nil value stopped it, the hint
  * names the first absent key of the path and the nearest spelling. */
 int tl_template_execute(tl_template_render *render, const char *name, tl_value root, tl_buf *out, tl_error *err);
 

@@ -9,12 +9,14 @@
 #include "template/internal.h"
 
 #define MAX_DEPTH 200
+#define MAX_STEPS 10000000 /* values may be shared, so that a small one has many parts */
 
 typedef struct writer {
     tl_buf *out;
     tl_arena *arena; /* sorted keys */
     tl_list *key;    /* of the table in work */
     int depth;
+    long steps;
     tl_error *err;
 } writer;
 
@@ -70,15 +72,15 @@ static tl_value plain(tl_value value)
 }
 
 /* Whether all items are tables; *fault where one is nil, however deep in lists. */
-static int is_table_list(tl_value value, int depth, int *fault)
+static int is_table_list(writer *w, tl_value value, int depth, int *fault)
 {
     const tl_list *list = value.as.list;
     int all = list->len > 0;
-    if (depth > MAX_DEPTH) *fault = 1;
+    if (depth > MAX_DEPTH || ++w->steps > MAX_STEPS) *fault = 1;
     for (size_t i = 0; i < list->len && !*fault; i++) {
         tl_value item = plain(list->items[i]);
         if (item.type == TL_NULL) *fault = 1;
-        if (item.type == TL_LIST) is_table_list(item, depth + 1, fault);
+        if (item.type == TL_LIST) is_table_list(w, item, depth + 1, fault);
         if (item.type != TL_MAP) all = 0;
     }
     return all && !*fault;
@@ -136,8 +138,15 @@ static int write_object(writer *w, tl_value value)
     return 0;
 }
 
+static int too_large(writer *w)
+{
+    if (w->steps > MAX_STEPS || w->out->over) return tl_error_set(w->err, "limit", "the value is too large for TOML");
+    return 0;
+}
+
 static int write_element(writer *w, tl_value value)
 {
+    if (too_large(w)) return -1;
     if (w->depth > MAX_DEPTH) return tl_error_set(w->err, "limit", "the value is nested too deeply for TOML");
     switch (value.type) {
     case TL_BOOL: tl_buf_adds(w->out, value.as.b ? "true" : "false"); return 0;
@@ -210,7 +219,7 @@ static int write_value(writer *w, tl_value value)
         }
         return write_map(w, value, 0);
     }
-    if (value.type == TL_LIST && is_table_list(value, 0, &fault)) return write_tables(w, value);
+    if (value.type == TL_LIST && is_table_list(w, value, 0, &fault)) return write_tables(w, value);
     return fault ? nil_fault(w) : write_pair(w, value);
 }
 
@@ -246,10 +255,11 @@ static int write_map(writer *w, tl_value map, int inlined)
     group direct = {tl_arena_alloc(w->arena, (count + 1) * sizeof *sorted), 0};
     group below = {tl_arena_alloc(w->arena, (count + 1) * sizeof *sorted), 0};
     int fault = 0;
+    if (too_large(w)) return -1;
     if (++w->depth > MAX_DEPTH) return tl_error_set(w->err, "limit", "the value is nested too deeply for TOML");
     for (uint32_t i = 0; i < count; i++) {
         tl_value value = plain(sorted[i]->value);
-        int table = value.type == TL_MAP || (value.type == TL_LIST && is_table_list(value, 0, &fault));
+        int table = value.type == TL_MAP || (value.type == TL_LIST && is_table_list(w, value, 0, &fault));
         group *g = table ? &below : &direct;
         g->entries[g->len++] = sorted[i];
     }

@@ -147,6 +147,11 @@ static void lookup_answers_or_stops(void **state)
     assert_string_equal(f->out.data, "[map[]]");
 }
 
+/* Values that are small, but have 2^40 parts, and values that are nested 20,000 deep. */
+#define SHARED "{{ $a := dict \"k\" 1 }}{{ $b := dict \"k\" 1 }}{{ range until 40 }}{{ $a = dict \"a\" $a \"b\" $a }}"\
+    "{{ $b = dict \"a\" $b \"b\" $b }}{{ end }}"
+#define DEEP "{{ $a := dict }}{{ $b := dict }}{{ range until 20000 }}{{ $a = dict \"a\" $a }}{{ $b = dict \"a\" $b }}{{ end }}"
+
 static void bounds_stop_a_render(void **state)
 {
     fixture *f = *state;
@@ -160,11 +165,63 @@ static void bounds_stop_a_render(void **state)
         "{{ until 2000000000 }}",
         "{{ indent 1000000000 \"x\" }}",
         "{{ $x := \"x\" }}{{ range until 60 }}{{ $x = printf \"%s%s\" $x $x }}{{ end }}",
+        "{{ range 100000000000 }}{{ end }}",
+        "{{ range until 1000000 }}{{ if false }}x{{ end }}{{ end }}",
+        "{{ define \"a\" }}{{ template \"a\" }}{{ template \"a\" }}{{ end }}{{ template \"a\" }}",
+        "{{ define \"a\" }}{{ if . }}{{ template \"a\" (sub . 1) }}{{ template \"a\" (sub . 1) }}{{ end }}{{ end }}{{ template \"a\" 60 }}",
+        "{{ range until 1000 }}{{ $x := repeat 1000000 \"x\" }}{{ end }}",
+        "{{ range until 1000 }}{{ $x := until 100000 }}{{ end }}",
+        "{{ seq 1 2000000000 }}",
+        "{{ $x := list 1 }}{{ range until 60 }}{{ $x = concat $x $x }}{{ end }}",
+        "{{ split \"x\" (repeat 1048575 \"x\") | len }}",
+        "{{ splitList \"\" (repeat 1048575 \"x\") | len }}",
+        "{{ regexFindAll \"x\" (repeat 1048575 \"x\") -1 | len }}",
+        "{{ uniq (until 1000000) }}",
+        "{{ range until 100000 }}{{ $x := bcrypt \"x\" }}{{ end }}",
+        SHARED "{{ $a }}",
+        SHARED "{{ deepCopy $a }}",
+        SHARED "{{ deepEqual $a $b }}",
+        SHARED "{{ has $a (list $b) }}",
+        SHARED "{{ $x := merge $a $b }}",
+        SHARED "{{ toYaml $a | len }}{{ toToml $a | len }}{{ toJson $a | len }}{{ $a }}",
+        DEEP "{{ deepEqual $a $b }}",
+        DEEP "{{ deepCopy $a }}",
+        DEEP "{{ $a }}",
     };
+    f->options.max_time = 1000;
     for (size_t i = 0; i < sizeof endless / sizeof endless[0]; i++) {
-        assert_int_equal(render(f, endless[i]), -1);
-        assert_string_equal(f->err.kind, "limit");
+        if (render(f, endless[i]) != -1 || strcmp(f->err.kind, "limit")) fail_msg("%s: %s", endless[i], f->err.message);
+        assert_true(tl_arena_used(f->arena) < 96u << 20);
+        tl_arena_free(f->arena);
+        f->arena = tl_arena_new(64u << 20);
     }
+}
+
+/* A message that every level quotes would double with each of them. */
+static void messages_of_nested_templates_stay_short(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(render(f, "{{ define \"a\" }}{{ tpl (printf \"{{ include \\\"a\\\" . }}%s\" .) (printf \"x%s\" .) }}{{ end }}"
+                               "{{ include \"a\" \"y\" }}"), -1);
+    assert_string_equal(f->err.kind, "template");
+    assert_true(strlen(f->err.message) < 1u << 20);
+}
+
+static int always(void *context)
+{
+    ++*(int *)context;
+    return 1;
+}
+
+static void caller_stops_a_render(void **state)
+{
+    fixture *f = *state;
+    int asked = 0;
+    f->options.outside.context = &asked;
+    f->options.outside.stop = always;
+    assert_int_equal(render(f, "{{ range 100000000000 }}{{ end }}"), -1);
+    assert_string_equal(f->err.kind, "cancelled");
+    assert_int_equal(asked, 1);
 }
 
 static void self_holding_maps_end(void **state)
@@ -255,6 +312,8 @@ int main(void)
                                        TEST(clock_comes_from_outside),
                                        TEST(lookup_answers_or_stops),
                                        TEST(bounds_stop_a_render),
+                                       TEST(messages_of_nested_templates_stay_short),
+                                       TEST(caller_stops_a_render),
                                        TEST(self_holding_maps_end),
                                        TEST(nil_path_hints_at_first_absent_key),
                                        TEST(objects_have_methods_and_fields),
