@@ -21,6 +21,7 @@
 #include "lua/await.h"
 #include "lua/error.h"
 #include "lua/program.h"
+#include "lua/task.h"
 #include "lua/term.h"
 
 #define MAX_CHUNK (16u << 20)
@@ -69,6 +70,8 @@ static struct {
     int ready;    /* standard input, where it is no terminal: something can be read */
     tl_buf input; /* what was read of it beyond the line */
     struct tl_task *task; /* the line that runs */
+    unsigned writes;      /* what was said before it began */
+    int seconds;          /* for which it has run */
 } repl;
 
 static int load_editor(tl_error *err)
@@ -251,6 +254,9 @@ static void on_key(tl_watch *watch, short revents)
 static void on_interrupt(tl_signal *signal)
 {
     (void)signal;
+    int elsewhere = lua_rawgetp(repl.L, LUA_REGISTRYINDEX, &tl_interrupt_key) == LUA_TFUNCTION;
+    lua_pop(repl.L, 1);
+    if (elsewhere) return; /* what runs has a use for it */
     repl.interrupted = 1;
     if (repl.task) tl_task_cancel(repl.L, repl.task);
 }
@@ -378,11 +384,22 @@ static void print_error(lua_State *L)
     tl_term_write(L, STDERR_FILENO, "\n", 1);
 }
 
+/* A line that says nothing shows that it is at work. */
+static void on_second(tl_timer *timer)
+{
+    char text[64];
+    if (tl_term_writes(repl.L) != repl.writes) return;
+    snprintf(text, sizeof text, "… %d s, Ctrl-C ends it", ++repl.seconds);
+    tl_term_note(repl.L, text);
+    tl_timer_start(tl_lua_loop(repl.L), timer, 1000);
+}
+
 /* Runs a function of the library's prompt with the value on top, which is popped, as a task that Ctrl-C cancels. */
 static void run(lua_State *L, const char *function)
 {
     int results = 0;
-    repl.interrupted = 0;
+    tl_timer second = {.on_due = on_second};
+    repl.interrupted = repl.seconds = 0;
     if (!push_prompt_function(L, function)) {
         lua_pushliteral(L, "lua/lib/prompt.lua cannot be loaded");
         print_error(L);
@@ -390,8 +407,12 @@ static void run(lua_State *L, const char *function)
     }
     lua_insert(L, -2);
     repl.task = tl_task_spawn(L, 1);
+    repl.writes = tl_term_writes(L);
+    if (repl.editing) tl_timer_start(tl_lua_loop(L), &second, 1000);
     int status = tl_task_run(L, repl.task, &results);
     repl.task = NULL;
+    tl_timer_stop(&second);
+    if (repl.editing) tl_term_note(L, NULL);
     if (tl_the_program.exit_status >= 0)
         repl.ended = 1;
     else if (status != LUA_OK)

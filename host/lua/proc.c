@@ -18,6 +18,7 @@
 #include "lua/error.h"
 #include "lua/program.h"
 #include "lua/secret.h"
+#include "lua/term.h"
 
 #define PROCESS_TYPE "todo.proc.Process"
 #define CHUNK 65536
@@ -107,6 +108,15 @@ static tl_stdio stdio_of(lua_State *L, const char *name, tl_stdio fallback, int 
     return fallback;
 }
 
+static void read_stdio(lua_State *L, tl_child_options *o)
+{
+    static const char *const names[] = {"stdin", "stdout", "stderr"};
+    for (int i = 0; i < 3; i++) {
+        o->stdio[i] = stdio_of(L, names[i], i ? TL_STDIO_PIPE : TL_STDIO_NULL, &o->fds[i]);
+        if (o->stdio[i] == TL_STDIO_INHERIT) tl_term_claim(L);
+    }
+}
+
 static const char **read_argv(lua_State *L, tl_arena *arena)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -183,9 +193,7 @@ static int l_spawn(lua_State *L)
     o.detached = tl_opt_bool(L, 2, "detached", 0);
     process *p = push_process(L);
     int handle = lua_gettop(L);
-    o.stdio[0] = stdio_of(L, "stdin", TL_STDIO_NULL, &o.fds[0]);
-    o.stdio[1] = stdio_of(L, "stdout", TL_STDIO_PIPE, &o.fds[1]);
-    o.stdio[2] = stdio_of(L, "stderr", TL_STDIO_PIPE, &o.fds[2]);
+    read_stdio(L, &o);
     p->child.on_exit = on_exit_of;
     p->child.data = p;
     p->detached = o.detached;

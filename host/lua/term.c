@@ -37,11 +37,19 @@ typedef struct output {
     tl_buf text; /* redacted, about to be written */
     tl_redactor *redactor;
     int open;
+    unsigned writes;
+    int noted; /* a note stands on the terminal */
 } output;
 
 static int slot_of(int fd)
 {
     return fd == STDERR_FILENO;
+}
+
+static void remove_note(output *o)
+{
+    if (o->noted) tl_tty_write(STDERR_FILENO, "\r\033[K", 4);
+    o->noted = 0;
 }
 
 static void flush(output *o, int slot)
@@ -92,8 +100,33 @@ void tl_term_write(lua_State *L, int fd, const char *text, size_t length)
         return;
     }
     int slot = slot_of(fd);
+    tl_term_claim(L);
     write_redacted(o, fd, text, length);
     if (o->streams[slot].held.len && !o->timers[slot].slot) tl_timer_start(tl_lua_loop(L), &o->timers[slot], HOLD_MS);
+}
+
+unsigned tl_term_writes(lua_State *L)
+{
+    output *o = get_output(L);
+    return o ? o->writes : 0;
+}
+
+void tl_term_claim(lua_State *L)
+{
+    output *o = get_output(L);
+    if (!o) return;
+    remove_note(o);
+    o->writes++;
+}
+
+void tl_term_note(lua_State *L, const char *text)
+{
+    output *o = get_output(L);
+    if (!o) return;
+    remove_note(o);
+    if (!text) return;
+    tl_tty_write(STDERR_FILENO, text, strlen(text));
+    o->noted = 1;
 }
 
 /* Both streams, before something else writes to the terminal or waits for people. */

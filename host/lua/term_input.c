@@ -62,6 +62,7 @@ int tl_term_l_input(lua_State *L)
 {
     int raw = tl_opt_bool(L, 1, "raw", 0);
     tl_error err = {0};
+    tl_term_claim(L);
     input *in = lua_newuserdatauv(L, sizeof *in, 0);
     memset(in, 0, sizeof *in);
     luaL_setmetatable(L, INPUT_TYPE);

@@ -70,7 +70,7 @@ end
 ---@param objects table[]
 function mask.learn(objects)
     for _, object in ipairs(objects) do
-        if object.kind == "Secret" then
+        if type(object) == "table" and object.kind == "Secret" then
             for _, text in pairs(type(object.data) == "table" and object.data or {}) do
                 local ok, plain = pcall(secret.unbase64, text)
                 if ok and #plain > 0 then secret.new(plain) end

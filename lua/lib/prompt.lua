@@ -3,6 +3,8 @@
 local cluster_names = require "prompt.names"
 local fail = require "fail"
 local inspect = require "inspect"
+local mask = require "mask"
+local pager = require "prompt.pager"
 local program = require "program"
 local suggest = require "suggest"
 local term = require "term"
@@ -31,30 +33,15 @@ end
 ---@return string[]
 function prompt.complete(text) return cluster_names.complete(text) end
 
--- Waits for Enter between screenfuls where people read them.
-local function page(text)
-    local _, rows = term.size()
-    local count = select(2, text:gsub("\n", "\n"))
-    if not term.is_tty("stdout") or not term.is_tty("stdin") or count < rows then return term.write(text) end
-    local lines = 0
-    for line in text:gmatch("[^\n]*\n?") do
-        if line == "" then break end
-        term.write(line)
-        lines = lines + 1
-        if lines % (rows - 1) == 0 and lines < count then
-            local answer = term.prompt(("-- %d more lines: Enter goes on, q ends -- "):format(count - lines))
-            if answer == nil or answer:find("^%s*q") then return end
-        end
-    end
-end
-
 -- Prints what a line gave: things of the cluster as kubectl does, other values as Lua writes them.
 local function show(results)
     if results.n == 1 then
         local text = cluster_names.show(results[1])
-        if text then return page(text) end
+        if text then return pager.show(text) end
     end
-    page(inspect(table.unpack(results, 1, results.n)))
+    mask.learn(results)
+    if type(results[1]) == "table" then mask.learn(results[1]) end
+    pager.show(inspect(table.unpack(results, 1, results.n)))
 end
 
 ---Runs a compiled line and prints its results.
@@ -80,9 +67,9 @@ commands.help = { "NAME", "documentation of a module, function or kind", functio
         for _, word in ipairs { "help", "write", "namespace", "context", "quit" } do
             lines[#lines + 1] = ("  %-20s %s\n"):format(":" .. word .. " " .. commands[word][1], commands[word][2])
         end
-        return page(table.concat(lines))
+        return pager.show(table.concat(lines))
     end
-    page(require "prompt.documentation".text(name))
+    pager.show(require "prompt.documentation".text(name))
 end }
 
 commands.write = { "on|off", "allow changes to the cluster, or forbid them again", function(word)

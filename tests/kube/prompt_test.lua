@@ -23,7 +23,7 @@ end
 
 local function environment()
     return { KUBECONFIG = server.kubeconfig, XDG_STATE_HOME = fs.join(dir.path, "state"), XDG_CONFIG_HOME = dir.path,
-        TERM = "xterm" }
+        TERM = "xterm", PAGER = "cat; echo paged" }
 end
 
 local function piped(...)
@@ -59,9 +59,15 @@ function tests.pipe_why_names_the_cause()
 end
 
 function tests.pipe_secrets_are_hidden()
-    local result = piped("secrets.keys:yaml()", "secrets['keys'].data", "secrets.keys")
-    lu.assertNotStrContains(result.stdout, "czNjcmV0")
+    local result = piped("secrets.keys:yaml()", "secrets['keys'].data", "secrets.keys", "secrets.keys.data.password",
+        "print(secrets.keys.data.token)")
+    lu.assertEquals(result.stderr, "")
+    for _, text in ipairs { "czNjcmV0", "s3cret", "YWJj" } do lu.assertNotStrContains(result.stdout, text) end
     lu.assertStrContains(result.stdout, "password: •••")
+    lu.assertStrContains(result.stdout, "token: •••")
+    local plain = piped("k8s.connect{}:get('secrets', 'keys', { namespace = 'shop' })").stdout
+    lu.assertStrContains(plain, 'password = "•••"')
+    lu.assertEquals(piped("#secrets.keys.data.password:reveal()").stdout, "test/shop\n16\n")
 end
 
 function tests.pipe_changes_need_write_on()
@@ -96,10 +102,11 @@ function tests.terminal_completes_kinds_names_fields_and_methods()
     lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
 end
 
-function tests.terminal_pages_long_results()
-    local result = on_terminal("wait > ", [[send ('x\\n'):rep(100)\r]], "wait more lines: Enter goes on", [[send q\r]], "wait > ",
-        [[send 'af' .. 'ter'\r]], "wait after", "wait > ", [[send \x04]])
+function tests.terminal_pages_long_descriptions()
+    local result = on_terminal("wait > ", [[send :ns shop\r]], "wait shop> ", [[send pods.backend_1:describe()\r]],
+        [[wait paged\r\n]], "wait shop> ", [[send pods.lonely\r]], "wait lonely", "wait Pending", "wait shop> ", [[send \x04]])
     lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+    lu.assertEquals(select(2, result.stdout:gsub("paged\r\n", "")), 1)
 end
 
 return tests

@@ -16,11 +16,13 @@ local function piped(input, ...)
 end
 
 -- Runs the prompt on a terminal; steps as tests/unit/terminal.py takes them.
-local function on_terminal(...)
+local function on_terminal_with(env, ...)
+    env.XDG_STATE_HOME, env.TERM = fs.join(dir.path, "state"), "xterm"
     return proc.run({ "python3", fs.join(program.project, "tests/unit/terminal.py"), program.executable, "--color=never" }, {
-        stdin = table.concat({ ... }, "\n") .. "\n", check = false, timeout = 60, cwd = dir.path,
-        env = { XDG_STATE_HOME = fs.join(dir.path, "state"), TERM = "xterm" } })
+        stdin = table.concat({ ... }, "\n") .. "\n", check = false, timeout = 60, cwd = dir.path, env = env })
 end
+
+local function on_terminal(...) return on_terminal_with({ PAGER = "cat" }, ...) end
 
 function tests.pipe_results_are_printed_readably()
     local result = piped("1 + 1\n'text', nil, { b = { 1, 2 }, a = true }\nx = 5\nx\n")
@@ -137,6 +139,60 @@ function tests.terminal_takes_pasted_lines()
         [[send for i = 1, 3 do\r  print('line ' .. i)\rend\rprint('after')\r6 * 7\r]],
         [[wait line 1\r\n]], [[wait line 3\r\n]], [[wait after\r\n]], [[wait 42\r\n]], "wait > ", [[send \x04]])
     lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+end
+
+function tests.terminal_shows_that_a_silent_line_is_at_work()
+    local result = on_terminal("wait > ", [[send task.sleep(60)\r]], [[wait 1 s, Ctrl-C ends it]], [[wait 2 s, Ctrl-C]],
+        [[send \x03]], [[wait \r\x1b[K]], "wait interrupted", "wait > ",
+        [[send task.sleep(1.2) print('said') task.sleep(1.2) print('more')\r]], [[wait 1 s, Ctrl-C ends it\r\x1b[Ksaid\r\n]],
+        [[wait more\r\n]], "wait > ", [[send \x04]])
+    lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+    lu.assertNotStrContains(result.stdout, "it\r\27[Kmore") -- once it has said something, it speaks for itself
+    lu.assertNotStrContains(piped("task.sleep(1.2) print 'x'\n").stderr, "Ctrl-C")
+end
+
+local LONG = [[send ('line\\n'):rep(100) .. 'last'\r]]
+
+function tests.terminal_pages_what_does_not_fit()
+    local result = on_terminal_with({ PAGER = "wc -l; echo paged; read answer < /dev/tty; echo got $answer" }, "wait > ", LONG,
+        [[wait 101\r\npaged\r\n]], [[send yes\r]], "wait got yes", "wait > ",
+        [[send ('short\\n'):rep(5)\r]], "wait short", "wait > ", [[send ('w'):rep(80 * 24)\r]], "wait paged", [[send \r]],
+        "wait > ", [[send \x04]])
+    lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+    lu.assertEquals(select(2, result.stdout:gsub("paged\r\n", "")), 2)
+    lu.assertEquals(select(2, on_terminal("wait > ", LONG, "wait last", "wait > ", [[send \x04]]).stdout:gsub("line\r", "")), 100)
+    lu.assertEquals(select(2, piped("('line\\n'):rep(100)\n").stdout:gsub("line\n", "")), 100)
+end
+
+function tests.terminal_gives_the_pager_its_interrupt()
+    local waits = "import signal as s; s.pthread_sigmask(s.SIG_BLOCK, [2]); print('here', flush=True); s.sigwait([2]); "
+        .. "print('heard')"
+    local result = on_terminal_with({ PAGER = ('python3 -c "%s"'):format(waits) },
+        "wait > ", LONG, [[wait here\r\n]], [[send \x03]], "wait heard", "wait > ",
+        [[send 'fine'\r]], "wait fine", "wait > ", [[send \x04]])
+    lu.assertEquals(result.status, 0, result.stdout .. result.stderr)
+    lu.assertNotStrContains(result.stdout, "interrupted")
+    local less = proc.which("less") and on_terminal_with({ PAGER = false, LESS = false }, "wait > ", LONG, "wait :",
+        "send q", "wait > ", [[send \x04]])
+    lu.assertEquals(less and less.status or 0, 0, less and less.stdout)
+end
+
+-- Names of functions and methods in lua/types, as people would ask for them.
+local function documented()
+    local names = {}
+    for _, name in ipairs(program.resources("lua/types/")) do
+        for signature in program.resource(name):gmatch("\nfunction ([%w_.:]+)%(") do names[#names + 1] = signature end
+    end
+    return names
+end
+
+function tests.pipe_help_knows_every_primitive()
+    local names, lines = documented(), {}
+    lu.assertTrue(#names > 150, #names)
+    for i, name in ipairs(names) do lines[i] = ":help " .. name end
+    local result = piped(table.concat(lines, "\n") .. "\n:help k8s\n:help secret\n")
+    lu.assertEquals(result.stderr, "")
+    for _, name in ipairs(names) do lu.assertStrContains(result.stdout, name .. "(") end
 end
 
 return tests

@@ -6,7 +6,7 @@ local tables = require "tables"
 
 local last_applied = {}
 
-local ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
+last_applied.ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
 
 -- Groups whose kinds have merge rules of their own (strategic merge); all others take JSON merge patches.
 local built_in = {
@@ -22,9 +22,9 @@ local built_in = {
 function last_applied.remembering(manifest)
     local copy = tables.copy(manifest)
     copy.metadata.annotations = copy.metadata.annotations or {}
-    copy.metadata.annotations[ANNOTATION] = nil
+    copy.metadata.annotations[last_applied.ANNOTATION] = nil
     local text = json.encode(copy, { sort = true, html = true }) .. "\n"
-    copy.metadata.annotations[ANNOTATION] = text
+    copy.metadata.annotations[last_applied.ANNOTATION] = text
     return copy
 end
 
@@ -32,7 +32,7 @@ end
 ---@param live table
 ---@return table?
 function last_applied.of(live)
-    local text = (live.metadata.annotations or {})[ANNOTATION]
+    local text = (live.metadata.annotations or {})[last_applied.ANNOTATION]
     return text and json.decode(text) or nil
 end
 

@@ -3,6 +3,7 @@
 local fail = require "fail"
 local format = require "format"
 local object_events = require "kubectl.events"
+local pager = require "prompt.pager"
 local proc = require "proc"
 local revisions = require "kubectl.revisions"
 local rollout = require "rollout"
@@ -91,25 +92,19 @@ end
 function actions.events(session, _, object)
     local w = text.new()
     w:events(object_events.of(session.client, object))
-    term.write(term.clean(w:finish()))
+    pager.show(term.clean(w:finish()))
 end
 
 function actions.describe(session, resource, object)
     local describe = require "kube.describe"
-    term.write(describe.text(session, { resource = resource, object = session:fetch(resource, object.metadata.namespace,
+    pager.show(describe.text(session, { resource = resource, object = session:fetch(resource, object.metadata.namespace,
         object.metadata.name) }))
 end
 
 function actions.yaml(_, _, object)
     local shown = tables.copy(object)
     shown.metadata.managedFields = nil
-    if shown.kind == "Secret" then
-        for _, field in ipairs { "data", "stringData" } do
-            for key in pairs(shown[field] or {}) do shown[field][key] = require "mask".TEXT end
-        end
-        (shown.metadata.annotations or {})["kubectl.kubernetes.io/last-applied-configuration"] = nil
-    end
-    return require "yaml".encode(shown, { sort = true })
+    return require "yaml".encode(shown, { sort = true, secrets = "mask" })
 end
 
 function actions.url(session, _, object)

@@ -2,7 +2,9 @@
 -- svc.frontend:url(). lua/types/prompt.lua documents them.
 local fail = require "fail"
 local kube_session = require "kubectl.session"
+local last_applied = require "kubectl.last_applied"
 local object_actions = require "prompt.actions"
+local secret = require "secret"
 local suggest = require "suggest"
 local tables = require "tables"
 local task = require "task"
@@ -130,9 +132,17 @@ function Object.__tostring(self)
     return object.kind .. "/" .. object.metadata.name
 end
 
+-- What a Secret holds prints as "•••"; its :reveal() gives the base64 text.
+local function hide(object)
+    for key, text in pairs(object.data or {}) do object.data[key] = secret.new(text) end
+    local annotations = object.metadata.annotations
+    if annotations then annotations[last_applied.ANNOTATION] = nil end
+end
+
 local function wrap(resource, object)
     object.apiVersion = resource.group == "" and resource.version or resource.group .. "/" .. resource.version
     object.kind = resource.kind
+    if resource.kind == "Secret" then hide(object) end
     mark(object)
     local wrapped = setmetatable({ resource = resource, object = object }, Object)
     objects_of[resource.plural] = objects_of[resource.plural] or {}
