@@ -18,6 +18,7 @@
 /* A template of the tree of charts, with what it is executed on. */
 typedef struct page {
     const char *path, *base; /* "todo-app/templates/a.yaml", "todo-app/templates" */
+    const tl_chart *chart;
     const tl_chart_file *file;
     tl_map *root; /* shared by the templates of one chart */
 } page;
@@ -27,6 +28,8 @@ typedef struct pages {
     page *items;
     size_t len, cap;
     tl_value release, capabilities;
+    const tl_chart *chart; /* as it was given */
+    tl_scripts *scripts;   /* NULL where no chart has any */
 } pages;
 
 static void add_page(pages *p, page added)
@@ -72,7 +75,7 @@ static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
     for (size_t i = 0; i < chart->templates.len; i++) {
         const tl_chart_file *file = &chart->templates.items[i];
         if (is_library && strrchr(file->name, '/')[1] != '_') continue;
-        add_page(p, (page){tl_arena_printf(p->arena, "%s/%s", path, file->name), base, file, root});
+        add_page(p, (page){tl_arena_printf(p->arena, "%s/%s", path, file->name), base, chart, file, root});
     }
     return root;
 }
@@ -132,8 +135,10 @@ static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *op
     tl_template_render *render = NULL;
     tl_buf text = TL_BUF_INIT(MAX_MANIFEST);
     int result = -1;
-    for (size_t i = 0; i < p->len; i++)
+    for (size_t i = 0; i < p->len; i++) {
+        if (p->scripts) tl_template_set_functions(set, tl_scripts_functions(p->scripts, p->items[i].chart));
         if (tl_template_parse(set, p->items[i].path, p->items[i].file->data, p->items[i].file->size, err)) goto out;
+    }
     phase_ends(w, PHASE_PARSE);
     render = tl_template_render_new(set, arena, &how);
     out->files = tl_arena_alloc(arena, (p->len + 1) * sizeof *out->files);
@@ -247,6 +252,7 @@ static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_m
     p->release = release_object(arena, options);
     p->capabilities = tl_capabilities_object(arena, &caps);
     collect(p, out->chart, tl_as_go(tl_map_value(values), TL_GO_NAMED_MAP));
+    if (tl_scripts_open(&p->scripts, arena, options->runner, out->chart, err)) return -1;
     if (p->len) qsort(p->items, p->len, sizeof *p->items, by_depth);
     return 0;
 }
@@ -261,25 +267,35 @@ void tl_rendered_text(tl_buf *out, const tl_rendered *rendered)
     }
 }
 
+/* From the templates to the recorded manifest. */
+static int finish(tl_rendered *out, pages *p, const tl_map *user, const tl_render_options *options, tl_error *err)
+{
+    tl_arena *arena = p->arena;
+    take_notes(out, arena, options);
+    if (tl_manifest_sort(&out->manifests, &out->hooks, arena, out->files, out->file_count, err)) {
+        tl_chart_explain_fault(err, out, p->chart, user, options);
+        return -1;
+    }
+    if (tl_scripts_change(p->scripts, &out->manifests, &out->hooks, out->values, p->release, err)) return -1;
+    return join_manifest(out, arena, options->include_crds, err);
+}
+
 int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,
                     const tl_render_options *options, tl_error *err)
 {
-    pages p = {.arena = arena};
+    pages p = {.arena = arena, .chart = chart};
     clockwork w = {.last = tl_clock_ms()};
+    int result = -1;
     *out = (tl_rendered){0};
-    if (prepare(out, &p, chart, user, options, err)) return -1;
+    if (prepare(out, &p, chart, user, options, err)) goto out;
     phase_ends(&w, PHASE_VALUES);
-    if (execute_pages(out, &p, options, &w, err)) return -1;
+    if (execute_pages(out, &p, options, &w, err)) goto out;
     tl_chart_collect_crds(&out->crds, arena, out->chart);
-    if (options->lint || options->wanted) return 0;
-    take_notes(out, arena, options);
-    if (tl_manifest_sort(&out->manifests, &out->hooks, arena, out->files, out->file_count, err)) {
-        tl_chart_explain_fault(err, out, chart, user, options);
-        return -1;
-    }
-    if (join_manifest(out, arena, options->include_crds, err)) return -1;
+    result = options->lint || options->wanted ? 0 : finish(out, &p, user, options, err);
     phase_ends(&w, PHASE_YAML);
     tl_log(TL_LOG_DEBUG, "render of %s: values %.2f ms, parse %.2f ms, execute %.2f ms, yaml %.2f ms", chart->name,
            w.spent[PHASE_VALUES], w.spent[PHASE_PARSE], w.spent[PHASE_EXECUTE], w.spent[PHASE_YAML]);
-    return 0;
+out:
+    tl_scripts_close(p.scripts);
+    return result;
 }

@@ -3,6 +3,7 @@
 
 #include "chart/chart.h"
 #include "chart/manifest.h"
+#include "chart/script.h"
 #include "template/template.h"
 
 /* A chart rendered with values (helm.sh/helm/v3/pkg/engine, pkg/action renderResources). */
@@ -20,6 +21,7 @@ typedef struct tl_render_options {
     int skip_schema;
     const tl_map *defaults; /* in place of the chart's own values; NULL: those */
     tl_template_outside outside;
+    const tl_script_runner *runner;   /* of the Lua in charts; NULL: it is not run */
     const tl_template_wanted *wanted; /* a render for its answer alone: what the templates gave is not read */
 } tl_render_options;
 

@@ -11,6 +11,7 @@
 #include "lua/await.h"
 #include "lua/buffer.h"
 #include "lua/chart.h"
+#include "lua/chart_script.h"
 #include "lua/convert.h"
 #include "lua/error.h"
 #include "lua/preempt.h"
@@ -129,6 +130,7 @@ static void read_render_options(lua_State *L, int index, job *j)
 {
     tl_render_options *o = &j->options;
     o->outside.stop = on_stop;
+    o->runner = &tl_chart_script_runner;
     o->release = copy_option(L, index, "release", j->arena);
     o->namespace_ = copy_option(L, index, "namespace", j->arena);
     o->revision = (int)tl_opt_number(L, index, "revision", 0);

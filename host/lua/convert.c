@@ -235,6 +235,7 @@ static int read_new_keys(reader *r, int index, tl_map *map)
 static int read_table(reader *r, int index, tl_value *out)
 {
     if (r->depth >= MAX_DEPTH) return refuse(r, "is nested too deeply, or contains itself");
+    if (tl_arena_over(r->arena)) return refuse(r, "makes the whole too large"); /* tables may be shared */
     if (tl_is_list(r->L, index)) return read_list(r, index, out);
     tl_map *map = tl_map_new(r->arena, 8);
     *out = tl_map_value(map);

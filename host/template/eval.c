@@ -180,10 +180,15 @@ static int check_count(tl_exec *x, const tl_callee *callee, const tl_operands *o
 
 static int invoke(tl_exec *x, const tl_callee *callee, const tl_value *args, size_t count, tl_value *out)
 {
-    if (callee->function) return callee->function->call(x, args, count, out);
     tl_error err = {0};
-    tl_method_call call = {callee->self, x->arena, args, count};
-    if (!callee->method->call(&call, out, &err)) return 0;
+    if (callee->function && callee->function->call) return callee->function->call(x, args, count, out);
+    if (callee->function) {
+        const tl_template_function *added = ((const tl_added_function *)callee->function)->added;
+        if (!added->call(added, args, count, x->arena, out, &err)) return 0;
+    } else {
+        tl_method_call call = {callee->self, x->arena, args, count};
+        if (!callee->method->call(&call, out, &err)) return 0;
+    }
     tl_fail(x, "%s", err.message ? err.message : "failed");
     tl_error_dispose(&err);
     return -1;

@@ -283,11 +283,23 @@ static tl_node *new_string(tl_parser *p, tl_token token)
 
 /* ---- expressions ---- */
 
+static const tl_function *find_added(tl_parser *p, tl_span name)
+{
+    for (const tl_template_function *f = p->source->functions; f && f->name; f++) {
+        if (strlen(f->name) != name.len || memcmp(f->name, name.s, name.len)) continue;
+        tl_added_function *made = tl_arena_alloc(p->arena, sizeof *made);
+        *made = (tl_added_function){{f->name, "a*", NULL}, f};
+        return &made->base;
+    }
+    return NULL;
+}
+
 static tl_node *parse_identifier(tl_parser *p, tl_token token)
 {
     tl_node *node = tl_parser_node(p, TL_NODE_IDENT, token.pos);
     node->text = token.val;
     node->as.function = tl_function_find(token.val.s, token.val.len);
+    if (!node->as.function) node->as.function = find_added(p, token.val);
     if (node->as.function) return node;
     tl_buf quoted = TL_BUF_INIT(4096);
     tl_go_quote(&quoted, token.val.s, token.val.len);

@@ -39,6 +39,12 @@ typedef struct tl_function {
     static int name(TL_UNUSED tl_exec *x, TL_UNUSED const tl_value *args, TL_UNUSED size_t count,                      \
                     TL_UNUSED tl_value *out)
 
+/* One that a caller added; its `call` is NULL. */
+typedef struct tl_added_function {
+    tl_function base;
+    const tl_template_function *added;
+} tl_added_function;
+
 /* NULL where there is none of that name. */
 const tl_function *tl_function_find(const char *name, size_t length);
 size_t tl_function_count(void);
@@ -109,6 +115,7 @@ typedef struct tl_source {
     const char *name; /* for messages: the file */
     const char *text;
     size_t length;
+    const tl_template_function *functions; /* that it may call beside helm's, or NULL */
 } tl_source;
 
 typedef struct tl_template {
@@ -206,6 +213,7 @@ tl_token tl_lexer_next(tl_lexer *lexer);
 
 struct tl_template_set {
     tl_arena *arena;
+    const tl_template_function *functions;
     tl_scope *scope;
 };
 

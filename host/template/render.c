@@ -26,6 +26,16 @@ void tl_template_set_free(tl_template_set *set)
     free(set);
 }
 
+void tl_template_set_functions(tl_template_set *set, const tl_template_function *functions)
+{
+    set->functions = functions;
+}
+
+int tl_template_has_function(const char *name)
+{
+    return tl_function_find(name, strlen(name)) != NULL;
+}
+
 /* "template: FILE:LINE: a: b: text" becomes "parse error at (FILE:LINE): text". */
 static void clean_parse_error(const char *message, tl_error *err)
 {
@@ -44,7 +54,7 @@ int tl_template_parse(tl_template_set *set, const char *name, const char *text, 
 {
     if (length > UINT32_MAX / 2) return tl_error_set(err, "limit", "the template \"%s\" is too large", name);
     tl_source *source = tl_arena_alloc(set->arena, sizeof *source);
-    *source = (tl_source){tl_arena_strdup(set->arena, name), text, length};
+    *source = (tl_source){tl_arena_strdup(set->arena, name), text, length, set->functions};
     tl_template *main;
     const char *message;
     if (!tl_parse_source(set->scope, source, &main, &message)) return 0;
@@ -205,10 +215,11 @@ static int tpl_error(tl_exec *x, const char *what, tl_value text, const char *ca
 static tl_tpl *find_tpl(tl_exec *x, tl_value text)
 {
     tl_scope *scope = x->scope;
-    tl_value *at = scope->parsed ? tl_map_get(scope->parsed, text.as.s, text.len) : NULL;
+    const tl_template_function *functions = x->tmpl->source->functions; /* the next chart may have others */
+    tl_value *at = scope->parsed && !functions ? tl_map_get(scope->parsed, text.as.s, text.len) : NULL;
     if (at) return &scope->tpls[at->as.i];
     tl_source *source = tl_arena_alloc(x->arena, sizeof *source);
-    *source = (tl_source){"gotpl", tl_arena_strndup(x->arena, text.as.s, text.len), text.len};
+    *source = (tl_source){"gotpl", tl_arena_strndup(x->arena, text.as.s, text.len), text.len, functions};
     tl_tpl made = {.scope = tl_scope_new(x->arena, scope)};
     const char *message;
     if (tl_parse_source(made.scope, source, &made.main, &message)) {
@@ -222,7 +233,7 @@ static tl_tpl *find_tpl(tl_exec *x, tl_value text)
         scope->tpls = tl_arena_grow(scope->arena, scope->tpls, scope->tpl_cap * sizeof made, cap * sizeof made);
         scope->tpl_cap = cap;
     }
-    tl_map_set(scope->parsed, text.as.s, text.len, tl_int((int64_t)scope->tpl_count));
+    if (!functions) tl_map_set(scope->parsed, text.as.s, text.len, tl_int((int64_t)scope->tpl_count));
     scope->tpls[scope->tpl_count] = made;
     return &scope->tpls[scope->tpl_count++];
 }

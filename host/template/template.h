@@ -22,6 +22,22 @@ typedef struct tl_template_render tl_template_render;
 tl_template_set *tl_template_set_new(void);
 void tl_template_set_free(tl_template_set *set);
 
+/* A function that a caller adds to helm's, with any number of arguments. It fills *out, in the arena, and returns 0, or -1
+ * with *err. */
+typedef struct tl_template_function tl_template_function;
+struct tl_template_function {
+    const char *name;
+    int (*call)(const tl_template_function *self, const tl_value *args, size_t count, tl_arena *arena, tl_value *out,
+                tl_error *err);
+    void *context;
+};
+
+/* Texts that are parsed from now on may call these, too: an array that ends with a NULL name and outlives the set, or
+ * NULL. A function of helm's is never replaced. */
+void tl_template_set_functions(tl_template_set *set, const tl_template_function *functions);
+/* Whether helm has a function of that name. */
+int tl_template_has_function(const char *name);
+
 /* Parses `text`, which must outlive the set, under `name` (for a chart "CHART/templates/FILE"), with the templates
  * it defines; a template of a name that is there already is replaced unless the new one is empty, as in Go. -1 with kind
  * "template" and helm's message: "parse error at (FILE:LINE): …". */
