@@ -14,8 +14,8 @@ local ok, result = pcall(commands.run, helm, program.args, function(command, opt
 end)
 if ok then return result end
 if fail.kind(result) == "cancelled" then error(result, 0) end
--- helm's errors as helm prints them, so that scripts that read them keep working; a hint is one line more.
+-- helm's errors and its exit status, so that scripts that read them keep working; a hint is one line more.
 io.stderr:write("Error: ", fail.message(result), "\n")
 local hint = fail.field(result, "hint")
 if hint then io.stderr:write("  ", hint, "\n") end
-return fail.kind(result) == "usage" and fail.field(result, "status") == 2 and 2 or 1
+return 1

@@ -130,7 +130,7 @@ function tests.revisions_rollback_and_releases_are_compared()
     lu.assertStrContains(done("diff", "rollback", "one", "1").stdout, "+   level: info\n")
     lu.assertEquals(done("diff", "release", "one", "one").stdout, "")
     lu.assertStrContains(helm("diff", "revision", "one", "9").stderr, "release has no 9 version")
-    lu.assertEquals(helm("diff", "revision", "one", "x").status, 2)
+    lu.assertEquals(helm("diff", "revision", "one", "x").status, 1)
 end
 
 function tests.drift_and_live_tell_what_the_cluster_has()

@@ -103,7 +103,7 @@ function tests.helm_lists_its_commands_and_their_flags()
     end
 end
 
-function tests.helm_refuses_wrong_words_with_status_2()
+function tests.helm_refuses_wrong_words_with_helms_status()
     for message, words in pairs {
         ['Error: unknown command "templte" for "helm"\n  did you mean template? '] = { "templte" },
         ['Error: unknown flag: --nope\n'] = { "template", "--nope" },
@@ -111,7 +111,7 @@ function tests.helm_refuses_wrong_words_with_status_2()
         ['Error: "helm template" requires at least 1 argument\n  usage: todo-lua helm template '] = { "template" },
     } do
         local result = helm(table.unpack(words))
-        lu.assertEquals(result.status, 2)
+        lu.assertEquals(result.status, 1)
         lu.assertStrContains(result.stderr, message)
     end
 end
