@@ -40,10 +40,10 @@ local options = cli.parse {
 }
 
 local ctx = project.open(options)
+database.check_flag(options.database)
+stack.values(ctx) -- a broken values file is found before anything is installed
 
 local function setup()
-    stack.values(ctx) -- a broken values file is found before anything is installed
-    database.check_flag(options.database)
     cluster.check_space(ctx)
     cluster.choose(ctx)
     return prerequisites.ensure(ctx)

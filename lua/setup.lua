@@ -54,6 +54,7 @@ end
 
 if options.output == "json" then
     term.write(json.encode({ ok = missing == 0, provider = provider and provider.name, items = items,
+        reason = not detection.available and detection.reason or nil,
         packages = json.list(tables.copy(detection.packages or {})) }, { indent = "  " }) .. "\n")
 else
     show()

@@ -25,9 +25,23 @@ local options = cli.parse {
 
 local ctx = project.open(options)
 local provider, problem = fail.catch({ not_found = true }, function() return cluster.choose(ctx) end)
-local found = { provider = provider and provider.name, pods = json.list {}, ok = false,
-    cluster = provider and provider.status(ctx) or { state = "absent", message = fail.message(problem) } }
+local found = { provider = provider and provider.name, pods = json.list {}, ok = false }
 local info = { name = ctx.config.release, namespace = ctx.config.namespace }
+
+-- The result; what went wrong instead, unless that is the user's own doing.
+local function attempt(fn)
+    local ok, result = pcall(fn)
+    if ok then return result end
+    local kind = fail.kind(result)
+    if kind == "cancelled" or kind == "usage" or kind == "config" then error(result, 0) end
+    return nil, fail.message(result)
+end
+
+local function cluster_state()
+    if not provider then return { state = "absent", message = fail.message(problem) } end
+    local state, message = attempt(function() return provider.status(ctx) end)
+    return state or { state = "broken", message = message }
+end
 
 local function restarts(pod)
     local total = 0
@@ -77,9 +91,10 @@ local function look()
 end
 
 local function show()
-    log.result("cluster   %s %s%s", found.provider or "none:", found.provider and found.cluster.state
-        or found.cluster.message, found.cluster.version
-        and ", Kubernetes " .. found.cluster.version:gsub("^v", "") or "")
+    local state = found.cluster
+    log.result("cluster   %s%s%s%s", found.provider and found.provider .. " " or "", state.state,
+        state.version and ", Kubernetes " .. state.version:gsub("^v", "") or "",
+        state.message and ": " .. state.message or "")
     if found.database then log.result("database  %s", found.database) end
     if found.release then
         log.result("release   %s revision %d %s, namespace %s", info.name, found.release.revision, found.release.status,
@@ -90,13 +105,16 @@ local function show()
                 pod.state, format.count(pod.restarts, "restart") .. (pod.age and ", age " .. format.age(pod.age) or ""))
         end
         log.result("url       %s", found.url or term.style("red", "does not answer"))
+    elseif found.error then
+        log.result("release   %s", found.error)
     else
         log.result("release   %s is not deployed: todo-lua deploy", info.name)
     end
 end
 
+found.cluster = cluster_state()
 found.database = look_at_database()
-look()
+found.error = select(2, attempt(look))
 ctx.board:close()
 if options.output == "json" then term.write(json.encode(found, { indent = "  " }) .. "\n") else show() end
 program.exit(found.ok and 0 or 1)

@@ -3,23 +3,9 @@ local fail = require "fail"
 local fs = require "fs"
 local k8s = require "k8s"
 local pin = require "pin"
-local suggest = require "suggest"
+local provider = require "provider"
 
 local cluster = {}
-
----@param name string
----@return todo.ClusterProvider
-local function load_provider(ctx, name)
-    local order = ctx.config.cluster.order
-    local ok, provider = pcall(require, "cluster." .. name)
-    if ok then return provider end
-    if fail.kind(provider) == "not_found" then
-        fail.raise("usage", ("there is no cluster provider %q%s"):format(name, suggest.phrase(name, order)),
-            "choose one of " .. table.concat(order, ", ") .. ", or name a kubeconfig context with --context",
-                { status = 2 })
-    end
-    error(provider, 0)
-end
 
 ---Chooses: --context, --cluster or the configuration, what runs already, what exists, what is installed.
 ---@async
@@ -28,19 +14,19 @@ end
 ---@return string why
 function cluster.choose(ctx)
     if ctx.provider then return ctx.provider, ctx.provider_why end
-    local function take(provider, why)
-        ctx.provider, ctx.provider_why = provider, why
-        return provider, why
+    local function take(chosen, why)
+        ctx.provider, ctx.provider_why = chosen, why
+        return chosen, why
     end
-    if ctx.options.context then return take(load_provider(ctx, "context"), "named with --context") end
+    if ctx.options.context then return take(provider.load("context", ctx.config), "named with --context") end
     local named = ctx.config.cluster.provider
-    if named then return take(load_provider(ctx, named), "named in the configuration") end
+    if named then return take(provider.load(named, ctx.config), "named in the configuration") end
     local found = {}
     for _, name in ipairs(ctx.config.cluster.order) do
-        local provider = load_provider(ctx, name)
-        local detection = provider.detect(ctx)
-        if detection.running then return take(provider, "it runs already") end
-        found[#found + 1] = { provider = provider, detection = detection }
+        local one = provider.load(name, ctx.config)
+        local detection = one.detect(ctx)
+        if detection.running then return take(one, "it runs already") end
+        found[#found + 1] = { provider = one, detection = detection }
     end
     for _, entry in ipairs(found) do
         if entry.detection.exists then return take(entry.provider, "it was used here before") end
@@ -76,8 +62,7 @@ end
 ---@return todo.K8s
 function cluster.connect(ctx)
     if ctx.k8s then return ctx.k8s end
-    local provider = cluster.choose(ctx)
-    local connection = provider.kubeconfig(ctx)
+    local connection = cluster.choose(ctx).kubeconfig(ctx)
     local client = k8s.connect {
         kubeconfig = connection.kubeconfig, context = connection.context, namespace = ctx.config.namespace,
     }
@@ -92,12 +77,12 @@ end
 ---@return boolean changed
 ---@return string text
 function cluster.up(ctx, line)
-    local provider, why = cluster.choose(ctx)
-    line:set(provider.name .. " (" .. why .. ")")
-    local changed = provider.start(ctx)
+    local chosen, why = cluster.choose(ctx)
+    line:set(chosen.name .. " (" .. why .. ")")
+    local changed = chosen.start(ctx)
     local client = cluster.connect(ctx)
     local version = client:version()
-    return changed, ("%s, Kubernetes %s"):format(provider.name, version.gitVersion:gsub("^v", ""))
+    return changed, ("%s, Kubernetes %s"):format(chosen.name, version.gitVersion:gsub("^v", ""))
 end
 
 ---For scripts that only look: the running cluster's client, or an error that says what to do.
@@ -105,10 +90,10 @@ end
 ---@param ctx todo.Context
 ---@return todo.K8s
 function cluster.require_running(ctx)
-    local provider = cluster.choose(ctx)
-    local status = provider.status(ctx)
+    local chosen = cluster.choose(ctx)
+    local status = chosen.status(ctx)
     if status.state ~= "running" then
-        fail.raise("not_ready", ("no cluster runs here (%s: %s%s)"):format(provider.name, status.state,
+        fail.raise("not_ready", ("no cluster runs here (%s: %s%s)"):format(chosen.name, status.state,
             status.message and ", " .. status.message or ""), "start it: todo-lua deploy")
     end
     return cluster.connect(ctx)

@@ -130,7 +130,9 @@ end
 function database.check_flag(word)
     if not word or word == "local" or word == "ask" or word:find("^file:.") then return end
     local ok, problem = pcall(database.parse, word)
-    if not ok then fail.raise("usage", fail.message(problem), fail.field(problem, "hint"), { status = 2 }) end
+    if ok then return end
+    local message = fail.message(problem):gsub("^DATABASE_URL", "--database")
+    fail.raise("usage", message, fail.field(problem, "hint"), { status = 2 })
 end
 
 local function from_flag(ctx, word)

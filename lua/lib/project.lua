@@ -5,6 +5,7 @@ local fs = require "fs"
 local log = require "log"
 local proc = require "proc"
 local program = require "program"
+local provider = require "provider"
 local secret = require "secret"
 local suggest = require "suggest"
 local tables = require "tables"
@@ -176,7 +177,10 @@ end
 local function apply_flags(config, options)
     if options.release then config.release = options.release end
     if options.namespace then config.namespace = options.namespace end
-    if options.cluster then config.cluster.provider = options.cluster end
+    if options.cluster then
+        config.cluster.provider = options.cluster
+        provider.load(options.cluster, config)
+    end
     if options.registry then
         if not options.context and config.cluster.provider ~= "context" then
             fail.raise("usage", "--registry goes with --context",

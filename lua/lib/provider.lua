@@ -2,8 +2,23 @@
 local fail = require "fail"
 local proc = require "proc"
 local secret = require "secret"
+local suggest = require "suggest"
 
 local provider = {}
+
+---A provider by its name; wrong usage where there is none such.
+---@param name string
+---@param config table
+---@return todo.ClusterProvider
+function provider.load(name, config)
+    local ok, found = pcall(require, "cluster." .. name)
+    if ok then return found end
+    if fail.kind(found) ~= "not_found" then error(found, 0) end
+    local order = config.cluster.order
+    fail.raise("usage", ("there is no cluster provider %q%s"):format(name, suggest.phrase(name, order)),
+        "choose one of " .. table.concat(order, ", ") .. ", or name a kubeconfig context with --context",
+            { status = 2 })
+end
 
 ---Where a provider says how far it is: nowhere, unless the caller listens.
 ---@param ctx todo.ClusterContext

@@ -77,8 +77,13 @@ function tests.machine_without_any_provider_is_told_as_json_too()
         local answer = json.decode(result.stdout)
         lu.assertFalse(answer.ok)
         lu.assertNil(answer.provider)
+        lu.assertStrContains(answer.reason or answer.cluster.message, "k3d is not installed")
     end
     lu.assertEquals(told("setup", "--yes").status, 1)
+    local named = told("status", "--cluster", "k3d", "-o", "json")
+    lu.assertEquals(named.status, 1, named.stderr)
+    lu.assertStrContains(json.decode(named.stdout).cluster.message, "k3d")
+    lu.assertStrContains(told("status", "--cluster", "k3d").stdout, "cluster   k3d broken: cannot run k3d")
 end
 
 function tests.doctor_does_not_offer_a_deploy_where_docker_host_is_dead()
@@ -96,11 +101,13 @@ function tests.wrong_values_and_databases_are_refused_before_docker_is_asked()
         { { "deploy", "--yes", "--database", "mysql://u@h/d" }, "it names mysql" },
         { { "deploy", "--yes", "--database", "lokal" }, "is no PostgreSQL URL" },
         { { "deploy", "--yes", "--cluster", "minkube" }, "did you mean minikube?" },
+        { { "status", "--cluster", "minkube" }, "did you mean minikube?" },
     } do
         local result = as_nobody(table.unpack(case[1]))
         lu.assertEquals(result.status, 2, result.stderr)
         lu.assertStrContains(result.stderr, case[2])
         lu.assertNotStrContains(result.stderr, "docker.sock")
+        lu.assertEquals(result.stdout, "")
     end
 end
 
