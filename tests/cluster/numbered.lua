@@ -110,11 +110,10 @@ end
 function numbered.check_restarts(server, times)
     return numbered.check(server.kubeconfig, server.kubeconfig, function()
         for _ = 1, times do
-            task.sleep(0.5)
+            task.sleep(0.2)
             server:stop_api()
             server:start_api()
         end
-        task.sleep(0.5)
     end)
 end
 
