@@ -28,6 +28,7 @@ struct tl_k8s_call {
     int read, running, repeats, reconnects, reauthorised;
     int proving; /* the transfer now is the look at the identity, not the request */
     int proofs, unproven, local_port;
+    unsigned answer; /* of the credential plugin, with which the request went out */
     tl_http_request *http;
     tl_buf refusal; /* body of a stream's non-2xx answer */
     tl_timer deadline, pause;
@@ -107,6 +108,7 @@ static void on_credentials(tl_credential_wait *wait)
 {
     tl_k8s_call *call = wait->data;
     tl_error why = {0};
+    if (wait->for_people) tl_timer_start(call->client->loop, &call->deadline, call->request.timeout_ms);
     if (step(call, &why)) fail(call, &why);
 }
 
@@ -194,6 +196,7 @@ static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_err
     const tl_kube_target *target = &client->target;
     int secure = strncmp(target->server, "https://", 8) == 0;
     static const tl_credential nobody = {0};
+    call->answer = secure ? credential->answer : 0;
     if (!secure) credential = &nobody; /* as client-go: credentials never travel in clear */
     tl_header_list list = {.count = 0};
     tl_headers_add(&list, "User-Agent", client->user_agent);
@@ -239,6 +242,7 @@ static int step(tl_k8s_call *call, tl_error *err)
     tl_credential credential;
     call->wait = (tl_credential_wait){.on_ready = on_credentials, .data = call};
     int rc = tl_credentials_get(call->client->credentials, &credential, &call->wait, err);
+    if (!rc && call->wait.for_people) tl_timer_stop(&call->deadline);
     if (rc <= 0) return rc;
     call->proving = !call->read && call->client->pin && (!call->client->proven_count || call->unproven);
     return start_http(call, &credential, err);
@@ -274,7 +278,7 @@ static int repeated(tl_k8s_call *call)
         later(call, 0);
         return 1;
     }
-    if (status == 401 && !call->reauthorised && tl_credentials_refused(call->client->credentials)) {
+    if (status == 401 && !call->reauthorised && tl_credentials_refused(call->client->credentials, call->answer)) {
         call->reauthorised = 1; /* a refused request was not carried out, so any verb may go again */
         later(call, 0);
         return 1;
@@ -378,6 +382,9 @@ tl_k8s_call *tl_k8s_start(tl_k8s *client, const tl_k8s_request *request, tl_erro
     call->arena = tl_arena_new(0);
     tl_buf_init(&call->refusal, MAX_REFUSAL);
     copy_request(call, request);
+    call->deadline.on_due = on_deadline;
+    call->deadline.data = call;
+    tl_timer_start(client->loop, &call->deadline, call->request.timeout_ms);
     if (check_allowed(call, err) || step(call, err)) {
         call->client = NULL;
         tl_k8s_call_free(call);
@@ -387,9 +394,6 @@ tl_k8s_call *tl_k8s_start(tl_k8s *client, const tl_k8s_request *request, tl_erro
     if (call->next) call->next->previous = call;
     client->calls = call;
     call->running = 1;
-    call->deadline.on_due = on_deadline;
-    call->deadline.data = call;
-    tl_timer_start(client->loop, &call->deadline, call->request.timeout_ms);
     return call;
 }
 

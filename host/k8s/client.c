@@ -80,6 +80,7 @@ void tl_k8s_close(tl_k8s *client)
     client->closed = 1;
     while (client->calls) tl_k8s_call_abort(client->calls);
     while (client->upgrades) tl_upgrade_abort(client->upgrades);
+    tl_credentials_close(client->credentials);
 }
 
 int tl_k8s_closed(const tl_k8s *client)

@@ -14,8 +14,8 @@
 struct tl_credentials {
     const tl_kube_auth *auth;
     tl_buf file_token;
-    struct stat file; /* the token's file as it was when it was read */
-    tl_exec_plugin *plugin;    /* or NULL */
+    struct stat file;       /* the token's file as it was when it was read */
+    tl_exec_plugin *plugin; /* or NULL */
 };
 
 tl_credentials *tl_credentials_new(tl_loop *loop, const tl_kube_target *target)
@@ -34,6 +34,11 @@ void tl_credentials_free(tl_credentials *credentials)
     if (credentials->file_token.cap) tl_cleanse(credentials->file_token.data, credentials->file_token.cap);
     tl_buf_dispose(&credentials->file_token);
     free(credentials);
+}
+
+void tl_credentials_close(tl_credentials *credentials)
+{
+    if (credentials->plugin) tl_exec_plugin_close(credentials->plugin);
 }
 
 /* The time alone does not tell: a kernel's clock tick is long enough for two writes. */
@@ -67,7 +72,7 @@ static int refresh_file(tl_credentials *credentials, tl_error *err)
 int tl_credentials_get(tl_credentials *credentials, tl_credential *out, tl_credential_wait *wait, tl_error *err)
 {
     const tl_kube_auth *auth = credentials->auth;
-    *out = (tl_credential){auth->token, auth->username, auth->password, auth->cert_pem, auth->key_pem};
+    *out = (tl_credential){auth->token, auth->username, auth->password, auth->cert_pem, auth->key_pem, 0};
     if (auth->token_file) {
         tl_error below = {0};
         if (!refresh_file(credentials, &below))
@@ -78,7 +83,8 @@ int tl_credentials_get(tl_credentials *credentials, tl_credential *out, tl_crede
         }
         tl_error_dispose(&below);
     }
-    if (!credentials->plugin || out->token || out->username) return 1;
+    /* As client-go: the plugin does not run where something else says who we are. */
+    if (!credentials->plugin || out->token || out->username || out->cert_pem) return 1;
     return tl_exec_plugin_get(credentials->plugin, out, wait, err);
 }
 
@@ -87,11 +93,11 @@ void tl_credentials_forget(tl_credential_wait *wait)
     tl_exec_plugin_forget(wait);
 }
 
-int tl_credentials_refused(tl_credentials *credentials)
+int tl_credentials_refused(tl_credentials *credentials, unsigned answer)
 {
     if (credentials->auth->token_file) {
         credentials->file = (struct stat){0};
         return 1;
     }
-    return credentials->plugin && tl_exec_plugin_refused(credentials->plugin);
+    return credentials->plugin && answer && tl_exec_plugin_refused(credentials->plugin, answer);
 }

@@ -26,11 +26,13 @@ struct tl_exec_plugin {
     tl_watch output;
     tl_timer deadline;
     tl_buf text;
-    int running, output_open, exited;
+    int running, output_open, exited, interactive;
     tl_credential_wait *waiting, *telling; /* for the run to end; its end is being told */
     tl_arena *arena;                       /* of the answer */
     tl_credential answer;
     int answered;
+    unsigned answer_number;
+    int told_now; /* those who are told take the answer however short its life is */
     int64_t expires;  /* seconds since 1970, 0: never */
     tl_error failure; /* of the run that has just ended, while its waiters are told */
     int failed;
@@ -75,6 +77,11 @@ void tl_exec_plugin_free(tl_exec_plugin *plugin)
     free(plugin);
 }
 
+void tl_exec_plugin_close(tl_exec_plugin *plugin)
+{
+    stop_run(plugin);
+}
+
 /* ---- the answer ---- */
 
 static int read_answer(tl_exec_plugin *plugin, const char *version, tl_error *err)
@@ -102,6 +109,7 @@ static int read_answer(tl_exec_plugin *plugin, const char *version, tl_error *er
     if (at < 0)
         return tl_error_set(err, "denied", "the credential plugin's expirationTimestamp \"%s\" is no time", expires);
     plugin->answered = 1;
+    plugin->answer_number++;
     return 0;
 }
 
@@ -111,12 +119,13 @@ static void end_run(tl_exec_plugin *plugin)
     stop_run(plugin);
     plugin->telling = plugin->waiting;
     plugin->waiting = NULL;
+    plugin->told_now = 1;
     for (tl_credential_wait *wait; (wait = plugin->telling);) {
         plugin->telling = wait->next;
         wait->of = NULL;
         wait->on_ready(wait); /* may take others out of the list */
     }
-    plugin->failed = 0;
+    plugin->told_now = plugin->failed = 0;
     tl_error_dispose(&plugin->failure);
 }
 
@@ -255,17 +264,32 @@ static int check_version(const char *version, tl_error *err)
     return tl_error_set(err, "usage", "the kubeconfig's credential plugin has the unknown apiVersion \"%s\"", version);
 }
 
+/* 1: the plugin gets the terminal, 0: it gets no input. Only v1beta1 may leave the mode away. */
+static int is_interactive(tl_exec_plugin *plugin, const char *version, const char *command, tl_error *err)
+{
+    const char *fallback = strcmp(version, "client.authentication.k8s.io/v1") == 0 ? "" : "IfAvailable";
+    const char *mode = setting(plugin, "interactiveMode", fallback);
+    if (!*mode)
+        return tl_error_set(err, "usage", "the kubeconfig's credential plugin %s has no interactiveMode, which %s needs",
+                            command, version);
+    if (strcmp(mode, "Never") == 0) return 0;
+    if (strcmp(mode, "IfAvailable") == 0) return isatty(STDIN_FILENO);
+    if (strcmp(mode, "Always") != 0)
+        return tl_error_set(err, "usage", "the kubeconfig's credential plugin %s has the unknown interactiveMode \"%s\"",
+                            command, mode);
+    if (isatty(STDIN_FILENO)) return 1;
+    return tl_error_set(err, "denied", "the credential plugin %s needs a terminal", command);
+}
+
 static int start_run(tl_exec_plugin *plugin, tl_error *err)
 {
     const char *info;
     forget_answer(plugin);
     plugin->arena = tl_arena_new(0);
     const char *version = setting(plugin, "apiVersion", ""), *command = setting(plugin, "command", "");
-    const char *mode = setting(plugin, "interactiveMode", "IfAvailable");
-    int interactive = strcmp(mode, "Never") != 0 && isatty(0);
     if (check_version(version, err)) return -1;
-    if (strcmp(mode, "Always") == 0 && !interactive)
-        return tl_error_set(err, "denied", "the credential plugin %s needs a terminal", command);
+    int interactive = is_interactive(plugin, version, command, err);
+    if (interactive < 0) return -1;
     if (make_info(plugin, version, interactive, &info, err)) return -1;
     const tl_child_options options = {
         .argv = make_argv(plugin, command),
@@ -279,6 +303,7 @@ static int start_run(tl_exec_plugin *plugin, tl_error *err)
         return -1;
     }
     plugin->running = plugin->output_open = 1;
+    plugin->interactive = interactive;
     plugin->exited = 0;
     plugin->output = (tl_watch){.on_ready = on_output, .data = plugin};
     tl_watch_start(plugin->loop, &plugin->output, plugin->child.pipes[1], POLLIN);
@@ -289,7 +314,8 @@ static int start_run(tl_exec_plugin *plugin, tl_error *err)
 
 int tl_exec_plugin_get(tl_exec_plugin *plugin, tl_credential *out, tl_credential_wait *wait, tl_error *err)
 {
-    if (plugin->answered && (!plugin->expires || time(NULL) < plugin->expires)) {
+    if (plugin->answered && (plugin->told_now || !plugin->expires || time(NULL) < plugin->expires)) {
+        out->answer = plugin->answer_number;
         if (plugin->answer.token) out->token = plugin->answer.token;
         if (plugin->answer.cert_pem) out->cert_pem = plugin->answer.cert_pem, out->key_pem = plugin->answer.key_pem;
         return 1;
@@ -301,6 +327,7 @@ int tl_exec_plugin_get(tl_exec_plugin *plugin, tl_credential *out, tl_credential
     }
     if (!plugin->running && start_run(plugin, err)) return -1;
     wait->of = plugin;
+    wait->for_people = plugin->interactive;
     wait->next = plugin->waiting;
     plugin->waiting = wait;
     return 0;
@@ -320,9 +347,8 @@ void tl_exec_plugin_forget(tl_credential_wait *wait)
     wait->of = NULL;
 }
 
-int tl_exec_plugin_refused(tl_exec_plugin *plugin)
+int tl_exec_plugin_refused(tl_exec_plugin *plugin, unsigned answer)
 {
-    int had = plugin->answered;
-    plugin->answered = 0;
-    return had;
+    if (answer == plugin->answer_number) plugin->answered = 0;
+    return 1;
 }

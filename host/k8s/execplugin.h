@@ -10,10 +10,12 @@ typedef struct tl_exec_plugin tl_exec_plugin;
 
 tl_exec_plugin *tl_exec_plugin_new(tl_loop *loop, const tl_kube_target *target);
 void tl_exec_plugin_free(tl_exec_plugin *plugin);
+/* As tl_credentials_close. */
+void tl_exec_plugin_close(tl_exec_plugin *plugin);
 /* As tl_credentials_get. */
 int tl_exec_plugin_get(tl_exec_plugin *plugin, tl_credential *out, tl_credential_wait *wait, tl_error *err);
 void tl_exec_plugin_forget(tl_credential_wait *wait);
-/* Drops the answer; 1 where there was one. */
-int tl_exec_plugin_refused(tl_exec_plugin *plugin);
+/* Drops the answer with this number, if it is still the latest; 1: another one is there or will come. */
+int tl_exec_plugin_refused(tl_exec_plugin *plugin, unsigned answer);
 
 #endif

@@ -28,6 +28,7 @@ struct tl_upgrade {
     const char *host, *prefix; /* of the server's URL */
     int state, reauthorised;
     tl_credential_wait wait;
+    tl_credential credential; /* of this connection; texts in the arena or the target */
     tl_timer deadline;
     tl_stream *stream;
     tl_buf unsent;
@@ -112,19 +113,11 @@ static int has_line_end(const char *text)
 /* One GET with our identity. Header values come from the kubeconfig: none may bring a header of its own. */
 static int request(tl_upgrade *u, const char *path, const tl_header *more, size_t count, tl_error *err)
 {
-    tl_credential credential = {0};
     tl_header_list list = {.count = 0};
     const tl_kube_target *target = &u->client->target;
-    tl_credential_wait none = {0};
-    /* The connection was made with these credentials, so they are there. */
-    if (!strncmp(target->server, "https://", 8) &&
-        tl_credentials_get(u->client->credentials, &credential, &none, err) <= 0) {
-        tl_credentials_forget(&none);
-        return err->message ? -1 : tl_error_set(err, "denied", "the credentials expired while connecting");
-    }
     tl_headers_add(&list, "Host", u->host);
     tl_headers_add(&list, "User-Agent", u->client->user_agent);
-    tl_headers_add_identity(&list, &target->auth, &credential, u->arena);
+    tl_headers_add_identity(&list, &target->auth, &u->credential, u->arena);
     for (size_t i = 0; i < count; i++) tl_headers_add(&list, more[i].name, more[i].value);
     tl_buf_addf(&u->unsent, "GET %s%s HTTP/1.1\r\n", u->prefix, path);
     for (size_t i = 0; i < list.count; i++) {
@@ -180,7 +173,9 @@ static int ask_upgrade(tl_upgrade *u, tl_error *err)
 /* 401 once: what is cached is stale, so the whole way is gone again with fresh credentials. 1 where it is. */
 static int asked_again(tl_upgrade *u, tl_error *err)
 {
-    if (u->answer.status != 401 || u->reauthorised || !tl_credentials_refused(u->client->credentials)) return 0;
+    if (u->answer.status != 401 || u->reauthorised ||
+        !tl_credentials_refused(u->client->credentials, u->credential.answer))
+        return 0;
     u->reauthorised = 1;
     tl_stream_free(u->stream); /* put off by the stream while it calls us */
     u->stream = NULL;
@@ -341,6 +336,9 @@ static int connect_to(tl_upgrade *u, const tl_credential *credential, tl_error *
 {
     const tl_kube_target *target = &u->client->target;
     int secure = strncmp(target->server, "https://", 8) == 0;
+    u->credential = secure ? *credential : (tl_credential){0}; /* as client-go: credentials never travel in clear */
+    u->credential.cert_pem = u->credential.key_pem = NULL;
+    if (u->credential.token) u->credential.token = tl_arena_strdup(u->arena, u->credential.token);
     const tl_tls tls = {.ca_pem = target->ca_pem,
                         .cert_pem = credential->cert_pem,
                         .key_pem = credential->key_pem,
@@ -364,6 +362,7 @@ static void on_credentials(tl_credential_wait *wait)
 {
     tl_upgrade *u = wait->data;
     tl_error why = {0};
+    if (wait->for_people) tl_timer_start(u->client->loop, &u->deadline, u->options.timeout_ms);
     if (step(u, &why)) end(u, &why);
 }
 
@@ -373,6 +372,7 @@ static int step(tl_upgrade *u, tl_error *err)
     u->state = CREDENTIALS;
     u->wait = (tl_credential_wait){.on_ready = on_credentials, .data = u};
     int rc = tl_credentials_get(u->client->credentials, &credential, &u->wait, err);
+    if (!rc && u->wait.for_people) tl_timer_stop(&u->deadline);
     return rc <= 0 ? rc : connect_to(u, &credential, err);
 }
 
@@ -405,13 +405,13 @@ tl_upgrade *tl_upgrade_start(tl_k8s *client, const tl_upgrade_options *options, 
     tl_buf_init(&u->protocol, SIZE_MAX);
     tl_answer_init(&u->answer, MOST_ANSWER);
     split_server(u);
+    u->deadline.on_due = on_deadline;
+    u->deadline.data = u;
+    tl_timer_start(client->loop, &u->deadline, u->options.timeout_ms);
     if (tl_k8s_allowed(client, "GET", u->options.path, u->what, err) < 0 || step(u, err) < 0) {
         tl_upgrade_free(u);
         return NULL;
     }
-    u->deadline.on_due = on_deadline;
-    u->deadline.data = u;
-    tl_timer_start(client->loop, &u->deadline, u->options.timeout_ms);
     return u;
 }
 

@@ -95,17 +95,6 @@ function tests.version_is_the_servers()
     lu.assertEquals("Server Version: " .. client:version().gitVersion, kubectl("version"):match("Server Version: %S+"))
 end
 
-function tests.token_and_token_file_name_the_user()
-    local review = { apiVersion = "authentication.k8s.io/v1", kind = "SelfSubjectReview", metadata = {} }
-    local by_token = k8s.connect { kubeconfig = kubeconfig_with("by-token", "token: good-token") }
-    lu.assertEquals(by_token:create(review).status.userInfo.username, "token-user")
-    fs.write(server.dir .. "/token", "good-token\n", 0x180)
-    local by_file = k8s.connect { kubeconfig = kubeconfig_with("by-file", "tokenFile: token") }
-    lu.assertEquals(by_file:create(review).status.userInfo.username, "token-user")
-    fs.write(server.dir .. "/token", "other-token\n", 0x180) -- rotated
-    lu.assertEquals(by_file:create(review).status.userInfo.username, "other-user")
-end
-
 function tests.pin_without_a_view_of_kube_system_stands_on_the_authority()
     local subject = { { kind = "User", name = "other-user", apiGroup = "rbac.authorization.k8s.io" } }
     client:create { apiVersion = "rbac.authorization.k8s.io/v1", kind = "Role", metadata = { name = "other" },
@@ -138,43 +127,6 @@ current-context: x
         "-o", "name" })
     lu.assertEquals(result.stdout, "namespace/default\n")
     lu.assertStrContains(result.stderr, "context x trusts any server")
-end
-
-function tests.exec_plugin_runs_once_and_again_when_refused()
-    local plugin, count = server.dir .. "/plugin", server.dir .. "/plugin-runs"
-    fs.write(plugin, ([[#!/bin/sh
-echo "$KUBERNETES_EXEC_INFO $EXTRA" >> %s
-token=$(cat %s/plugin-token)
-echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"'$token'"}}'
-]]):format(count, server.dir), 0x1c0)
-    fs.write(server.dir .. "/plugin-token", "good-token")
-    local exec = "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, interactiveMode: Never, "
-        .. "provideClusterInfo: true, env: [{name: EXTRA, value: more}]}"
-    local by_plugin = k8s.connect { kubeconfig = kubeconfig_with("by-plugin", exec) }
-    local wait = {}
-    for i = 1, 5 do wait[i] = function() return by_plugin:get("ns", "default").metadata.name end end
-    lu.assertEquals(#task.all(wait), 5)
-    local runs = fs.read(count)
-    lu.assertEquals(select(2, runs:gsub("\n", "")), 1)
-    lu.assertStrContains(runs, '"server":"https://127.0.0.1:' .. server.port)
-    lu.assertStrContains(runs, "more")
-    -- a plugin whose answer is refused is asked once more
-    fs.write(server.dir .. "/plugin-token", "bad-token")
-    local refused = k8s.connect { kubeconfig = kubeconfig_with("by-plugin", exec) }
-    local err = fails("denied", refused.get, refused, "ns", "default")
-    lu.assertEquals(err.status, 401)
-    lu.assertEquals(select(2, fs.read(count):gsub("\n", "")), 3)
-end
-
-function tests.exec_plugin_that_is_absent_or_fails_says_so()
-    local exec = "exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin, installHint: install it}"
-    local absent = k8s.connect { kubeconfig = kubeconfig_with("absent", exec) }
-    local err = fails("not_found", absent.get, absent, "ns", "default")
-    lu.assertEquals(err.hint, "install it")
-    local failing = k8s.connect { kubeconfig = kubeconfig_with("failing",
-        "exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: \"false\"}") }
-    err = fails("denied", failing.get, failing, "ns", "default")
-    lu.assertStrContains(err.message, "status 1")
 end
 
 function tests.impersonation_is_sent()
