@@ -55,8 +55,11 @@ typedef struct identity {
     const char *namespace, *name, *uid, *version;
 } identity;
 
+/* A Table of the server stands for the object of its row. */
 static identity identify(tl_arena *arena, const tl_value *object)
 {
+    const tl_value *rows = tl_value_path(object, "rows", NULL);
+    if (rows && rows->type == TL_LIST && rows->as.list->len) object = tl_value_path(&rows->as.list->items[0], "object", NULL);
     const tl_value *meta = tl_value_path(object, "metadata", NULL);
     return (identity){tl_value_text(arena, tl_value_path(meta, "namespace", NULL), ""),
                       tl_value_text(arena, tl_value_path(meta, "name", NULL), ""),

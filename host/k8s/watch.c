@@ -305,6 +305,7 @@ static int ask(tl_k8s_watch *watch, tl_error *err)
         tl_k8s_query(&path, "resourceVersion", version);
         tl_k8s_query_int(&path, "timeoutSeconds", seconds);
         watch->opened = tl_loop_now(tl_k8s_loop(watch->client));
+        request.accept = watch->options.accept;
         request.once = 1;
         request.idle_ms = seconds * 1000 + SILENCE_MS;
         request.on_body = on_stream_body;
@@ -345,7 +346,7 @@ static void copy_options(tl_k8s_watch *watch, const tl_k8s_watch_options *from)
     tl_k8s_watch_options *to = &watch->options;
     *to = *from;
     const char **texts[] = {&to->kind.group, &to->kind.version, &to->kind.name,
-                            &to->namespace,  &to->labels,       &to->fields};
+                            &to->namespace,  &to->labels,       &to->fields, &to->accept};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i]) *texts[i] = tl_arena_strdup(arena, *texts[i]);
     to->resource_version = NULL; /* the tracker has its own copy */

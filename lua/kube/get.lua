@@ -24,6 +24,9 @@ local flags = {
     { "subresource", help = "that part of the object: status, scale" },
     { "server-print", kind = "bool", default = true, help = "have the server make the tables" },
     { "sort-by", help = "order of the objects: a JSONPath such as .metadata.name" },
+    { "watch", short = "w", kind = "bool", help = "then go on with what changes, until Ctrl-C" },
+    { "watch-only", kind = "bool", help = "only what changes" },
+    { "output-watch-events", kind = "bool", help = "with --watch: what happened to each object, too" },
     { "raw", help = "GET this path and print the answer" },
 }
 table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
@@ -208,6 +211,61 @@ local function print_objects(session, targets, single, options)
     kube_errors.raise_all(problems)
 end
 
+-- Prints objects as they come, tables by the server or what -o says: fun(page, type, later).
+local function watch_printer(resource, options)
+    if object_printer.wanted(options) then
+        local print = object_printer.new(options)
+        return function(page, type)
+            for _, item in ipairs(page.items or { page }) do
+                item.apiVersion = item.apiVersion or resource.group == "" and resource.version
+                    or resource.group .. "/" .. resource.version
+                item.kind = item.kind or resource.kind
+                io.write(print(options.output_watch_events and { type = type, object = item } or item))
+            end
+            io.stdout:flush()
+        end
+    end
+    local writer = tabwriter.new(io.write)
+    local print = kube_table.printer(writer, { wide = options.output == "wide", headers = not options.no_headers,
+        namespace = options.all_namespaces and resource.namespaced, labels = options.label_columns,
+        kind = options.show_kind and type_name(resource) or nil, show_labels = options.show_labels })
+    return function(page, type)
+        print(page, options.output_watch_events and type or nil)
+        writer:flush()
+        io.stdout:flush()
+    end
+end
+
+-- What there is, then what changes. A list with the object's name in its field selector tells from where to go on.
+local function watch(session, targets, options)
+    for _, target in ipairs(targets) do
+        if target.resource ~= targets[1].resource then
+            kube_errors.raise("you may only specify a single resource type")
+        end
+    end
+    if #targets > 1 then
+        kube_errors.raise(("watch is only supported on individual resources and resource collections - %d resources "
+            .. "were found"):format(#targets))
+    end
+    local target, accept = targets[1], not object_printer.wanted(options) and kube_table.ACCEPT or nil
+    local resource, print = target.resource, watch_printer(target.resource, options)
+    local fields, version = options.field_selector, nil
+    if target.name then
+        session:fetch(resource, target.namespace, target.name)
+        fields = "metadata.name=" .. target.name
+    end
+    local all = { resource = resource, namespace = target.namespace }
+    local how = { selector = options.selector, field_selector = fields, chunk_size = options.chunk_size }
+    fetch(session, all, how, { Accept = accept }, {}, function(page)
+        version = page.metadata.resourceVersion
+        if not options.watch_only then print(page, "ADDED") end
+    end)
+    local events <close> = session.client:watch(kube_session.kind(resource), { namespace = target.namespace,
+        all_namespaces = not target.namespace, labels = options.selector, fields = fields, resource_version = version,
+        accept = accept })
+    for event in events do print(event.object, event.type) end
+end
+
 local function print_raw(session, options, words)
     if #words > 0 then kube_errors.raise("arguments may not be passed when --raw is specified") end
     io.write((session.client:request("GET", options.raw, { text = true })))
@@ -235,7 +293,9 @@ return {
         end
         local targets, single = resource_args.targets(session, words, { all_namespaces = options.all_namespaces,
             selector = options.selector ~= nil or options.field_selector ~= nil, whole = true })
-        if object_printer.wanted(options) then
+        if options.watch or options.watch_only then
+            watch(session, targets, options)
+        elseif object_printer.wanted(options) then
             print_objects(session, targets, single, options)
         else
             print_tables(session, targets, options)

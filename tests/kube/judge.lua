@@ -60,6 +60,17 @@ function Judge:kubectl(line, options) return run(self, { self.kubectl_program },
 ---@return todo.ProcResult
 function Judge:ours(line, options) return run(self, { program.executable, "--color=never", "kube" }, line, options) end
 
+---Starts one of them, "kubectl" or "ours".
+---@param method string
+---@param line string
+---@return todo.Process
+function Judge:spawn(method, line)
+    local argv = method == "kubectl" and { self.kubectl_program } or { program.executable, "--color=never", "kube" }
+    local words = split(line)
+    table.move(words, 1, #words, #argv + 1, argv)
+    return proc.spawn(argv, { cwd = self.cwd, env = { KUBECONFIG = self.kubeconfig, HOME = self.home.path } })
+end
+
 ---Both print the same and end with the same status; of an error, the first line is the same, too.
 ---@async
 ---@param line string|string[]

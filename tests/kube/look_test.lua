@@ -6,6 +6,7 @@ local judge = require "tests.kube.judge"
 local k8s = require "k8s"
 local lu = require "luaunit"
 local node = require "tests.kube.node"
+local task = require "task"
 
 local tests = {}
 local server, both
@@ -20,6 +21,8 @@ function tests.teardown_all()
     if both then both:close() end
     if server then server:stop() end
 end
+
+local function client_of() return k8s.connect { kubeconfig = server.kubeconfig } end
 
 local function all_same(lines, options)
     for line in lines:gmatch("[^\n]+") do
@@ -116,6 +119,51 @@ function tests.get_says_what_is_wrong_as_kubectl_does()
     lu.assertEquals(both:ours("get pods --outptu=json").status, 1)
     lu.assertEquals(both:ours("git pods").status, 1)
     lu.assertStrContains(both:ours("get pods --context nope").stderr, "the kubeconfig has test")
+end
+
+-- Lines of a watch, started by both, until one that `last` matches; ages are left out.
+local function watched(line, last, change)
+    local seen = {}
+    for i, method in ipairs { "kubectl", "ours" } do
+        local process <close> = both:spawn(method, line)
+        local lines = { process:read_line() }
+        change(client_of())
+        repeat
+            local got = process:read_line()
+            lines[#lines + 1] = got and got:gsub("%s+%d+[smh]%f[%W]%s*", " ")
+        until not got or got:find(last)
+        process:kill("INT")
+        process:wait()
+        seen[i] = lines
+    end
+    return seen
+end
+
+function tests.get_goes_on_with_what_changes()
+    local function change(client)
+        local place = { namespace = "shop" }
+        local meta = { name = "watched", namespace = "shop", labels = { w = "1" } }
+        task.sleep(0.3) -- kubectl opens its watch after the first line
+        client:create { apiVersion = "v1", kind = "ConfigMap", metadata = meta, data = { a = "1" } }
+        client:patch("cm", "watched", { data = { b = "2" } }, place)
+        client:delete("cm", "watched", place)
+        client:create { apiVersion = "v1", kind = "ConfigMap", metadata = { name = "the-last", namespace = "shop" } }
+        client:delete("cm", "the-last", place)
+    end
+    for _, line in ipairs { "get cm -n shop -w --output-watch-events", "get cm -n shop -w -o name", "get cm -A -w -L w",
+        "get cm settings -n shop -w --output-watch-events" } do
+        local single = line:find(" settings ", 1, true)
+        local theirs, ours = table.unpack(watched(line, single and "MODIFIED" or "the%-last", single and function(client)
+            task.sleep(0.3)
+            client:patch("cm", "settings", { metadata = { labels = { z = tostring(require "proc".time()):gsub("%.", "") } } },
+                { namespace = "shop" })
+        end or change))
+        if single then theirs[1] = ours[1] end -- kubectl tells of the single object once more
+        lu.assertEquals(ours, theirs, line)
+    end
+    all_same [[
+        get cm,svc -n shop -w
+        get pods nope -n shop -w]]
 end
 
 function tests.describe_is_kubectls()

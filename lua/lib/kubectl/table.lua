@@ -54,6 +54,8 @@ function kube_table.plain(object)
     } }
 end
 
+local EVENT = "%-8s\t" -- as wide as the longest, so that what comes later lines up
+
 local function header(columns, options)
     local names = {}
     if options.namespace then names[1] = "NAMESPACE" end
@@ -102,17 +104,17 @@ function kube_table.printer(writer, options)
     return function(table, prefix)
         if table.kind ~= "Table" then table = kube_table.plain(table) end
         local given = table.columnDefinitions
-        if given and #given > 0 then
+        if type(given) == "table" and #given > 0 then -- later events of a watch have none
             local id = signature(given)
             if id ~= last then columns, last, shown = given, id, false end
         end
         if #table.rows == 0 then return end
         if not shown and options.headers ~= false then
-            writer:line((prefix and "EVENT\t" or "") .. header(columns, options))
+            writer:line((prefix and EVENT:format("EVENT") or "") .. header(columns, options))
         end
         shown = true
         for _, row in ipairs(table.rows) do
-            writer:line((prefix and prefix .. "\t" or "") .. row_text(row, columns, options))
+            writer:line((prefix and EVENT:format(prefix) or "") .. row_text(row, columns, options))
         end
     end
 end
