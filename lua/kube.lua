@@ -11,6 +11,7 @@ local program = require "program"
 
 local kube = {
     name = "kube", summary = "kubectl's commands on todo-lua's own Kubernetes client.", flags = kube_session.flags,
+    incomplete = 1,
 }
 
 local ok, result = pcall(commands.run, kube, program.args, function(verb, options, words, seen, dash)

@@ -35,7 +35,7 @@ return {
         local say = kube_pods.say(options)
         local pod = kube_pods.find(session, table.concat(words, "/"), options)
         kube_pods.check_running(pod, "attach")
-        local container = kube_pods.container(pod, options.container, say)
+        local container = kube_pods.container(pod, options.container, say, "cannot attach to the container: ")
         local tty = terminal(container, options) and kube_pods.wants_tty({ stdin = options.stdin, tty = true }, say)
         if say then
             say("All commands and output from this session will be recorded in container logs, including credentials "

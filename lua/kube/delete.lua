@@ -66,6 +66,9 @@ local function targets_of(session, words, options)
         return targets
     end
     local selecting = options.selector or options.field_selector
+    if options.all and (#words > 1 or (words[1] or ""):find("/", 1, true)) then
+        kube_errors.raise("name cannot be provided when a selector is specified")
+    end
     local named = resource_args.targets(session, words, { all_namespaces = options.all_namespaces,
         selector = selecting ~= nil, whole = options.all })
     for _, target in ipairs(named) do

@@ -56,7 +56,9 @@ local function fetch(session, target, options, headers, query, each)
     repeat
         local ok, page = pcall(session.client.request, session.client, "GET", path, { headers = headers,
             query = query })
-        if not ok then error(target.name and page or list_problem(target, options, page), 0) end
+        if not ok then
+            error(target.name and session:absence(page, target.namespace) or list_problem(target, options, page), 0)
+        end
         each(page)
         local more = page.metadata and page.metadata.continue
         query.continue = more

@@ -13,7 +13,9 @@ return {
     },
     run = function(session, options)
         local versions = { clientVersion = { gitVersion = "todo-lua " .. program.version } }
-        if not options.client then versions.serverVersion = session.client:request("GET", "/version") end
+        local ok, server = true, nil
+        if not options.client then ok, server = pcall(function() return session.client:version() end) end
+        versions.serverVersion = ok and server or nil
         if options.output == "json" then
             io.write(json.encode(versions, { sort = true, indent = "  " }), "\n")
         elseif options.output == "yaml" then
@@ -22,5 +24,6 @@ return {
             io.write("Client Version: ", versions.clientVersion.gitVersion, "\n")
             if versions.serverVersion then io.write("Server Version: ", versions.serverVersion.gitVersion, "\n") end
         end
+        if not ok then error(server, 0) end
     end,
 }

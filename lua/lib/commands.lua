@@ -16,6 +16,7 @@ local commands = {}
 ---@field name string "helm"; its commands are in lua/NAME/
 ---@field summary string
 ---@field flags todo.Flag[] of every command
+---@field incomplete integer? exit status where the words name a group of commands and none of them; default 0
 ---@field commands table? filled here
 
 local function folder_of(tree) return "lua/" .. tree.name .. "/" end
@@ -158,7 +159,7 @@ function commands.run(tree, words, call)
     local options, rest, seen, dash = pflag.parse(words, joined(tree, command))
     if options.help or not command.run then
         io.write(help_text(tree, command, path))
-        return 0
+        return not options.help and command ~= tree and tree.incomplete or 0
     end
     check_arguments(command, path, rest)
     return call(command, options, rest, seen, dash) or 0

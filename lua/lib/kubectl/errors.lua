@@ -44,6 +44,23 @@ local function refused(problem)
     return ("Error from server (%s): %s"):format(reason_of(problem), message)
 end
 
+-- The messages of a problem and of what caused it.
+local function whole_message(problem)
+    local parts = {}
+    while problem do
+        parts[#parts + 1] = fail.message(problem)
+        problem = fail.field(problem, "cause")
+    end
+    return table.concat(parts, ": ")
+end
+
+local function unreachable(problem)
+    local message = whole_message(problem)
+    if not message:find("refused") then return "Unable to connect to the server: " .. message end
+    local host = message:match("https?://([^/%s]+)") or message:match("([%w%.%-]+:%d+)")
+    return ("The connection to the server %s was refused - did you specify the right host or port?"):format(host or "?")
+end
+
 ---What to print for anything that was raised, without a final newline.
 ---@param problem any
 ---@return string
@@ -62,12 +79,9 @@ function kube_errors.text(problem)
         text = problem.message
     elseif problem.status and problem.status >= 400 then
         text = refused(problem)
-    elseif problem.kind == "connect" and problem.message:find("refused") then
-        local host = problem.message:match("https?://([^/%s]+)") or problem.message:match("([%w%.%-]+:%d+)") or "?"
-        text = ("The connection to the server %s was refused - did you specify the right host or port?"):format(host)
     elseif problem.kind == "connect" or problem.kind == "tls" or problem.kind == "timeout" and not problem.status
         and not fail.field(problem, "waited") then
-        text = "Unable to connect to the server: " .. problem.message
+        text = unreachable(problem)
     else
         text = "error: " .. fail.message(problem)
     end

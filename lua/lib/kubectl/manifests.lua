@@ -52,15 +52,31 @@ local function decode(source)
     kube_errors.raise(("error parsing %s: %s"):format(source.name, fail.message(documents)))
 end
 
+-- kubectl's words where it validates.
+local function check_head(object, source)
+    local missing = {}
+    for _, field in ipairs { "apiVersion", "kind" } do
+        if not object[field] then missing[#missing + 1] = field .. " not set" end
+    end
+    if #missing == 0 then return end
+    local text = #missing > 1 and "[" .. table.concat(missing, ", ") .. "]" or missing[1]
+    kube_errors.raise(("error validating %q: error validating data: %s; if you choose to ignore these errors, turn "
+        .. "validation off with --validate=false"):format(source, text))
+end
+
 -- Adds the object, or the objects of a list, with where it came from.
-local function add_object(objects, object, source)
+local function add_object(objects, object, source, options)
+    local validate = options.validate
+    if type(object) == "table" and validate and validate ~= "false" and validate ~= "ignore" then
+        check_head(object, source)
+    end
     if type(object) ~= "table" or not object.kind or not object.apiVersion then
         local missing = type(object) == "table" and object.kind and "apiVersion" or "Kind"
         kube_errors.raise(("unable to decode %q: Object '%s' is missing"):format(source, missing),
             "each object needs apiVersion and kind")
     end
     if object.kind:find("List$") and type(object.items) == "table" then
-        for _, item in ipairs(object.items) do add_object(objects, item, source) end
+        for _, item in ipairs(object.items) do add_object(objects, item, source, options) end
         return
     end
     objects[#objects + 1] = { object = object, source = source }
@@ -95,13 +111,13 @@ end
 ---Reads everything that the command's -f names.
 ---@async
 ---@param session todo.KubeSession
----@param options { filename: string[], recursive: boolean? }
+---@param options { filename: string[], recursive: boolean?, validate: string? }
 ---@return todo.ManifestObject[]
 function manifests.read(session, options)
     local sources, objects = {}, {}
     for _, given in ipairs(options.filename) do add_source(sources, given, options.recursive) end
     for _, source in ipairs(sources) do
-        for _, document in ipairs(decode(source)) do add_object(objects, document, source.name) end
+        for _, document in ipairs(decode(source)) do add_object(objects, document, source.name, options) end
     end
     if #objects == 0 then kube_errors.raise("no objects passed to the command") end
     for _, one in ipairs(objects) do place(session, one) end

@@ -64,11 +64,12 @@ end
 ---@param pod table
 ---@param name string?
 ---@param say fun(text: string)?
+---@param prefix string? of the error's message
 ---@return table container
-function kube_pods.container(pod, name, say)
+function kube_pods.container(pod, name, say, prefix)
     local ok, result = pcall(pods.container, pod, name, say)
     if ok then return result end
-    kube_errors.raise(result.message, result.hint)
+    kube_errors.raise((prefix or "") .. result.message, result.hint)
 end
 
 ---Whether a terminal is asked for and can be had.

@@ -151,6 +151,18 @@ makers["custom-columns"] = function(spec, options)
     end
 end
 
+makers["go-template"] = function(text, _)
+    if (text or "") == "" then kube_errors.raise("template format specified but no template given") end
+    local gotemplate = require "release.gotemplate"
+    text = text:gsub("%f[%w]base64decode%f[%W]", "b64dec") -- kubectl's name for it
+    return function(object)
+        local ok, result = pcall(gotemplate.on, text, object)
+        if ok then return result end
+        kube_errors.raise(("error executing template %q: %s"):format(text, fail.message(result)))
+    end
+end
+makers.template = makers["go-template"]
+
 local formats = { "custom-columns", "custom-columns-file", "go-template", "go-template-file", "json", "jsonpath",
     "jsonpath-as-json", "jsonpath-file", "name", "template", "templatefile", "wide", "yaml" }
 

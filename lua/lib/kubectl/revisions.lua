@@ -1,4 +1,5 @@
 -- The past of deployments, stateful sets and daemon sets: their replica sets and controller revisions.
+local fail = require "fail"
 local sort_by = require "kubectl.sort_by"
 local tables = require "tables"
 local text = require "kubectl.describe.text"
@@ -87,6 +88,9 @@ end
 ---@param workload table
 ---@return todo.Revision[]
 function revisions.history(client, workload)
+    if not tables.at(workload, "spec.selector") or not tables.at(workload, "spec.template") then
+        fail.raise("usage", ("a %s has no revisions"):format(workload.kind))
+    end
     local list = (workload.kind == "Deployment" and of_deployment or of_controller)(client, workload)
     sort_by.stable(list, function(a, b) return a.number < b.number end)
     return list

@@ -1,5 +1,6 @@
 -- What every kube command shares: the flags that name the cluster, the client they lead to, and where objects live.
 local fail = require "fail"
+local fs = require "fs"
 local k8s = require "k8s"
 local kube_errors = require "kubectl.errors"
 local suggest = require "suggest"
@@ -11,6 +12,12 @@ kube_session.flags = {
     { "kubeconfig", help = "kubeconfig to use (default: $KUBECONFIG or ~/.kube/config)" },
     { "context", help = "context of the kubeconfig; naming it allows writes to clusters that are not local" },
     { "namespace", short = "n", help = "namespace of the request (default: the context's)" },
+    { "as", help = "user to act as" },
+    { "as-group", kind = "stringArray", help = "group to act as; may be repeated" },
+    { "server", short = "s", help = "address of the API server, in place of the context's" },
+    { "tls-server-name", help = "name that the server's certificate is for" },
+    { "certificate-authority", help = "file with the authorities that the server's certificate may come from" },
+    { "insecure-skip-tls-verify", kind = "bool", help = "trust any server" },
     { "request-timeout", default = "0",
         help = "how long one request may take, such as 5s (0: 30 s)" },
     { "help", short = "h", kind = "bool", help = "this text" },
@@ -36,19 +43,31 @@ local function unknown_context(options)
     local names = {}
     for i, context in ipairs(k8s.contexts { kubeconfig = options.kubeconfig }) do names[i] = context.name end
     local known = table.concat(names, ", ") .. suggest.phrase(options.context, names)
-    kube_errors.raise(("context %q does not exist"):format(options.context),
-        #names > 0 and "the kubeconfig has " .. known or "the kubeconfig has no context at all")
+    fail.raise("kube", "Error in configuration: context was not found for specified context: " .. options.context,
+        #names > 0 and "the kubeconfig has " .. known or "the kubeconfig has no context at all", { verbatim = true })
+end
+
+-- What the flags say about the server and the user, beside the kubeconfig.
+local function overrides(options)
+    local ca = options.certificate_authority
+    local text = ca and (fs.read(ca)
+        or kube_errors.raise(("unable to read certificate-authority %s: no such file or directory"):format(ca)))
+    return { namespace = options.namespace, timeout = seconds(options.request_timeout), as = options.as,
+        as_groups = options.as_group, server = options.server, server_name = options.tls_server_name, ca = text,
+        insecure = options.insecure_skip_tls_verify }
 end
 
 local function connect(options)
-    local ok, client = pcall(k8s.connect, { kubeconfig = options.kubeconfig, context = options.context,
-        namespace = options.namespace, timeout = seconds(options.request_timeout) })
+    local how = overrides(options)
+    how.kubeconfig, how.context = options.kubeconfig, options.context
+    local ok, client = pcall(k8s.connect, how)
     if ok then return client end
     if fail.kind(client) == "not_found" and not options.context and not options.kubeconfig then
         local found = require "local_cluster".connection()
         if found then
-            return k8s.connect { kubeconfig = found.kubeconfig, context = found.context,
-                namespace = options.namespace or found.namespace, timeout = seconds(options.request_timeout) }
+            how.kubeconfig, how.context = found.kubeconfig, found.context
+            how.namespace = options.namespace or found.namespace
+            return k8s.connect(how)
         end
     end
     if options.context and fail.kind(client) == "not_found" then unknown_context(options) end
@@ -142,7 +161,20 @@ end
 ---@param subresource string?
 ---@return table
 function Session:fetch(resource, namespace, name, subresource)
-    return (self.client:request("GET", kube_session.path(resource, namespace, name, subresource)))
+    local path = kube_session.path(resource, namespace, name, subresource)
+    local ok, object = pcall(self.client.request, self.client, "GET", path)
+    return ok and object or error(self:absence(object, resource.namespaced and namespace), 0)
+end
+
+---What to say of an object that is not there: that its namespace is not, where that is so.
+---@async
+---@param problem any
+---@param namespace string|false?
+---@return any
+function Session:absence(problem, namespace)
+    if fail.field(problem, "status") ~= 404 or not namespace or namespace == "default" then return problem end
+    local ok, why = pcall(self.client.request, self.client, "GET", "/api/v1/namespaces/" .. namespace)
+    return not ok and fail.field(why, "status") == 404 and why or problem
 end
 
 -- A value of --dry-run as the server's query and as what stands behind the operation: " (server dry run)".
