@@ -1,5 +1,8 @@
 -- Minikube, the first choice where it is installed: its cluster in the profile that the user already uses.
+local docker = require("docker")
+local fail = require("fail")
 local fs = require("fs")
+local http = require("http")
 local json = require("json")
 local k8s = require("k8s")
 local proc = require("proc")
@@ -29,10 +32,18 @@ local function trimmed(text)
     return text:match("^%s*(.-)%s*$")
 end
 
+-- minikube gives its failures an id and, often, advice.
 local function must(ctx, argv, what, options)
     options = options or {}
     options.check = false
-    return provider.check("minikube", run(ctx, argv, options), what, "minikube logs --profile " .. profile(ctx))
+    local result = run(ctx, argv, options)
+    local id, reason = result.stderr:match("Exiting due to ([%u%d_]+): ([^\n]+)")
+    if result.status ~= 0 and id then
+        local advice = result.stderr:match("Suggestion: ([^\n]+)")
+        fail.raise("exit", ("minikube could not %s: %s (%s)"):format(what, reason, id),
+            advice or "minikube logs --profile " .. profile(ctx), { status = result.status })
+    end
+    return provider.check("minikube", result, what, "minikube logs --profile " .. profile(ctx))
 end
 
 -- The statuses 2 (paused) and 7 (stopped) still come with the document; several nodes come as a list, the first
@@ -81,11 +92,26 @@ function minikube.detect(ctx)
         reason = ("its profile %s is %s"):format(profile(ctx), state) }
 end
 
-local function start_arguments(ctx, fresh)
+-- What the driver can give: the machine that Docker runs on, which may be a virtual one; else this one.
+local function capacity(ctx, driver)
+    local info = driver == "docker" and ctx.docker and ctx.docker:info() or {}
+    local kib = tonumber((fs.read("/proc/meminfo") or ""):match("MemTotal:%s*(%d+)"))
+    return info.NCPU or proc.platform().cpus, info.MemTotal and info.MemTotal // (1 << 20) or kib and kib // 1024
+end
+
+-- The sizes that are wanted, never more than there is; a text where that is less.
+local function sizes(ctx, settings)
+    local cpus, memory = capacity(ctx, settings.driver)
+    local taken = { cpus = math.min(settings.cpus or cpus, cpus) }
+    taken.memory = memory and math.min(settings.memory or memory, memory) or settings.memory
+    if taken.cpus == settings.cpus and taken.memory == settings.memory then return taken end
+    return taken, ("with %d CPUs and %d MiB: there is no more here"):format(taken.cpus, taken.memory)
+end
+
+local function start_arguments(settings, taken)
     local argv = { "start", "--output=text" }
-    if not fresh then return argv end
-    local settings = ctx.config.cluster or {}
-    local flags = { cpus = settings.cpus, memory = settings.memory, ["disk-size"] = settings.disk,
+    if not taken then return argv end
+    local flags = { cpus = taken.cpus, memory = taken.memory, ["disk-size"] = settings.disk,
         driver = settings.driver, ["kubernetes-version"] = settings.kubernetes_version,
         ["container-runtime"] = settings.container_runtime }
     local names = {}
@@ -108,8 +134,10 @@ function minikube.start(ctx)
         must(ctx, { "unpause" }, "unpause the cluster")
         return true
     end
-    progress("minikube", "starting")
-    must(ctx, start_arguments(ctx, state == "absent"), "start the cluster", {
+    local settings, taken, less = ctx.config.cluster or {}, nil, nil
+    if state == "absent" then taken, less = sizes(ctx, settings) end
+    progress("minikube", "starting" .. (less and " " .. less or ""))
+    must(ctx, start_arguments(settings, taken), "start the cluster", {
         on_stdout = function(chunk)
             local line = chunk:match("([^\n]+)%s*$")
             if line then progress("minikube", (line:gsub("^[*%s]+", ""))) end
@@ -163,9 +191,28 @@ end
 
 minikube.platform = provider.platform
 
+-- The driver's network has an address of this machine where Docker runs on it and not in a virtual machine.
+local function gateway(ctx)
+    local config = profile_config(ctx)
+    if not config or config.Driver ~= "docker" then return nil end
+    local network = (ctx.docker or docker.connect()):network(config.Network ~= "" and config.Network or profile(ctx))
+    for _, part in ipairs(network and network.IPAM.Config or {}) do
+        local ok, listener = pcall(http.bind, part.Gateway or "", 0)
+        if ok then
+            listener:close()
+            return part.Gateway
+        end
+    end
+    return nil
+end
+
+---A server of this machine has to listen at the address itself; the name that pods have for it leads there, too.
+---@async
+---@param ctx todo.ClusterContext
 ---@return string
-function minikube.host_address()
-    return "host.minikube.internal"
+function minikube.host_address(ctx)
+    local ok, address = pcall(gateway, ctx)
+    return ok and address or "host.minikube.internal"
 end
 
 local function runtime(ctx)
@@ -197,13 +244,35 @@ function minikube.image_id(ctx, name)
     return id and "sha256:" .. id
 end
 
----Images are sent through `minikube image load` (any runtime); those whose id is there already are not.
+-- The nodes that are containers of the local Docker and run containerd; nil where they are anything else.
+local function containerd_nodes(ctx)
+    local config = profile_config(ctx)
+    if not config or config.Driver ~= "docker" or runtime(ctx) ~= "containerd" then return nil end
+    local nodes = {}
+    for index, node in ipairs(config.Nodes) do
+        nodes[index] = index == 1 and profile(ctx) or ("%s-%s"):format(profile(ctx), node.Name)
+    end
+    return nodes
+end
+
+---Images whose id is there already are not sent. The others are streamed into containerd where that can be reached,
+---else go through `minikube image load`.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
 ---@return string[]
 function minikube.load_image(ctx, names)
     local there = image_ids(ctx)
+    local nodes = containerd_nodes(ctx)
+    if nodes then
+        local sent = {}
+        for _, name in ipairs(names) do
+            local id = provider.image(ctx, name).Id:gsub("^sha256:", "")
+            if there[name] ~= id then sent[#sent + 1] = name end
+        end
+        if #sent > 0 then provider.import_on_nodes(ctx, nodes, sent) end
+        return sent
+    end
     return provider.send_missing(ctx, names, function(name, image)
         return there[name] == image.Id:gsub("^sha256:", "")
     end, function(name)
@@ -214,10 +283,10 @@ end
 ---Environment for building in the cluster's own Docker, where it has one.
 ---@async
 ---@param ctx todo.ClusterContext
----@return table<string,string>
+---@return table<string,string>?
 function minikube.docker_host(ctx)
+    if runtime(ctx) ~= "docker" then return nil end
     local env = {}
-    if runtime(ctx) ~= "docker" then return env end
     for line in must(ctx, { "docker-env", "--shell", "none" }, "name its Docker").stdout:gmatch("[^\n]+") do
         local name, value = line:match("^([%w_]+)=(.*)$")
         if name then env[name] = value end

@@ -106,6 +106,14 @@ function cluster.prepare_load(ctx)
     if ctx.provider.prepare_load then ctx.provider.prepare_load(ctx) end
 end
 
+---Where builds are in the cluster at once; nil where they are not.
+---@async
+---@param ctx todo.Context
+---@return table<string, string>? env for a docker client
+function cluster.docker_host(ctx)
+    return ctx.provider.docker_host and ctx.provider.docker_host(ctx)
+end
+
 ---Sends images whose content the cluster lacks.
 ---@async
 ---@param ctx todo.Context
@@ -113,7 +121,7 @@ end
 ---@return string[] sent
 ---@return table<string, string>? digests in a registry, by name
 function cluster.load_images(ctx, images)
-    if ctx.provider.builds_in_place then return {} end
+    if ctx.builder and ctx.builder ~= ctx.docker then return {} end
     return ctx.provider.load_image(ctx, images)
 end
 

@@ -424,7 +424,11 @@ end
 -- Commands in containers
 
 local function feed(stream, input)
-    stream:write(input)
+    if type(input) == "function" then
+        input(function(bytes) stream:write(bytes) end)
+    else
+        stream:write(input)
+    end
     stream:close_input()
 end
 

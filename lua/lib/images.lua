@@ -93,11 +93,11 @@ end
 ---@param ctx todo.Context
 ---@return todo.Docker
 function images.builder(ctx)
-    if not ctx.provider or not ctx.provider.builds_in_place then return ctx.docker end
-    local env = ctx.provider.docker_host(ctx)
-    ctx.builder = ctx.builder or docker.connect {
+    if ctx.builder then return ctx.builder end
+    local env = ctx.provider and cluster.docker_host(ctx)
+    ctx.builder = env and docker.connect {
         host = env.DOCKER_HOST, cert_path = env.DOCKER_CERT_PATH, tls_verify = env.DOCKER_TLS_VERIFY == "1",
-    }
+    } or ctx.docker
     return ctx.builder
 end
 

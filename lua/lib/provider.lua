@@ -99,6 +99,38 @@ function provider.send_missing(ctx, names, has, send)
     return sent
 end
 
+---Raises what a node's runtime said when it did not take images.
+---@param words string
+---@param status integer
+function provider.refused_images(words, status)
+    fail.raise("exit", ("the cluster could not take the images: %s"):format(words:sub(-500)), fail.space_hint(words),
+        { status = status })
+end
+
+---Streams images of the local Docker into the containerd of nodes that are its containers; layers that the images share
+---are sent once.
+---@async
+---@param ctx todo.ClusterContext
+---@param nodes string[] containers' names
+---@param names string[]
+function provider.import_on_nodes(ctx, nodes, names)
+    local progress, size = provider.progress(ctx), 0
+    for _, name in ipairs(names) do size = size + provider.image(ctx, name).Size end
+    for _, node in ipairs(nodes) do
+        local sent, text = 0, ("sending %s to %s"):format(table.concat(names, ", "), node)
+        local result = ctx.docker:exec(node, { "ctr", "--namespace", "k8s.io", "images", "import", "-" }, {
+            stdin = function(write)
+                ctx.docker:save(names, function(bytes)
+                    write(bytes)
+                    sent = sent + #bytes
+                    progress("images", text, math.min(sent, size), size)
+                end)
+            end })
+        if result.status ~= 0 then provider.refused_images(result.stderr, result.status) end
+    end
+    progress("images", "loaded", size, size)
+end
+
 ---The platform of clusters that run on this machine's own kernel or virtual machine.
 ---@return string
 function provider.platform()

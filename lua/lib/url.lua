@@ -72,6 +72,18 @@ local function node_port(service)
     return nil
 end
 
+local function is_loopback(origin)
+    return origin:find("//127.0.0.1", 1, true) ~= nil or origin:find("//localhost", 1, true) ~= nil
+end
+
+-- Whether the provider brings NodePorts to this machine's own addresses. Where it does not, what answers there is
+-- somebody else's, though it may look like ours.
+local function comes_here(ctx, port)
+    local ok, base = pcall(ctx.provider.url, ctx, { name = ctx.config.release .. "-" .. ctx.config.url.component,
+        namespace = ctx.config.namespace, node_port = port })
+    return not ok or is_loopback(base)
+end
+
 ---Tries every address there might be; the first in order that proves itself is the URL.
 ---@async
 ---@param ctx todo.Context
@@ -82,8 +94,9 @@ function url.find(ctx, patience)
     url.learn_nodes(ctx)
     -- What was deployed may have been given another port than the values of this run name, or none.
     local port = node_port(front_service(ctx))
+    local here = port and comes_here(ctx, port)
     local origins = tables.filter(stack.origins(ctx, port), function(origin)
-        return port ~= nil or not origin:find(":%d+$")
+        return (port ~= nil or not origin:find(":%d+$")) and (here or not is_loopback(origin))
     end)
     local deadline = task.now() + (patience or 0)
     while true do
@@ -150,18 +163,19 @@ function url.prove(ctx)
     raise_unproven(proofs)
 end
 
----Whether the port that the URL will have is taken by something else. Raises "port_busy" with the port's number.
+---Whether the port that the URL will have on this machine is taken by something else. Raises "port_busy" with the
+---port's number. Where nodes have addresses of their own, nothing here can be in their way.
 ---@async
 ---@param ctx todo.Context
 function url.check_port(ctx)
     local wanted = tables.at(stack.values(ctx), ctx.config.url.component .. ".service") or {}
     local port = wanted.type == "NodePort" and wanted.nodePort
-    if not port or ctx.provider.name == "context" then return end
+    if not port then return end
     local service = front_service(ctx)
     for _, entry in ipairs(service and service.spec.ports or {}) do
         if entry.nodePort == port then return end
     end
-    if not answers(port) then return end
+    if not comes_here(ctx, port) or not answers(port) then return end
     fail.raise("port_busy", ("port %d is taken by another program on this machine"):format(port),
         ("stop it (find it with: ss -ltnp 'sport = :%d'), or choose another: --set "
             .. "frontend.service.nodePort=30081"):format(port))

@@ -28,7 +28,6 @@ local ClusterContext = {}
 
 ---@class todo.ClusterProvider
 ---@field name string
----@field builds_in_place boolean? images built through the `docker` that `docker_host` names are in the cluster at once
 local ClusterProvider = {}
 
 ---Looks without changing anything; fast (no network, at most one child process).
@@ -97,10 +96,11 @@ function ClusterProvider.load_image(ctx, images) end
 ---@return string? id "sha256:…"; nil where the nodes lack the image
 function ClusterProvider.image_id(ctx, name) end
 
----Environment for a docker client whose builds land in the cluster (builds_in_place only).
+---Environment for a docker client whose builds are in the cluster at once; nil where the cluster has no such Docker. A
+---provider whose clusters never have one lacks this.
 ---@async
 ---@param ctx todo.ClusterContext
----@return table<string,string>
+---@return table<string,string>?
 function ClusterProvider.docker_host(ctx) end
 
 ---URL at which this machine's browser reaches a NodePort of a Service.

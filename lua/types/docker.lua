@@ -219,7 +219,8 @@ function DockerLines:close() end
 ---@async
 ---@param name string
 ---@param argv string[]
----@param options { stdin: string?, env: table<string,string>?, user: string?, cwd: string?, timeout: number|string? }?
+---@param options { stdin: string|async fun(write: async fun(bytes: string))?, env: table<string,string>?, user: string?,
+---cwd: string?, timeout: number|string? }? stdin: text, or a function that writes it piece by piece
 ---@return { status: integer, stdout: string, stderr: string }
 function Docker:exec(name, argv, options) end
 

@@ -32,6 +32,11 @@ local function ldflags(set)
     return "-s -w" .. (set.ldflags and " " .. set.ldflags or "")
 end
 
+-- Sets that say nothing of it are built without C and without tags.
+local function variant(set)
+    return (set.cgo and "cgo " or "") .. (set.tags and "tags=" .. set.tags or "")
+end
+
 ---Hash over everything that decides what comes out, but the Go compiler's version.
 ---@param sets todo.GoSet[]
 ---@param c_source { name: string, source: string }?
@@ -41,6 +46,7 @@ function gobuild.hash(sets, c_source)
     for _, set in ipairs(sets) do
         parts[#parts + 1] = set.name
         parts[#parts + 1] = ldflags(set)
+        if variant(set) ~= "" then parts[#parts + 1] = variant(set) end
         for _, name in ipairs(sorted_keys(set.programs)) do parts[#parts + 1] = name .. "=" .. set.programs[name] end
         parts[#parts + 1] = resource(set.folder .. "/go.mod")
         parts[#parts + 1] = resource(set.folder .. "/go.sum")
@@ -105,18 +111,17 @@ local function is_network_trouble(text)
 end
 
 -- Nothing of the user's own Go settings may change what is built, except where modules come from.
-local function environment()
-    return { CGO_ENABLED = "0", GO111MODULE = "on", GOFLAGS = "-mod=readonly", GOWORK = "off", GOOS = false,
-        GOARCH = false,
-        GOEXPERIMENT = false }
+local function environment(cgo)
+    return { CGO_ENABLED = cgo and "1" or "0", GO111MODULE = "on", GOFLAGS = "-mod=readonly", GOWORK = "off",
+        GOOS = false, GOARCH = false, GOEXPERIMENT = false }
 end
 
-local function go(argv, cwd, on_line)
+local function go(argv, cwd, cgo, on_line)
     local last = ""
     local function run()
         return proc.run(argv, {
             cwd = cwd,
-            env = environment(),
+            env = environment(cgo),
             check = false,
             on_stderr = on_line and function(chunk)
                 last = last .. chunk
@@ -141,10 +146,10 @@ local function go(argv, cwd, on_line)
 end
 
 -- `go build -v` names each package that it compiles; the list of all that are needed gives the total.
-local function package_total(packages, cwd)
-    local argv = { "go", "list", "-deps", "-f", "." }
+local function package_total(set, packages, cwd)
+    local argv = { "go", "list", "-deps", "-tags", set.tags or "", "-f", "." }
     table.move(packages, 1, #packages, #argv + 1, argv)
-    local _, dots = go(argv, cwd).stdout:gsub("%.", "")
+    local _, dots = go(argv, cwd, set.cgo).stdout:gsub("%.", "")
     return dots
 end
 
@@ -175,12 +180,13 @@ local function build_set(folder, set, wanted, progress)
         end
     end
     progress(set.name, "fetching sources")
-    local total, done = package_total(packages, source), 0
-    local argv = { "go", "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", ldflags(set), "-o" }
+    local total, done = package_total(set, packages, source), 0
+    local argv = { "go", "build", "-v", "-trimpath", "-buildvcs=false", "-tags", set.tags or "", "-ldflags",
+        ldflags(set), "-o" }
     -- A single program is named; Go would call a package .../v3 by its folder's name.
     argv[#argv + 1] = #names == 1 and fs.join(out, names[1]) or out .. "/"
     table.move(packages, 1, #packages, #argv + 1, argv)
-    go(argv, source, function(line)
+    go(argv, source, set.cgo, function(line)
         if line:find("^[%w%-_%./]+$") then
             done = math.min(done + 1, total)
             progress(set.name, "compiling " .. line, done, total)

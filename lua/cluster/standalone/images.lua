@@ -1,5 +1,4 @@
 -- Images of the cluster's containerd: the sandbox's own, and those that come from the local Docker.
-local fail = require("fail")
 local fs = require("fs")
 local json = require("json")
 local proc = require("proc")
@@ -104,9 +103,7 @@ local function send(layout, ctx, list, progress)
     local status = child:wait()
     -- Where the import ended early, its own words say more than the broken pipe.
     if status ~= 0 and #words > 0 then
-        local said = table.concat(words)
-        fail.raise("exit", ("the cluster could not take the images: %s"):format(said:sub(-500)), fail.space_hint(said),
-            { status = status })
+        provider.refused_images(table.concat(words), status)
     end
     if not saved then error(problem, 0) end
     progress("images", "loaded", size, size)

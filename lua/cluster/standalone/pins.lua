@@ -23,6 +23,8 @@ local KUBERNETES_FLAGS = version_flags({ "k8s.io/component-base/version", "k8s.i
 ---@field folder string resource folder that holds go.mod and go.sum
 ---@field ldflags string? beyond "-s -w"
 ---@field programs table<string, string> file name to Go package
+---@field cgo boolean? built with C
+---@field tags string? of Go's build
 
 ---@type todo.GoSet[]
 pins.sets = {
