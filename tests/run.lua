@@ -32,6 +32,8 @@ local suites = {
         files = { "tests/registry/*_test.lua" } },
     { name = "deploy", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster", "browser" },
         files = { "tests/deploy/*_test.lua" }, notes = true },
+    { name = "minikube", lane = "host", needs = { "docker", "judges", "programs" },
+        files = { "tests/minikube/*_test.lua" }, notes = true },
     { name = "soak", lane = "node", needs = { "docker", "judges", "programs", "cluster" },
         files = { "tests/soak/*_test.lua" }, notes = true },
     { name = "fuzz", lane = "host", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true },
