@@ -15,6 +15,7 @@ return {
         memory = 8192, -- MiB
         disk = "20g",
         driver = "docker",
+        minikube_flags = {}, -- more of `minikube start`, for a new cluster: { "--cni=bridge", "--nodes=2" }
     },
 
     -- One image for each component. `context` and `dockerfile` are paths in the project; a component that the chart's

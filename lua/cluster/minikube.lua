@@ -109,7 +109,8 @@ local function sizes(ctx, settings)
 end
 
 local function start_arguments(settings, taken)
-    local argv = { "start", "--output=text" }
+    -- Without the wait for the node, `minikube start` may end when no pod can be placed yet.
+    local argv = { "start", "--output=text", "--wait=apiserver,system_pods,default_sa,node_ready" }
     if not taken then return argv end
     local flags = { cpus = taken.cpus, memory = taken.memory, ["disk-size"] = settings.disk,
         driver = settings.driver, ["kubernetes-version"] = settings.kubernetes_version,
@@ -119,6 +120,7 @@ local function start_arguments(settings, taken)
     table.sort(names)
     for _, name in ipairs(names) do argv[#argv + 1] = ("--%s=%s"):format(name, flags[name]) end
     if proc.platform().uid == 0 then argv[#argv + 1] = "--force" end
+    for _, flag in ipairs(settings.minikube_flags or {}) do argv[#argv + 1] = flag end
     return argv
 end
 
