@@ -183,7 +183,9 @@ static int read_status(tl_remote *r, int *status, tl_error *err)
 {
     tl_value root = tl_null();
     tl_arena *arena = tl_arena_new(0);
+    tl_error *failure = tl_upgrade_error(r->upgrade);
     int rc = tl_json_parse(arena, r->status.data, r->status.len, NULL, &root, err);
+    if (rc && failure) tl_error_move(err, failure); /* the stream broke inside the Status */
     if (rc) goto out;
     const char *outcome = tl_value_text(arena, tl_value_path(&root, "status", NULL), "");
     const char *code = exit_code(&root, arena);
