@@ -142,8 +142,8 @@ static int write_object(writer *w, tl_value value, tl_error *err)
 static int write_value(writer *w, tl_value value, tl_error *err)
 {
     if (w->depth > TL_JSON_DEPTH)
-        return tl_error_set(err, "usage", "json: unsupported value: encountered a cycle or more than %d levels",
-                            TL_JSON_DEPTH);
+        return tl_error_set(err, "usage", "json: unsupported value: encountered a cycle via %s",
+                            value.type == TL_LIST ? "[]interface {}" : "map[string]interface {}");
     if (w->out->over) return tl_error_set(err, "limit", "the JSON text grows past %zu bytes", w->out->max);
     switch (value.type) {
     case TL_NULL: tl_buf_adds(w->out, "null"); return 0;
@@ -156,8 +156,14 @@ static int write_value(writer *w, tl_value value, tl_error *err)
         tl_base64_encode(w->out, value.as.s, value.len, TL_BASE64_STD);
         tl_buf_addc(w->out, '"');
         return 0;
-    case TL_LIST: return write_list(w, value.as.list, err);
-    case TL_MAP: return write_map(w, value.as.map, err);
+    case TL_LIST:
+        if (!value.as.list->nil) return write_list(w, value.as.list, err);
+        tl_buf_adds(w->out, "null");
+        return 0;
+    case TL_MAP:
+        if (!value.as.map->nil) return write_map(w, value.as.map, err);
+        tl_buf_adds(w->out, "null");
+        return 0;
     default: return write_object(w, value, err);
     }
 }

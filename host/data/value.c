@@ -236,6 +236,7 @@ tl_value tl_value_copy(tl_arena *arena, tl_value value)
     case TL_BYTES: value.as.s = tl_arena_strndup(arena, value.as.s, value.len); return value;
     case TL_LIST: {
         tl_list *copy = tl_list_new(arena, value.as.list->len);
+        copy->nil = value.as.list->nil;
         for (size_t i = 0; i < value.as.list->len && !tl_arena_over(arena); i++)
             tl_list_push(arena, copy, tl_value_copy(arena, value.as.list->items[i]));
         value.as.list = copy;
@@ -243,6 +244,7 @@ tl_value tl_value_copy(tl_arena *arena, tl_value value)
     }
     case TL_MAP: {
         tl_map *copy = tl_map_new(arena, value.as.map->count);
+        copy->nil = value.as.map->nil;
         uint32_t cursor = 0;
         for (tl_entry *e; !tl_arena_over(arena) && (e = tl_map_next(value.as.map, &cursor));)
             tl_map_set(copy, e->key, e->key_len, tl_value_copy(arena, e->value));

@@ -71,6 +71,7 @@ typedef struct tl_value {
 struct tl_list {
     tl_value *items;
     size_t len, cap;
+    int nil; /* Go's nil slice: empty, but null in JSON */
 };
 
 typedef struct tl_entry {
@@ -88,6 +89,7 @@ struct tl_map {
     uint32_t used, cap, count;
     uint32_t *index; /* open addressing, 0 = empty, else entry + 1; NULL while the map is small */
     uint32_t index_size;
+    int nil; /* Go's nil map: empty, but null in JSON */
     tl_arena *arena;
 };
 

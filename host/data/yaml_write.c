@@ -228,9 +228,11 @@ static int write_value(writer *w, tl_value value, int in_map, tl_error *err)
 {
     char text[32];
     int status = 0;
+    int nil = (value.type == TL_LIST && value.as.list->nil) || (value.type == TL_MAP && value.as.map->nil);
+    if (nil && w->options.style == TL_YAML_SIGS) value = tl_null();
     if (w->depth >= MAX_DEPTH)
-        return tl_error_set(err, "usage", "json: unsupported value: encountered a cycle or more than %d levels",
-                            MAX_DEPTH);
+        return tl_error_set(err, "usage", "json: unsupported value: encountered a cycle via %s",
+                            value.type == TL_LIST ? "[]interface {}" : "map[string]interface {}");
     if (w->e.out->over) return tl_error_set(err, "limit", "the YAML text grows past %zu bytes", w->e.out->max);
     w->depth++;
     switch (value.type) {

@@ -37,7 +37,7 @@ TL_FUNCTION(fn_get)
 TL_FUNCTION(fn_set)
 {
     tl_map *map = map_of(args[0]);
-    if (!map) return tl_fail(x, "assignment to entry in nil map");
+    if (!map || map->nil) return tl_fail(x, "assignment to entry in nil map");
     tl_map_set(map, args[1].as.s, args[1].len, args[2]);
     *out = plain_map(map);
     return 0;
@@ -159,7 +159,10 @@ static void merge_into(merging *m, tl_map *into, const tl_map *from)
 static int merge(tl_exec *x, const tl_value *args, size_t count, int overwrite, tl_value *out)
 {
     tl_map *map = map_of(args[0]);
-    if (!map) map = tl_map_new(x->arena, 0);
+    if (!map) {
+        map = tl_map_new(x->arena, 0);
+        map->nil = count == 1;
+    }
     merging m = {overwrite, 0, MAX_NODES};
     for (size_t i = 1; i < count; i++)
         if (map_of(args[i])) merge_into(&m, map, args[i].as.map);

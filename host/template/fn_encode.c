@@ -185,6 +185,7 @@ static const char *json_kind(tl_value value)
 }
 
 /* The result of fromJson and its relatives: the wanted type, or the error inside one. */
+/* What null becomes is an empty map or list; of JSON's lists a nil one, as json.Unmarshal leaves it. */
 static tl_value wanted_or_error(tl_exec *x, tl_value value, tl_type wanted, const char *prefix, const char *error)
 {
     if (!error && value.type == wanted) return value;
@@ -219,6 +220,7 @@ TL_FUNCTION(fn_from_json)
     tl_value value;
     read_json(x, args[0], &value, &message);
     *out = wanted_or_error(x, value, TL_MAP, "", message);
+    if (!message && value.type == TL_NULL) out->as.map->nil = 1;
     return 0;
 }
 
@@ -228,6 +230,7 @@ TL_FUNCTION(fn_from_json_array)
     tl_value value;
     read_json(x, args[0], &value, &message);
     *out = wanted_or_error(x, value, TL_LIST, "", message);
+    if (!message && value.type == TL_NULL) out->as.list->nil = 1;
     return 0;
 }
 

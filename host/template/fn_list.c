@@ -78,6 +78,7 @@ TL_FUNCTION(fn_rest)
     if (items_of(x, args[0], "Cannot find rest on type", &list)) return -1;
     size_t length = list.as.list->len;
     *out = tl_list_value(copy_range(x, list.as.list, length ? 1 : 0, length, 0));
+    out->as.list->nil = !length;
     return 0;
 }
 
@@ -87,6 +88,7 @@ TL_FUNCTION(fn_initial)
     if (items_of(x, args[0], "Cannot find initial on type", &list)) return -1;
     size_t length = list.as.list->len;
     *out = tl_list_value(copy_range(x, list.as.list, 0, length ? length - 1 : 0, 0));
+    out->as.list->nil = !length;
     return 0;
 }
 
@@ -194,6 +196,7 @@ TL_FUNCTION(fn_concat)
         if (made->len + list.as.list->len > TL_MAX_ITEMS) return tl_limit(x, "a list of more than %d items", TL_MAX_ITEMS);
         for (size_t k = 0; k < list.as.list->len; k++) tl_list_push(x->arena, made, list.as.list->items[k]);
     }
+    made->nil = !made->len;
     *out = tl_list_value(made);
     return 0;
 }

@@ -125,6 +125,7 @@ static int find_all(tl_exec *x, const tl_value *args, compiler make, tl_value *o
     long *at;
     size_t n = all_matches(x, regex, args[1], args[2].as.i, &at);
     tl_list *list = tl_list_new(x->arena, n);
+    list->nil = !n;
     for (size_t i = 0; i < n; i++)
         tl_list_push(x->arena, list, tl_string_ref(args[1].as.s + at[2 * i], (size_t)(at[2 * i + 1] - at[2 * i])));
     *out = tl_as_go(tl_list_value(list), TL_GO_STRINGS);
@@ -279,6 +280,7 @@ static int split(tl_exec *x, const tl_value *args, compiler make, tl_value *out)
     int64_t limit = args[2].as.i;
     tl_list *list = tl_list_new(x->arena, 4);
     *out = tl_as_go(tl_list_value(list), TL_GO_STRINGS);
+    list->nil = !limit;
     if (!limit) return 0;
     if (args[0].len && !text.len) {
         tl_list_push(x->arena, list, tl_cstring_ref(""));

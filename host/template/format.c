@@ -334,6 +334,10 @@ static void fmt_string(tl_printer *p, tl_value value, uint32_t verb)
 static void print_list(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     size_t length = value.type == TL_BYTES ? value.len : value.as.list->len;
+    if (p->sharp_v && value.type == TL_LIST && value.as.list->nil) {
+        tl_buf_addf(p->out, "%s(nil)", tl_go_type(value));
+        return;
+    }
     if (p->sharp_v) tl_buf_addf(p->out, "%s{", value.type == TL_BYTES ? "[]byte" : tl_go_type(value));
     else tl_buf_addc(p->out, '[');
     for (size_t i = 0; i < length && !p->out->over; i++) {

@@ -130,11 +130,24 @@ void tl_duration_print(int64_t d, tl_buf *out)
     tl_buf_addf(out, "%llu%ss", (unsigned long long)(seconds % 60), fraction);
 }
 
+void tl_gotime_quote(tl_buf *out, const char *text, size_t length)
+{
+    tl_buf_addc(out, '"');
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x80 || c < ' ')
+            tl_buf_addf(out, "\\x%02x", c);
+        else
+            tl_buf_addf(out, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+    }
+    tl_buf_addc(out, '"');
+}
+
 static int duration_error(tl_buf *error, const char *what, const char *text, size_t length)
 {
     if (!error) return -1;
     tl_buf_addf(error, "time: %s", what);
-    tl_go_quote(error, text, length);
+    tl_gotime_quote(error, text, length);
     return -1;
 }
 
@@ -182,7 +195,7 @@ int tl_duration_parse(const char *text, size_t length, int64_t *out, tl_buf *err
         if (!unit) {
             tl_buf what = TL_BUF_INIT(4096);
             tl_buf_adds(&what, "unknown unit ");
-            tl_go_quote(&what, text + unit_at, i - unit_at);
+            tl_gotime_quote(&what, text + unit_at, i - unit_at);
             tl_buf_adds(&what, " in duration ");
             duration_error(error, what.data, text, length);
             tl_buf_dispose(&what);

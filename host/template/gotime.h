@@ -28,6 +28,8 @@ void tl_gotime_format(const tl_gotime *time, const char *layout, size_t length, 
 /* time.ParseInLocation in the local zone. -1 with Go's message in `error`. */
 int tl_gotime_parse(const char *layout, size_t layout_length, const char *text, size_t length, tl_gotime *out,
                     tl_buf *error);
+/* Appends the text as package time quotes it in errors: bytes that are no printable ASCII as \xNN. */
+void tl_gotime_quote(tl_buf *out, const char *text, size_t length);
 /* time.Duration's String(). */
 void tl_duration_print(int64_t nanoseconds, tl_buf *out);
 /* time.ParseDuration; -1 with Go's message in `error` (may be NULL). */

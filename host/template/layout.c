@@ -437,17 +437,17 @@ static int month_days(int64_t year, int month)
 static int parse_error(tl_buf *error, const char *const *quoted, const size_t *lengths, const char *range)
 {
     tl_buf_adds(error, "parsing time ");
-    tl_go_quote(error, quoted[0], lengths[0]);
+    tl_gotime_quote(error, quoted[0], lengths[0]);
     if (range) {
         tl_buf_addf(error, "%s%s", range[0] == ':' ? "" : ": ", range);
         return -1;
     }
     tl_buf_adds(error, " as ");
-    tl_go_quote(error, quoted[1], lengths[1]);
+    tl_gotime_quote(error, quoted[1], lengths[1]);
     tl_buf_adds(error, ": cannot parse ");
-    tl_go_quote(error, quoted[2], lengths[2]);
+    tl_gotime_quote(error, quoted[2], lengths[2]);
     tl_buf_adds(error, " as ");
-    tl_go_quote(error, quoted[3], lengths[3]);
+    tl_gotime_quote(error, quoted[3], lengths[3]);
     return -1;
 }
 
@@ -519,7 +519,7 @@ int tl_gotime_parse(const char *layout_text, size_t layout_length, const char *t
     if (r.length) {
         tl_buf extra = TL_BUF_INIT(4096);
         tl_buf_adds(&extra, "extra text: ");
-        tl_go_quote(&extra, r.text, r.length);
+        tl_gotime_quote(&extra, r.text, r.length);
         parse_error(error, (const char *[]){text}, (size_t[]){length}, extra.data);
         tl_buf_dispose(&extra);
         return -1;

@@ -144,7 +144,7 @@ static int equal_maps(comparing *c, tl_map *a, tl_map *b)
 
 static int equal_lists(comparing *c, tl_list *a, tl_list *b)
 {
-    if (a->len != b->len) return 0;
+    if (a->len != b->len || a->nil != b->nil) return 0;
     for (size_t i = 0; i < a->len; i++)
         if (!equal(c, a->items[i], b->items[i])) return 0;
     return 1;

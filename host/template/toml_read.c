@@ -83,7 +83,7 @@ static const char *key_text(tl_toml_reader *r, const tl_list *context, const tl_
     tl_buf text = TL_BUF_INIT(1u << 20);
     tl_toml_context(r, context, &text);
     if (last) {
-        tl_list one = {(tl_value *)last, 1, 1};
+        tl_list one = {.items = (tl_value *)last, .len = 1, .cap = 1};
         if (text.len) tl_buf_addc(&text, '.');
         tl_toml_key(&text, &one);
     }
@@ -112,7 +112,7 @@ static tl_map *table_of(tl_value value)
 static tl_map *enter(tl_toml_reader *r, const tl_list *context, int make, const char *fault)
 {
     tl_map *table = r->root;
-    tl_list so_far = {context->items, 0, context->cap};
+    tl_list so_far = {.items = context->items, .cap = context->cap};
     for (size_t i = 0; i < context->len; i++) {
         const tl_value *part = &context->items[i];
         so_far.len = i + 1;

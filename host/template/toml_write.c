@@ -66,6 +66,7 @@ void tl_toml_key(tl_buf *out, const tl_list *parts)
 /* An object of a collection's kind is that collection; others (times, versions) are texts. */
 static tl_value plain(tl_value value)
 {
+    if (value.type == TL_LIST && value.as.list->nil) return tl_null();
     return value.type == TL_OBJECT && value.as.object->content.type != TL_NULL && !value.as.object->type->print
                ? value.as.object->content
                : value;

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the templates of the golden files, one a line: cases.py GROUP | judge. The order is fixed by a seed."""
+"""Writes the templates of the golden files, one a line: cases.py GROUP | judge. The order is fixed by a seed.
+Random ones beyond those: cases.py random SEED COUNT."""
 import itertools
+import os
 import random
+import re
 import sys
 
 ANY = ['nil', '""', '"abc"', '"héllo ✓"', '0', '1', '-7', '3.75', '1e100', '-0.5', 'true', 'false', '(list)',
@@ -439,9 +442,153 @@ def date_cases():
     yield '{{ toDate "2006-01-02" "2021-07-08" }}'
 
 
+# Functions whose results differ from run to run, or whose time or memory an argument decides.
+UNSTABLE = set("""ago bcrypt buildCustomCert date date_in_zone dateInZone date_modify dateModify encryptAES env fail genCA
+    genCAWithKey genPrivateKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey getHostByName
+    htmlDate htmlDateInZone htpasswd include indent keys lookup mustDateModify must_date_modify nindent now randAlpha
+    randAlphaNum randAscii randBytes randInt randNumeric repeat seq shuffle tpl until untilStep uuidv4 values wrap
+    wrapWith derivePassword call""".split())
+SIZED = ['(repeat 3 %s)', '(indent 2 %s)', '(nindent 1 %s)', '(wrap 10 %s)', '(wrapWith 5 "-" %s)', '(include "echo" %s)',
+         '(include "vals" %s)', '(tpl "{{ . }}" %s)', '(tpl (toString %s) $)', '(keys %s | sortAlpha)', '(until (len %s))',
+         '(fromYaml (toYaml %s))', '(fromJson (toJson %s))', '(toYaml %s | fromYamlArray)', '(seq (len %s))',
+         '(index %s 0)', '(index %s "a")', '(slice %s 1)', '(len %s)', '(printf "%%T %%v" %s nil)', '(printf "%%#v" %s)']
+SHAPES = ['{{ %s }}', '{{ %s }}', '{{ %s | quote }}', '{{ %s | toJson }}', '{{ toYaml %s }}', '{{ printf "%%v %%T" %s %s }}',
+          '{{ range $i, $e := %s }}{{ $i }}={{ $e }};{{ else }}none{{ end }}', '{{ range %s | toStrings }}[{{ . }}]{{ end }}',
+          '{{ with %s }}{{ . }}{{ else }}none{{ end }}', '{{ if %s }}y{{ else if %s }}z{{ else }}n{{ end }}',
+          '{{ $x := %s }}{{ $x | kindOf }}{{ $x }}', '{{ (%s).a }}', '{{ %s | len }}', '{{ eq %s %s }}', '{{ lt %s %s }}',
+          '{{ and %s %s | toString | b64enc }}', '{{ (dict "k" %s).k | toRawJson }}', '{{ %s | typeOf }}|{{ %s | kindIs "map" }}']
+
+
+def signatures():
+    """The parameters of each function, as the other groups name them, or any."""
+    source, known = open(__file__).read(), {}
+    for name, params in re.findall(r'\b([a-zA-Z]\w*):([tesinldkrpxyzvwa]+)\b', source):
+        known.setdefault(name, params)
+    table = open(os.path.join(os.path.dirname(__file__) or '.', 'functions.txt'))
+    for line in table:
+        name, _, count = line.strip().partition(' ')
+        if line.startswith('#') or name in UNSTABLE:
+            continue
+        fixed = int(count.rstrip('+'))
+        yield name, known.get(name) or 'a' * fixed, count.endswith('+')
+
+
+def random_cases(seed, count):
+    """Nested calls of all functions, with arguments of the right type and of any."""
+    rng = random.Random(int(seed))
+    functions = list(signatures())
+    pools = {kind: pool for kind, pool in PATTERNS.items() if kind in 'tesinldkrpxyzvwa'}
+
+    def literal(kind):
+        return rng.choice(pools[kind] if rng.random() < 0.88 else ANY + STR)
+
+    def call(depth):
+        name, params, more = rng.choice(functions)
+        if more and rng.random() < 0.3:
+            params = params[:-1] if rng.random() < 0.5 else params + params[-1]
+        args = [value(kind, depth - 1) for kind in params]
+        if args and rng.random() < 0.2:
+            return '%s | %s' % (args[-1], ' '.join([name] + args[:-1]))
+        return ' '.join([name] + args)
+
+    def value(kind, depth):
+        choice = rng.random()
+        if depth <= 0 or choice < 0.5:
+            return literal(kind)
+        if choice < 0.65:
+            return rng.choice(SIZED) % value('a', depth - 1)
+        return '(%s)' % call(depth)
+
+    for _ in range(int(count)):
+        shape = rng.choice(SHAPES)
+        case = shape % tuple('(%s)' % call(rng.choice([1, 1, 2, 2, 3])) for _ in range(shape.replace('%%', '').count('%s')))
+        if 'x00' not in case:  # our messages end at a NUL
+            yield case
+
+
+def kept_cases():
+    """A share of what long runs of random_cases made, and what they once found."""
+    yield from FOUND
+    yield from random_cases(1, 1500)
+
+
+# What random_cases found: above all Go's nil slices and maps, which are null in JSON.
+FOUND = r'''
+{{ rest (list) | toJson }}
+{{ initial (list) | toJson }}
+{{ concat (list) (list) | toJson }}
+{{ reverse (list) | toJson }}
+{{ compact (list) | toJson }}
+{{ uniq (list) | toJson }}
+{{ without (list) 1 | toJson }}
+{{ chunk 2 (list) | toJson }}
+{{ fromJson "null" | toJson }}
+{{ fromJsonArray "null" | toJson }}
+{{ fromYaml "null" | toJson }}
+{{ fromYaml "" | toJson }}
+{{ fromYamlArray "null" | toJson }}
+{{ fromYamlArray "" | toJson }}
+{{ regexFindAll "x" "y" -1 | toJson }}
+{{ regexFindAll "x" "y" -1 | toYaml }}
+{{ regexFindAll "x" "y" -1 }}
+{{ regexFindAll "x" "y" -1 | toString }}
+{{ regexFindAll "x" "y" -1 | toStrings | toJson }}
+{{ regexSplit "x" "y" 0 | toJson }}
+{{ regexSplit "x" "" 0 | toJson }}
+{{ printf "%#v" (regexSplit "x" "y" 0) }}
+{{ printf "%#v" (rest (list)) }}
+{{ printf "%#v" (list) }}
+{{ splitList "," "" | toJson }}
+{{ until 0 | toJson }}
+{{ untilStep 0 0 1 | toJson }}
+{{ toStrings nil | toJson }}
+{{ toStrings (list) | toJson }}
+{{ sortAlpha (list) | toJson }}
+{{ keys (dict) | toJson }}
+{{ values (dict) | toJson }}
+{{ pluck "a" (dict) | toJson }}
+{{ pick (dict) "a" | toJson }}
+{{ omit (dict) "a" | toJson }}
+{{ merge (dict) (dict) | toJson }}
+{{ deepCopy (list) | toJson }}
+{{ deepCopy (rest (list)) | toJson }}
+{{ dict "a" (rest (list)) | toJson }}
+{{ dict "a" (rest (list)) | toYaml }}
+{{ dict "a" (rest (list)) | toToml }}
+{{ deepEqual (rest (list)) (list) }}
+{{ has (rest (list)) (list (list)) }}
+{{ rest (rest (list)) | toJson }}
+{{ append (rest (list)) 1 | toJson }}
+{{ slice (list) | toJson }}
+{{ slice (list 1) 0 0 | toJson }}
+{{ fromToml "" | toJson }}
+{{ (split "x" "") | toJson }}
+{{ rest (list 1) | toJson }}
+{{ initial (list 1) | toJson }}
+{{ merge nil | toJson }}
+{{ unset .Values.none "a" | toJson }}
+{{ set (fromJson "null") "a" 1 }}
+{{ get (fromJson "null") "a" }}
+{{ fromJson "null" }}
+{{ fromYaml "null" | len }}
+{{ deepCopy (dict "a" (rest (list))) | toJson }}
+{{ range rest (list) }}x{{ else }}y{{ end }}
+{{ mustToDate .Values.multi "7" }}
+{{ mustToDate "héllo ✓" "010" }}
+{{ durationRound "1ü" }}
+{{ (dict "k" (merge .Values.em .Values)).k | toRawJson }}
+{{ concat .Values.el .Values.el | toYaml }}
+{{ toYamlPretty (rest (list)) }}
+{{ toPrettyJson (dict "a" (rest (list))) }}
+{{ mustToDate "2006" "\"\\" }}
+'''.strip().split('\n')
+
+GROUPS['random'] = kept_cases
+
+
 def main():
     seen = set()
-    for case in GROUPS[sys.argv[1]]():
+    for case in random_cases(*sys.argv[2:]) if len(sys.argv) > 2 else GROUPS[sys.argv[1]]():
         if case not in seen:
             seen.add(case)
             print(case.replace('\\', '\\\\').replace('\n', '\\n').replace('\r', '\\r'))
