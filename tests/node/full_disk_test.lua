@@ -31,7 +31,7 @@ end
 
 local function build()
     return proc.run({ program.project .. "/build/bin/todo-lua", "-C", path "project", "build.lua", "--no-load", "--cluster",
-        "standalone" }, { check = false, timeout = 120, env = { DOCKER_HOST = host, XDG_STATE_HOME = path "state",
+        "standalone" }, { check = false, timeout = 400, env = { DOCKER_HOST = host, XDG_STATE_HOME = path "state",
         XDG_CONFIG_HOME = path "config" } })
 end
 

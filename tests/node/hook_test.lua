@@ -61,7 +61,8 @@ local function both(arguments, status, objects)
             local history = records.history(nodes[who].client, nodes[who].namespace, "r")
             local pods = tables.map(nodes[who].client:list("pods"), function(pod) return pod.metadata.name end)
             table.sort(pods)
-            return { status = result.status, stdout = plain(who, result.stdout), stderr = plain(who, result.stderr),
+            return { status = result.status, stdout = plain(who, result.stdout),
+                stderr = world.without_hints(plain(who, result.stderr)),
                 record = plain(who, json.encode(history[#history].body())), pods = pods }
         end
     end))

@@ -54,7 +54,9 @@ local function plain(text, namespace)
 end
 
 -- Hints are todo-lua's own.
-local function without_hints(text)
+---@param text string
+---@return string
+function world.without_hints(text)
     return (text:gsub("\n  [^\n]*%f[\n]", ""))
 end
 
@@ -151,8 +153,8 @@ function World:step(arguments, options)
         lu.assertEquals(result.status, expected.status, who .. "\n" .. result.stderr)
         same(who, plain(expected.stdout, "release-h"), plain(result.stdout, namespace))
         if not options.loose_errors then
-            same(who .. ", errors", without_hints(plain(expected.stderr, "release-h")),
-                without_hints(plain(result.stderr, namespace)))
+            same(who .. ", errors", world.without_hints(plain(expected.stderr, "release-h")),
+                world.without_hints(plain(result.stderr, namespace)))
         end
         compare(who, state, self:state(namespace))
     end
@@ -173,7 +175,7 @@ function World:look(arguments, status)
         same(label, by.helm.stdout, by.todo.stdout)
         lu.assertEquals(by.todo.status, by.helm.status, label .. "\n" .. by.todo.stderr)
         lu.assertEquals(by.helm.status, status or 0, label .. "\n" .. by.helm.stderr)
-        same(label .. ", errors", without_hints(by.helm.stderr), without_hints(by.todo.stderr))
+        same(label .. ", errors", world.without_hints(by.helm.stderr), world.without_hints(by.todo.stderr))
     end
 end
 
