@@ -1,12 +1,17 @@
--- todo-lua kube beside kubectl: large lists and the start on a small cluster, against an API server without a node.
+-- todo-lua kube beside kubectl: large lists and the start on a small cluster, against an API server without a node; watched
+-- events and followed lines, against a server that has them ready.
 local apiserver = require "tests.cluster.apiserver"
+local faults = require "tests.faults"
+local json = require "json"
 local k8s = require "k8s"
 local many_pods = require "tests.bench.many_pods"
 local fs = require "fs"
 local proc = require "proc"
+local task = require "task"
 local term = require "term"
 
 local PODS = 10000
+local LINES = 400000 -- of the replayed log
 
 local function resident() return tonumber(fs.read("/proc/self/status"):match("VmRSS:%s*(%d+)")) * 1024 end
 
@@ -19,6 +24,60 @@ local function informer_memory(kubeconfig)
     local cache <close> = client:cache("pods", { indexes = { node = { "spec", "nodeName" } } })
     cache:sync(120)
     term.write(("informer: %d pods, %.0f bytes each\n"):format(cache:count(), (resident() - before) / cache:count()))
+end
+
+local function cpu_seconds(pid)
+    local user, system = fs.read(("/proc/%d/stat"):format(pid)):match("^.*%) %S" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+    return (tonumber(user) + tonumber(system)) / 100 -- USER_HZ
+end
+
+-- Runs the command until it has printed `count` lines; seconds of wall and of processor.
+local function until_lines(argv, count)
+    local began, seen = task.now(), 0
+    local child <close> = proc.spawn(argv, { stderr = "inherit" })
+    while seen < count do
+        local bytes = assert(child:read(), "the output ended early")
+        seen = seen + select(2, bytes:gsub("\n", ""))
+    end
+    assert(seen == count, "more came than was sent")
+    local took, cpu = task.now() - began, cpu_seconds(child.pid)
+    child:kill("KILL")
+    return took, cpu
+end
+
+-- The better of three runs of each, in turn.
+local function compare_rates(title, unit, ours, kubectl, words, count)
+    local best = { { math.huge, math.huge }, { math.huge, math.huge } }
+    for _ = 1, 3 do
+        for i, command in ipairs { { ours, "kube" }, { kubectl } } do
+            table.move(words, 1, #words, #command + 1, command)
+            local took, cpu = until_lines(command, count)
+            best[i] = { math.min(best[i][1], took), math.min(best[i][2], cpu) }
+        end
+    end
+    term.write(term.style("bold", title) .. "\n")
+    for i, name in ipairs { "todo-lua", "kubectl" } do
+        term.write(("  %-10s %9.0f %s a second %8.1f us of CPU each   %s\n"):format(name, count / best[i][1], unit,
+            best[i][2] / count * 1e6, i == 1 and "" or ("%.1f times todo-lua's time, %.1f times its CPU"):format(
+                best[2][1] / best[1][1], best[2][2] / best[1][2])))
+    end
+end
+
+-- What the client can take where the server is no limit.
+local function compare_ceiling(server, client, ours, kubectl)
+    local dir <close> = fs.tempdir()
+    local events = {}
+    for i, pod in ipairs(client:list("pods")) do events[i] = json.encode { type = "ADDED", object = pod } .. "\n" end
+    fs.write(dir.path .. "/events", table.concat(events))
+    local replay <close> = proc.spawn { ours, "tests/bench/replay.lua", tostring(server.port), server.pki,
+        dir.path .. "/events", tostring(LINES) }
+    local kubeconfig = faults.kubeconfig(server.kubeconfig, tonumber(replay:read_line()), dir.path .. "/kubeconfig", "http")
+    local place = { "--kubeconfig", kubeconfig, "-n", "small" }
+    local function words(...) return table.move(place, 1, #place, select("#", ...) + 1, { ... }) end
+    compare_rates("watched events as names", "events", ours, kubectl, words("get", "pods", "-w", "-o", "name"),
+        #events + 1) -- and the pod that is there
+    compare_rates("followed log", "lines", ours, kubectl, words("logs", "one", "-f"), LINES)
+    replay:kill("KILL")
 end
 
 ---@async
@@ -44,7 +103,8 @@ return function(compare, ours, kubectl)
                 { "kubectl", kubectl .. " get pods" .. format },
             }, 4)
         end
-        informer_memory(server.kubeconfig)
+        informer_memory(server.kubeconfig) -- before what fills the allocator
+        compare_ceiling(server, client, ours, kubectl)
     end)
     server:stop()
     if not ok then error(problem, 0) end

@@ -58,7 +58,7 @@ Server.__index = Server
 
 -- Waits until `path` answers; a server that ended says so with the end of its log.
 local function wait_until_ready(self, url, options, process, log)
-    local deadline = task.now() + 60
+    local deadline = task.now() + 180 -- 3 s on a machine that is idle
     while true do
         local ok, answer = pcall(http.get, url, options)
         if ok and answer.status == 200 then return end
