@@ -57,20 +57,9 @@ end
 -- What is to be deleted: each { resource, namespace, name, source }. Nothing named by its name is fetched first.
 local function targets_of(session, words, options)
     local targets = {}
-    if #(options.filename or {}) > 0 then
-        for _, one in ipairs(manifests.read(session, options)) do
-            targets[#targets + 1] = { resource = one.resource, namespace = one.namespace,
-                name = one.object.metadata.name,
-                source = one.source }
-        end
-        return targets
-    end
-    local selecting = options.selector or options.field_selector
-    if options.all and (#words > 1 or (words[1] or ""):find("/", 1, true)) then
-        kube_errors.raise("name cannot be provided when a selector is specified")
-    end
+    local selecting = options.selector or options.field_selector or options.all
     local named = resource_args.targets(session, words, { all_namespaces = options.all_namespaces,
-        selector = selecting ~= nil, whole = options.all })
+        filename = options.filename, recursive = options.recursive, selector = selecting and true })
     for _, target in ipairs(named) do
         if target.name then
             targets[#targets + 1] = target

@@ -5,6 +5,7 @@ local json = require "json"
 local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
 local kube_table = require "kubectl.table"
+local manifests = require "kubectl.manifests"
 local object_printer = require "kubectl.printer"
 local resource_args = require "kubectl.resource_args"
 local sort_by = require "kubectl.sort_by"
@@ -30,6 +31,7 @@ local flags = {
     { "raw", help = "GET this path and print the answer" },
 }
 table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
+table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
 
 -- The server's complaint about a selector, with the selector.
 local function list_problem(target, options, problem)
@@ -282,7 +284,7 @@ end
 
 return {
     summary = "show one or many objects",
-    usage = "TYPE[,TYPE…] [NAME…] | TYPE/NAME… [flags]",
+    usage = "TYPE[,TYPE…] [NAME…] | TYPE/NAME… | -f FILE [flags]",
     examples = {
         "todo-lua kube get pods -o wide", "todo-lua kube get deploy,svc -l app=web", "todo-lua kube get all -A",
     },
@@ -290,10 +292,11 @@ return {
     run = function(session, options, words)
         if options.raw then return print_raw(session, options, words) end
         check(options)
-        if #words == 0 then
+        if #words == 0 and #(options.filename or {}) == 0 then
             kube_errors.raise("Required resource not specified.", "todo-lua kube api-resources lists the types")
         end
         local targets, single = resource_args.targets(session, words, { all_namespaces = options.all_namespaces,
+            filename = options.filename, recursive = options.recursive,
             selector = options.selector ~= nil or options.field_selector ~= nil, whole = true })
         if options.watch or options.watch_only then
             watch(session, targets, options)

@@ -139,6 +139,19 @@ local function watched(line, last, change)
     return seen
 end
 
+function tests.get_takes_the_names_from_files()
+    local manifest = "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: shop}}\n"
+    local more = manifest .. "---\n{apiVersion: v1, kind: Service, metadata: {name: backend, namespace: shop}}\n"
+    both:same("get -f -", { stdin = manifest })
+    both:same("get -f - -o json", { stdin = manifest })
+    fs.write(server.dir .. "/one.yaml", manifest)
+    both:same(("get -f %s/one.yaml -o json"):format(server.dir))
+    both:same("get -f - -o name", { stdin = more })
+    both:same("get -f -", { stdin = more })
+    both:same("get cm -f -", { stdin = more })
+    both:same("get -f /nope")
+end
+
 function tests.get_goes_on_with_what_changes()
     local function change(client)
         local place = { namespace = "shop" }

@@ -75,6 +75,7 @@ function tests.words_and_flags_that_mean_nothing()
         delete
         delete pods
         delete pods x --all
+        delete pods/x --all
         patch deploy backend -n shop
         scale deploy/backend --replicas=x -n shop
         create cm x --from-literal=a

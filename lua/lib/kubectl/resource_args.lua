@@ -9,6 +9,7 @@ local resource_args = {}
 ---@field resource table what the server calls the kind
 ---@field name string? nil: all of them, or those that a selector picks
 ---@field namespace string? nil: all namespaces, or a kind without one
+---@field source string? the file that names it
 
 local function split(text)
     local words = {}
@@ -76,6 +77,8 @@ end
 ---@field all_namespaces boolean?
 ---@field selector boolean? a label or field selector picks the objects: no names then
 ---@field whole boolean? a TYPE alone means all its objects
+---@field filename string[]? files that name the objects, in place of words
+---@field recursive boolean? folders within folders, too
 
 local function place(session, resource, options, named)
     if not resource.namespaced then return nil end
@@ -93,7 +96,21 @@ local function named_targets(session, tuples, options)
     return targets
 end
 
----Reads the words. Raises kubectl's errors.
+-- The objects that files name.
+local function file_targets(session, words, options)
+    if #words > 0 then
+        kube_errors.raise("when paths, URLs, or stdin is provided as input, you may not specify resource arguments "
+            .. "as well")
+    end
+    local targets = {}
+    for i, one in ipairs(require "kubectl.manifests".read(session, options)) do
+        targets[i] = { resource = one.resource, namespace = one.namespace, name = one.object.metadata.name,
+            source = one.source }
+    end
+    return targets
+end
+
+---Reads the words, or the files. Raises kubectl's errors.
 ---@async
 ---@param session todo.KubeSession
 ---@param words string[]
@@ -102,6 +119,11 @@ end
 ---@return boolean single exactly one object is asked for by its name
 function resource_args.targets(session, words, options)
     options = options or {}
+    if #(options.filename or {}) > 0 then
+        local targets, first = file_targets(session, words, options), options.filename[1]
+        local one_file = #options.filename == 1 and first ~= "-" and not first:find("://", 1, true)
+        return targets, #targets == 1 and one_file and not options.recursive
+    end
     words = spread(words)
     local tuples = pairs_of(words, "todo-lua kube")
     if tuples then
@@ -157,27 +179,16 @@ function resource_args.find(session, words, options)
         local ok, problem = pcall(fn)
         if not ok then problems[#problems + 1] = problem end
     end
-    if #(options.filename or {}) > 0 then
-        if #words > 0 then
-            kube_errors.raise("when paths, URLs, or stdin is provided as input, you may not specify resource arguments "
-                .. "as well")
-        end
-        local manifests = require "kubectl.manifests"
-        for _, one in ipairs(manifests.read(session, options)) do
-            guarded(function()
-                local meta = one.object.metadata
-                take(one.resource, session:fetch(one.resource, one.namespace, meta.name))
-                found[#found].source = one.source
-            end)
-        end
-        return found, problems, false
-    end
     local targets, single = resource_args.targets(session, words, { all_namespaces = options.all_namespaces,
+        filename = options.filename, recursive = options.recursive,
         selector = options.selector ~= nil or options.field_selector ~= nil, whole = options.whole or options.all })
     for _, target in ipairs(targets) do
         guarded(function()
-            if target.name then return take(target.resource, session:fetch(target.resource, target.namespace,
-                target.name)) end
+            if target.name then
+                take(target.resource, session:fetch(target.resource, target.namespace, target.name))
+                found[#found].source = target.source
+                return
+            end
             local list = session.client:list(kube_session.kind(target.resource), { namespace = target.namespace,
                 all_namespaces = options.all_namespaces, labels = options.selector, fields = options.field_selector })
             for _, object in ipairs(list) do take(target.resource, object) end
