@@ -33,10 +33,11 @@ local function pass_down(server, client, fault)
 end
 
 -- Bytes as they are, so TLS goes through. plan(n) says what happens to the n-th connection; nil: nothing.
----@param port integer of the server on 127.0.0.1
+---@param port integer of the server
 ---@param plan fun(n: integer): todo.Fault?
+---@param host string? default 127.0.0.1
 ---@return todo.Listener
-function faults.tcp(port, plan)
+function faults.tcp(port, plan, host)
     local count = 0
     return http.listen("127.0.0.1", 0, function(client)
         count = count + 1
@@ -45,7 +46,7 @@ function faults.tcp(port, plan)
             client:read(1) -- what stays unread makes the close a reset
             return client:close()
         end
-        local connected, server = pcall(http.connect, "127.0.0.1", port)
+        local connected, server = pcall(http.connect, host or "127.0.0.1", port)
         if not connected then return client:close() end
         local up = task.spawn(function()
             pcall(function()

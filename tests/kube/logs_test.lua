@@ -1,5 +1,8 @@
 -- todo-lua kube logs beside kubectl, on the cluster's real node.
+local faults = require "tests.faults"
+local fs = require "fs"
 local judge = require "tests.kube.judge"
+local k8s = require "k8s"
 local lu = require "luaunit"
 local node = require "tests.kube.node"
 local proc = require "proc"
@@ -138,6 +141,33 @@ function tests.follow_of_many_loses_and_doubles_nothing()
     lu.assertEquals(counts, { a = LINES, b = LINES })
     process:kill("INT")
     lu.assertEquals(process:wait(), 130)
+end
+
+function tests.follow_over_cut_connections_loses_and_doubles_nothing()
+    local script = ("i=0; while [ $i -lt %d ]; do i=$((i+1)); echo n$i; [ $((i %% 10)) = 0 ] && usleep 10000; done; "
+        .. "echo end; tail -f /dev/null & wait"):format(LINES)
+    here:pod("cut", node.spec(script))
+    local temp <close> = fs.tempdir()
+    local host, port = fs.read(here.kubeconfig):match("server: *\"?https://([^:]+):(%d+)")
+    local cut = 0
+    local proxy = faults.tcp(tonumber(port), function(n)
+        if n > 12 then return nil end
+        cut = n
+        return n % 4 == 2 and { reset = true } or { cut = 5000 + n * 1700 }
+    end, host)
+    local path = faults.kubeconfig(here.kubeconfig, proxy.port, temp.path .. "/kubeconfig")
+    fs.write(path, (fs.read(path):gsub("https://[^:]+:", "https://127.0.0.1:")), 0x180)
+    local client = k8s.connect { kubeconfig = path, namespace = NAMESPACE }
+    local seen = 0
+    for line in client:logs("cut", { follow = true, container = "main" }) do
+        if line == "end" then break end
+        seen = seen + 1
+        lu.assertEquals(line, "n" .. seen)
+    end
+    lu.assertEquals(seen, LINES)
+    lu.assertTrue(cut > 4, "the proxy cut " .. cut .. " connections only")
+    client:close()
+    proxy:close()
 end
 
 return tests
