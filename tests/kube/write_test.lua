@@ -39,6 +39,10 @@ local function plain(namespace, text)
         local meta = item.metadata
         for _, field in ipairs { "uid", "resourceVersion", "creationTimestamp", "selfLink" } do meta[field] = nil end
         for _, entry in ipairs(meta.managedFields or {}) do entry.time = nil end
+        -- The server has them in the order of their seconds.
+        table.sort(meta.managedFields or {}, function(a, b)
+            return json.encode(a, { sort = true }) < json.encode(b, { sort = true })
+        end)
         if item.spec then item.spec.clusterIP, item.spec.clusterIPs = nil, nil end
     end
     return json.encode(list.items, { sort = true, indent = " " })
