@@ -109,5 +109,7 @@ tcp = Server(("127.0.0.1", 0), Handler)
 threading.Thread(target=tcp.serve_forever, daemon=True).start()
 unix = UnixServer(sys.argv[1], Handler)
 threading.Thread(target=unix.serve_forever, daemon=True).start()
-print(tcp.server_address[1], flush=True)
+# In one write, since the test reads once and closes: print may take two (PYTHONUNBUFFERED), and die of the second.
+sys.stdout.write("%d\n" % tcp.server_address[1])
+sys.stdout.flush()
 sys.stdin.read()
