@@ -65,12 +65,12 @@ int tl_decode_int(const char *text, int64_t *out)
     return tl_number_parse_int(text, strlen(text), 10, out) == 0;
 }
 
-/* Into memory of the size that the file has, grown where it gives more (a pipe, a file that changes). */
+/* Into memory of the size that the file has; where it tells none (a pipe), to its end. */
 static int read_all(tl_arena *arena, int file, size_t expected, const char **data, size_t *size)
 {
     size_t cap = expected + 2, used = 0;
     char *bytes = tl_arena_alloc(arena, cap);
-    for (ssize_t n = 1; n && used <= MAX_INPUT; used += (size_t)n) {
+    for (ssize_t n = 1; n && used <= MAX_INPUT && (!expected || used < expected); used += (size_t)n) {
         if (used + 1 == cap) {
             bytes = tl_arena_grow(arena, bytes, cap, cap * 2 + 4096);
             cap = cap * 2 + 4096;

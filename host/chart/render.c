@@ -18,6 +18,7 @@
 /* A template of the tree of charts, with what it is executed on. */
 typedef struct page {
     const char *path, *base; /* "todo-app/templates/a.yaml", "todo-app/templates" */
+    size_t depth;            /* slashes in the path */
     const tl_chart *chart;
     const tl_chart_file *file;
     tl_map *root; /* shared by the templates of one chart */
@@ -55,6 +56,13 @@ static tl_value subchart_values(tl_arena *arena, const tl_map *parent_root, cons
     return tl_as_go(values, TL_GO_NAMED_MAP);
 }
 
+static size_t depth_of(const char *path)
+{
+    size_t depth = 0;
+    for (; *path; path++) depth += *path == '/';
+    return depth;
+}
+
 /* Collects the templates of a chart and its subcharts; returns the root value of this chart's templates. */
 static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
 {
@@ -75,24 +83,17 @@ static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
     for (size_t i = 0; i < chart->templates.len; i++) {
         const tl_chart_file *file = &chart->templates.items[i];
         if (is_library && strrchr(file->name, '/')[1] != '_') continue;
-        add_page(p, (page){tl_arena_printf(p->arena, "%s/%s", path, file->name), base, chart, file, root});
+        const char *full = tl_arena_printf(p->arena, "%s/%s", path, file->name);
+        add_page(p, (page){full, base, depth_of(full), chart, file, root});
     }
     return root;
-}
-
-static size_t depth_of(const char *path)
-{
-    size_t depth = 0;
-    for (; *path; path++) depth += *path == '/';
-    return depth;
 }
 
 /* helm's order of parsing and of rendering: deeper first, of equal depth the last name first. */
 static int by_depth(const void *a, const void *b)
 {
     const page *x = a, *y = b;
-    size_t dx = depth_of(x->path), dy = depth_of(y->path);
-    return dx != dy ? (dx < dy) - (dx > dy) : strcmp(y->path, x->path);
+    return x->depth != y->depth ? (x->depth < y->depth) - (x->depth > y->depth) : strcmp(y->path, x->path);
 }
 
 static int is_partial(const char *path)

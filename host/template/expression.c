@@ -6,51 +6,14 @@
 #include "data/number.h"
 #include "template/parser.h"
 
-/* ---- tokens ---- */
-
-tl_token tl_parser_next(tl_parser *p)
-{
-    if (p->error) return (tl_token){.type = TL_TOKEN_EOF};
-    if (p->peeked)
-        p->peeked--;
-    else
-        p->tokens[0] = tl_lexer_next(&p->lexer);
-    return p->tokens[p->peeked];
-}
-
-void tl_parser_backup(tl_parser *p)
-{
-    p->peeked++;
-}
-
-tl_token tl_parser_peek(tl_parser *p)
-{
-    if (p->error) return (tl_token){.type = TL_TOKEN_EOF};
-    if (p->peeked) return p->tokens[p->peeked - 1];
-    p->peeked = 1;
-    return p->tokens[0] = tl_lexer_next(&p->lexer);
-}
-
-tl_token tl_parser_next_non_space(tl_parser *p)
-{
-    tl_token token;
-    do token = tl_parser_next(p);
-    while (token.type == TL_TOKEN_SPACE);
-    return token;
-}
-
-tl_token tl_parser_peek_non_space(tl_parser *p)
-{
-    tl_token token = tl_parser_next_non_space(p);
-    if (!p->error) tl_parser_backup(p);
-    return token;
-}
+/* ---- errors ---- */
 
 void *tl_parser_fail(tl_parser *p, const char *format, ...)
 {
     if (p->error) return NULL;
     tl_buf text = TL_BUF_INIT(1 << 20);
-    tl_buf_addf(&text, "template: %s:%d: ", p->source->name, p->tokens[0].line);
+    tl_buf_addf(&text, "template: %s:%d: ", p->source->name,
+                tl_lexer_line(p->source->text, p->tokens[0].pos));
     va_list args;
     va_start(args, format);
     char line[1024];
@@ -91,11 +54,12 @@ void *tl_parser_unexpected(tl_parser *p, tl_token token, const char *context)
     if (p->error) return NULL;
     if (token.type != TL_TOKEN_ERROR) return tl_parser_fail(p, "unexpected %s in %s", token_text(p, token), context);
     const char *extra = "";
-    if (p->action_line && p->action_line != token.line) {
+    int line = p->action ? tl_lexer_line(p->source->text, p->action - 1) : 0;
+    if (line && line != tl_lexer_line(p->source->text, token.pos)) {
         size_t length = token.val.len;
         int action = length > 7 && !memcmp(token.val.s + length - 7, " action", 7);
         extra = tl_arena_printf(p->arena, "%s started at %s:%d", action ? "" : " in action", p->source->name,
-                                p->action_line);
+                                line);
     }
     return tl_parser_fail(p, "%s%s", token_text(p, token), extra);
 }
@@ -132,14 +96,23 @@ tl_node *tl_parser_node(tl_parser *p, tl_node_type type, uint32_t pos)
     return node;
 }
 
-void tl_parser_add_item(tl_parser *p, tl_node *node, tl_node *item, uint32_t *cap)
+void tl_parser_open(tl_parser *p, tl_node *child)
 {
-    if (node->count == *cap) {
-        uint32_t bigger = *cap ? *cap * 2 : 2;
-        node->as.items = tl_arena_grow(p->arena, node->as.items, *cap * sizeof item, bigger * sizeof item);
-        *cap = bigger;
+    if (p->open_count == p->open_cap) {
+        size_t cap = p->open_cap ? p->open_cap * 2 : 256;
+        p->open = tl_arena_grow(p->arena, p->open, p->open_cap * sizeof child, cap * sizeof child);
+        p->open_cap = cap;
     }
-    node->as.items[node->count++] = item;
+    p->open[p->open_count++] = child;
+}
+
+void tl_parser_close(tl_parser *p, tl_node *node, size_t mark)
+{
+    size_t count = p->open_count - mark;
+    node->as.items = tl_arena_alloc(p->arena, count * sizeof *node->as.items);
+    if (count) memcpy(node->as.items, p->open + mark, count * sizeof *node->as.items);
+    node->count = (uint32_t)count;
+    p->open_count = mark;
 }
 
 /* Splits ".A.B" or "A.B" at the dots. */
@@ -400,13 +373,13 @@ static tl_node *chained(tl_parser *p, tl_node *node)
 static tl_node *parse_command(tl_parser *p)
 {
     tl_node *command = tl_parser_node(p, TL_NODE_COMMAND, tl_parser_peek_non_space(p).pos);
-    uint32_t cap = 0;
+    size_t mark = p->open_count;
     for (;;) {
         tl_parser_peek_non_space(p);
         tl_node *operand = parse_term(p);
         if (operand && tl_parser_peek(p).type == TL_TOKEN_FIELD) operand = chained(p, operand);
         if (p->error) return NULL;
-        if (operand) tl_parser_add_item(p, command, operand, &cap);
+        if (operand) tl_parser_open(p, operand);
         tl_token token = tl_parser_next(p);
         if (token.type == TL_TOKEN_SPACE) continue;
         if (token.type == TL_TOKEN_RIGHT_DELIM || token.type == TL_TOKEN_RIGHT_PAREN)
@@ -415,6 +388,7 @@ static tl_node *parse_command(tl_parser *p)
             return tl_parser_unexpected(p, token, "operand");
         break;
     }
+    tl_parser_close(p, command, mark);
     if (!command->count) return tl_parser_fail(p, "empty command");
     return command;
 }
@@ -500,13 +474,13 @@ static tl_node *check_pipeline(tl_parser *p, tl_node *pipe, const char *context)
 tl_node *tl_parser_pipeline(tl_parser *p, const char *context, tl_token_type end)
 {
     tl_node *pipe = tl_parser_node(p, TL_NODE_PIPE, tl_parser_peek_non_space(p).pos);
-    uint32_t cap = 0;
-    size_t first = p->var_count;
+    size_t first = p->var_count, mark = p->open_count;
     if (parse_declarations(p, pipe, context)) return NULL;
     for (;;) {
         tl_token token = tl_parser_next_non_space(p);
         if (p->error) return NULL;
         if (token.type == end) {
+            tl_parser_close(p, pipe, mark);
             settle_variables(p, first, pipe->declared);
             return check_pipeline(p, pipe, context);
         }
@@ -526,7 +500,7 @@ tl_node *tl_parser_pipeline(tl_parser *p, const char *context, tl_token_type end
             tl_parser_backup(p);
             tl_node *command = parse_command(p);
             if (!command) return NULL;
-            tl_parser_add_item(p, pipe, command, &cap);
+            tl_parser_open(p, command);
             break;
         }
         default: return tl_parser_unexpected(p, token, context);

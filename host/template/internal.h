@@ -192,22 +192,22 @@ typedef enum tl_token_type {
 
 typedef struct tl_token {
     tl_token_type type;
-    uint32_t pos;
+    uint32_t pos; /* from which tl_lexer_line makes the line that Go's tokens carry */
     tl_span val;
-    int line;
 } tl_token;
 
 typedef struct tl_lexer {
     const char *input;
     size_t length, pos, start;
-    int at_end, paren_depth, line, start_line, inside;
+    int paren_depth, inside, has_token;
     tl_arena *arena; /* error texts */
     tl_token token;
-    int has_token;
 } tl_lexer;
 
 void tl_lexer_init(tl_lexer *lexer, const char *input, size_t length, tl_arena *arena);
-tl_token tl_lexer_next(tl_lexer *lexer);
+void tl_lexer_next(tl_lexer *lexer, tl_token *out);
+/* The line, from 1, of a place in the input. */
+int tl_lexer_line(const char *input, uint32_t pos);
 
 /* ---- execution ---- */
 

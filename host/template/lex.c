@@ -8,91 +8,54 @@
 
 #define END_OF_TEXT UINT32_MAX
 
+enum { SPACE = 1, WORD = 2, DIGIT = 4, ENDS_WORD = 8 };
+
+/* What each ASCII byte may be. Others are letters, digits or neither as Unicode says. */
+static const unsigned char classes[256] = {
+    [' '] = SPACE | ENDS_WORD, ['\t'] = SPACE | ENDS_WORD, ['\r'] = SPACE | ENDS_WORD, ['\n'] = SPACE | ENDS_WORD,
+    ['.'] = ENDS_WORD, [','] = ENDS_WORD, ['|'] = ENDS_WORD, [':'] = ENDS_WORD, ['('] = ENDS_WORD, [')'] = ENDS_WORD,
+    ['0' ... '9'] = WORD | DIGIT, ['A' ... 'Z'] = WORD, ['a' ... 'z'] = WORD, ['_'] = WORD,
+};
+
 static const struct {
     const char *word;
+    size_t length;
     tl_token_type type;
-} keywords[] = {{".", TL_TOKEN_DOT},           {"block", TL_TOKEN_BLOCK}, {"break", TL_TOKEN_BREAK},
-                {"continue", TL_TOKEN_CONTINUE}, {"define", TL_TOKEN_DEFINE}, {"else", TL_TOKEN_ELSE},
-                {"end", TL_TOKEN_END},           {"if", TL_TOKEN_IF},         {"range", TL_TOKEN_RANGE},
-                {"nil", TL_TOKEN_NIL},           {"template", TL_TOKEN_TEMPLATE}, {"with", TL_TOKEN_WITH}};
+} keywords[] = {{"block", 5, TL_TOKEN_BLOCK}, {"break", 5, TL_TOKEN_BREAK}, {"continue", 8, TL_TOKEN_CONTINUE},
+                {"define", 6, TL_TOKEN_DEFINE}, {"else", 4, TL_TOKEN_ELSE}, {"end", 3, TL_TOKEN_END},
+                {"false", 5, TL_TOKEN_BOOL}, {"if", 2, TL_TOKEN_IF}, {"nil", 3, TL_TOKEN_NIL},
+                {"range", 5, TL_TOKEN_RANGE}, {"template", 8, TL_TOKEN_TEMPLATE}, {"true", 4, TL_TOKEN_BOOL},
+                {"with", 4, TL_TOKEN_WITH}};
 
 void tl_lexer_init(tl_lexer *l, const char *input, size_t length, tl_arena *arena)
 {
-    memset(l, 0, sizeof *l);
-    l->input = input;
-    l->length = length;
-    l->arena = arena;
-    l->line = l->start_line = 1;
+    *l = (tl_lexer){.input = input, .length = length, .arena = arena};
 }
 
-static int count_lines(const char *from, const char *to)
+static int is_class(const tl_lexer *l, size_t pos, int class)
 {
-    int lines = 0;
-    while ((from = memchr(from, '\n', (size_t)(to - from)))) lines++, from++;
-    return lines;
+    return pos < l->length && classes[(unsigned char)l->input[pos]] & class;
 }
 
-static uint32_t next_rune(tl_lexer *l)
+static uint32_t rune_at(const tl_lexer *l, size_t pos, size_t *width)
 {
-    if (l->pos >= l->length) {
-        l->at_end = 1;
-        return END_OF_TEXT;
-    }
-    unsigned char c = (unsigned char)l->input[l->pos];
-    if (c < 0x80) {
-        l->pos++;
-        if (c == '\n') l->line++;
-        return c;
-    }
-    size_t width;
-    uint32_t rune = tl_utf8_decode(l->input + l->pos, l->length - l->pos, &width);
-    l->pos += width;
-    return rune;
-}
-
-static void back_rune(tl_lexer *l)
-{
-    if (l->at_end || !l->pos) return;
-    size_t from = l->pos - 1;
-    if ((unsigned char)l->input[from] < 0x80) {
-        l->pos = from;
-        l->line -= l->input[from] == '\n';
-        return;
-    }
-    while (from > 0 && l->pos - from < 4 && ((unsigned char)l->input[from] & 0xC0) == 0x80) from--;
-    size_t width;
-    tl_utf8_decode(l->input + from, l->pos - from, &width);
-    if (from + width != l->pos) from = l->pos - 1;
-    l->pos = from;
-}
-
-static uint32_t peek_rune(tl_lexer *l)
-{
-    if (l->pos < l->length && (unsigned char)l->input[l->pos] < 0x80) return (unsigned char)l->input[l->pos];
-    uint32_t rune = next_rune(l);
-    back_rune(l);
-    return rune;
+    *width = 0;
+    if (pos >= l->length) return END_OF_TEXT;
+    *width = 1;
+    unsigned char c = (unsigned char)l->input[pos];
+    return c < 0x80 ? c : tl_utf8_decode(l->input + pos, l->length - pos, width);
 }
 
 static void emit(tl_lexer *l, tl_token_type type)
 {
-    l->token = (tl_token){type, (uint32_t)l->start, {l->input + l->start, (uint32_t)(l->pos - l->start)}, l->start_line};
+    l->token = (tl_token){type, (uint32_t)l->start, {l->input + l->start, (uint32_t)(l->pos - l->start)}};
     l->has_token = 1;
     l->start = l->pos;
-    l->start_line = l->line;
-}
-
-/* Skips text that next_rune has not seen. */
-static void ignore(tl_lexer *l)
-{
-    l->line += count_lines(l->input + l->start, l->input + l->pos);
-    l->start = l->pos;
-    l->start_line = l->line;
 }
 
 static void fail(tl_lexer *l, const char *text)
 {
-    l->token = (tl_token){TL_TOKEN_ERROR, (uint32_t)l->start, {text, (uint32_t)strlen(text)}, l->start_line};
+    l->token = (tl_token){TL_TOKEN_ERROR, (uint32_t)l->start, {text, (uint32_t)strlen(text)}};
     l->has_token = 1;
     l->start = l->pos = l->length = 0;
 }
@@ -112,19 +75,9 @@ static void fail_rune(tl_lexer *l, const char *what, uint32_t rune)
     }
 }
 
-static int is_space(uint32_t rune)
-{
-    return rune == ' ' || rune == '\t' || rune == '\r' || rune == '\n';
-}
-
-static int is_ascii_word(unsigned char c)
-{
-    return (c | 32u) - (unsigned)'a' < 26u || c - (unsigned)'0' < 10u || c == '_';
-}
-
 static int is_word(uint32_t rune)
 {
-    if (rune < 0x80) return is_ascii_word((unsigned char)rune);
+    if (rune < 0x80) return classes[rune] & WORD;
     return rune != END_OF_TEXT && (tl_rune_is_letter(rune) || tl_rune_is_digit(rune));
 }
 
@@ -136,12 +89,7 @@ static int at(const tl_lexer *l, size_t pos, const char *text)
 
 static int left_trim_marker(const tl_lexer *l, size_t pos)
 {
-    return pos + 2 <= l->length && l->input[pos] == '-' && is_space((unsigned char)l->input[pos + 1]);
-}
-
-static int right_trim_marker(const tl_lexer *l, size_t pos)
-{
-    return pos + 2 <= l->length && is_space((unsigned char)l->input[pos]) && l->input[pos + 1] == '-';
+    return is_class(l, pos + 1, SPACE) && l->input[pos] == '-';
 }
 
 static int at_braces(const tl_lexer *l, size_t pos)
@@ -149,15 +97,16 @@ static int at_braces(const tl_lexer *l, size_t pos)
     return pos + 2 <= l->length && l->input[pos] == '}' && l->input[pos + 1] == '}';
 }
 
-static int at_right_delim(const tl_lexer *l, int *trim)
+/* " -}}" */
+static int at_trimming_delim(const tl_lexer *l, size_t pos)
 {
-    *trim = right_trim_marker(l, l->pos) && at_braces(l, l->pos + 2);
-    return *trim || at_braces(l, l->pos);
+    return is_class(l, pos, SPACE) && at_braces(l, pos + 2) && l->input[pos + 1] == '-';
 }
 
 static void skip_space(tl_lexer *l)
 {
-    while (l->pos < l->length && is_space((unsigned char)l->input[l->pos])) l->pos++;
+    while (is_class(l, l->pos, SPACE)) l->pos++;
+    l->start = l->pos;
 }
 
 static void lex_comment(tl_lexer *l)
@@ -169,14 +118,13 @@ static void lex_comment(tl_lexer *l)
         return;
     }
     l->pos = (size_t)(end - l->input) + 2;
-    int trim;
-    if (!at_right_delim(l, &trim)) {
+    int trim = at_trimming_delim(l, l->pos);
+    if (!trim && !at_braces(l, l->pos)) {
         fail(l, "comment ends before closing delimiter");
         return;
     }
-    l->pos += trim ? 4 : 2;
+    l->start = l->pos += trim ? 4 : 2;
     if (trim) skip_space(l);
-    ignore(l);
 }
 
 static void lex_left_delim(tl_lexer *l)
@@ -184,15 +132,13 @@ static void lex_left_delim(tl_lexer *l)
     l->pos += 2;
     size_t marker = left_trim_marker(l, l->pos) ? 2 : 0;
     if (at(l, l->pos + marker, "/*")) {
-        l->pos += marker;
-        ignore(l);
+        l->start = l->pos += marker;
         lex_comment(l);
         return;
     }
     emit(l, TL_TOKEN_LEFT_DELIM);
     l->inside = 1;
-    l->pos += marker;
-    ignore(l);
+    l->start = l->pos += marker;
     l->paren_depth = 0;
 }
 
@@ -209,166 +155,109 @@ static const char *find_braces(const char *from, const char *end)
 static void lex_text(tl_lexer *l)
 {
     const char *brace = find_braces(l->input + l->pos, l->input + l->length);
-    if (!brace) {
-        l->pos = l->length;
-        if (l->pos > l->start) {
-            l->line += count_lines(l->input + l->start, l->input + l->pos);
-            emit(l, TL_TOKEN_TEXT);
-        } else {
-            emit(l, TL_TOKEN_EOF);
-        }
-        return;
-    }
-    size_t found = (size_t)(brace - l->input);
-    if (found > l->pos) {
-        size_t end = found;
-        if (left_trim_marker(l, found + 2))
-            while (end > l->start && is_space((unsigned char)l->input[end - 1])) end--;
-        l->pos = end;
-        l->line += count_lines(l->input + l->start, l->input + l->pos);
-        int some = l->pos > l->start;
-        if (some) emit(l, TL_TOKEN_TEXT);
-        l->pos = found;
-        ignore(l);
-        if (some) return;
-    }
-    lex_left_delim(l);
+    size_t found = brace ? (size_t)(brace - l->input) : l->length;
+    l->pos = found;
+    if (left_trim_marker(l, found + 2))
+        while (l->pos > l->start && is_class(l, l->pos - 1, SPACE)) l->pos--;
+    if (l->pos > l->start)
+        emit(l, TL_TOKEN_TEXT);
+    else if (!brace)
+        emit(l, TL_TOKEN_EOF);
+    l->start = l->pos = found;
+    if (!l->has_token) lex_left_delim(l);
 }
 
 static void lex_right_delim(tl_lexer *l)
 {
-    int trim;
-    at_right_delim(l, &trim);
-    if (trim) {
-        l->pos += 2;
-        ignore(l);
+    int trim = at_trimming_delim(l, l->pos);
+    if (l->paren_depth) {
+        fail(l, "unclosed left paren");
+        return;
     }
+    if (trim) l->start = l->pos += 2;
     l->pos += 2;
     emit(l, TL_TOKEN_RIGHT_DELIM);
-    if (trim) {
-        skip_space(l);
-        ignore(l);
-    }
+    if (trim) skip_space(l);
     l->inside = 0;
 }
 
+/* The last of the spaces may belong to the delimiter behind them. */
 static void lex_space(tl_lexer *l)
 {
-    size_t from = l->pos;
-    for (; l->pos < l->length && is_space((unsigned char)l->input[l->pos]); l->pos++)
-        l->line += l->input[l->pos] == '\n';
-    if (l->pos == l->length) l->at_end = 1;
-    size_t spaces = l->pos - from;
-    if (right_trim_marker(l, l->pos - 1) && at_braces(l, l->pos + 1)) {
-        back_rune(l);
-        if (spaces == 1) {
-            lex_right_delim(l);
-            return;
-        }
-    }
+    while (is_class(l, l->pos, SPACE)) l->pos++;
+    if (at_trimming_delim(l, l->pos - 1)) l->pos--;
     emit(l, TL_TOKEN_SPACE);
 }
 
-static int at_terminator(tl_lexer *l)
+static int at_terminator(const tl_lexer *l)
 {
-    uint32_t rune = peek_rune(l);
-    if (is_space(rune)) return 1;
-    switch (rune) {
-    case END_OF_TEXT:
-    case '.':
-    case ',':
-    case '|':
-    case ':':
-    case ')':
-    case '(': return 1;
-    default: return at_braces(l, l->pos);
+    return l->pos >= l->length || is_class(l, l->pos, ENDS_WORD) || at_braces(l, l->pos);
+}
+
+/* To the end of a word; 0 with the error where something else than a word's end follows. */
+static int skip_word(tl_lexer *l)
+{
+    size_t width;
+    for (;;) {
+        while (is_class(l, l->pos, WORD)) l->pos++;
+        if (l->pos >= l->length || (unsigned char)l->input[l->pos] < 0x80) break;
+        if (!is_word(rune_at(l, l->pos, &width))) break;
+        l->pos += width;
     }
-}
-
-/* To the end of a word; returns the rune that ends it. */
-static uint32_t skip_word(tl_lexer *l)
-{
-    uint32_t rune;
-    do {
-        while (l->pos < l->length && is_ascii_word((unsigned char)l->input[l->pos])) l->pos++;
-        rune = next_rune(l);
-    } while (is_word(rune));
-    back_rune(l);
-    return rune;
-}
-
-static int is_text(const char *word, size_t length, const char *text)
-{
-    return !strncmp(word, text, length) && !text[length];
+    if (at_terminator(l)) return 1;
+    fail_rune(l, "bad character", rune_at(l, l->pos, &width));
+    return 0;
 }
 
 static void lex_word(tl_lexer *l)
 {
-    uint32_t rune = skip_word(l);
+    if (!skip_word(l)) return;
     const char *word = l->input + l->start;
     size_t length = l->pos - l->start;
-    if (!at_terminator(l)) {
-        fail_rune(l, "bad character", rune);
-        return;
-    }
-    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
-        if (*word == *keywords[i].word && is_text(word, length, keywords[i].word)) {
-            emit(l, keywords[i].type);
-            return;
-        }
-    }
-    if (length && word[0] == '.')
-        emit(l, TL_TOKEN_FIELD);
-    else if (is_text(word, length, "true") || is_text(word, length, "false"))
-        emit(l, TL_TOKEN_BOOL);
-    else
-        emit(l, TL_TOKEN_IDENTIFIER);
+    tl_token_type type = TL_TOKEN_IDENTIFIER;
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0] && *keywords[i].word <= *word; i++)
+        if (length == keywords[i].length && !memcmp(word, keywords[i].word, length)) type = keywords[i].type;
+    emit(l, type);
 }
 
-/* The '.' or '$' is past. */
-static void lex_field_or_variable(tl_lexer *l, tl_token_type type)
+/* The '.' or '$' is past; `alone` is what it is where no name follows. */
+static void lex_field_or_variable(tl_lexer *l, tl_token_type alone, tl_token_type type)
 {
-    if (at_terminator(l)) {
-        emit(l, type == TL_TOKEN_VARIABLE ? TL_TOKEN_VARIABLE : TL_TOKEN_DOT);
-        return;
-    }
-    uint32_t rune = skip_word(l);
-    if (!at_terminator(l))
-        fail_rune(l, "bad character", rune);
-    else
+    if (at_terminator(l))
+        emit(l, alone);
+    else if (skip_word(l))
         emit(l, type);
-}
-
-static int is_plain(unsigned char c, char quote)
-{
-    return c != (unsigned char)quote && c != '\\' && c != '\n';
 }
 
 /* A constant in `quote`s whose opening one is past. */
 static void lex_quoted(tl_lexer *l, char quote, tl_token_type type, const char *error)
 {
-    for (;;) {
-        while (l->pos < l->length && is_plain((unsigned char)l->input[l->pos], quote)) l->pos++;
-        uint32_t rune = next_rune(l);
-        if (rune == '\\' && quote != '`') {
-            rune = next_rune(l);
-            if (rune != END_OF_TEXT && rune != '\n') continue;
-        }
-        if (rune == END_OF_TEXT || (rune == '\n' && quote != '`')) {
-            fail(l, error);
+    for (char c = 0; l->pos < l->length && (c = l->input[l->pos++]) != '\n';) {
+        if (c == quote) {
+            emit(l, type);
             return;
         }
-        if (rune == (uint32_t)quote) break;
+        if (c == '\\' && (l->pos == l->length || l->input[l->pos++] == '\n')) break;
     }
-    emit(l, type);
+    fail(l, error);
+}
+
+static void lex_raw_quoted(tl_lexer *l)
+{
+    const char *end = l->pos < l->length ? memchr(l->input + l->pos, '`', l->length - l->pos) : NULL;
+    if (!end) {
+        fail(l, "unterminated raw quoted string");
+        return;
+    }
+    l->pos = (size_t)(end - l->input) + 1;
+    emit(l, TL_TOKEN_RAW_STRING);
 }
 
 static int accept(tl_lexer *l, const char *valid)
 {
-    uint32_t rune = next_rune(l);
-    if (rune && rune < 0x80 && strchr(valid, (int)rune)) return 1;
-    back_rune(l);
-    return 0;
+    int fits = l->pos < l->length && l->input[l->pos] && strchr(valid, l->input[l->pos]);
+    l->pos += (size_t)fits;
+    return fits;
 }
 
 static void accept_run(tl_lexer *l, const char *valid)
@@ -401,11 +290,10 @@ static int scan_number(tl_lexer *l)
         accept_run(l, "0123456789_");
     }
     accept(l, "i");
-    if (is_word(peek_rune(l))) {
-        next_rune(l);
-        return 0;
-    }
-    return 1;
+    size_t width;
+    if (!is_word(rune_at(l, l->pos, &width))) return 1;
+    l->pos += width;
+    return 0;
 }
 
 static void bad_number(tl_lexer *l)
@@ -422,8 +310,7 @@ static void lex_number(tl_lexer *l)
         bad_number(l);
         return;
     }
-    uint32_t sign = peek_rune(l);
-    if (sign == '+' || sign == '-') {
+    if (l->pos < l->length && (l->input[l->pos] == '+' || l->input[l->pos] == '-')) {
         if (!scan_number(l) || l->input[l->pos - 1] != 'i')
             bad_number(l);
         else
@@ -433,72 +320,77 @@ static void lex_number(tl_lexer *l)
     emit(l, TL_TOKEN_NUMBER);
 }
 
-static void lex_paren(tl_lexer *l, uint32_t rune)
+static void lex_paren(tl_lexer *l, char c)
 {
-    l->paren_depth += rune == '(' ? 1 : -1;
+    l->paren_depth += c == '(' ? 1 : -1;
     if (l->paren_depth < 0)
         fail(l, "unexpected right paren");
     else
-        emit(l, rune == '(' ? TL_TOKEN_LEFT_PAREN : TL_TOKEN_RIGHT_PAREN);
+        emit(l, c == '(' ? TL_TOKEN_LEFT_PAREN : TL_TOKEN_RIGHT_PAREN);
 }
 
-static void lex_other(tl_lexer *l, uint32_t rune)
+static void lex_declare(tl_lexer *l)
 {
-    int digit_follows = l->pos < l->length && l->input[l->pos] >= '0' && l->input[l->pos] <= '9';
-    if (rune == '.' && l->pos < l->length && !digit_follows) {
-        lex_field_or_variable(l, TL_TOKEN_FIELD);
-    } else if (rune == '.' || rune == '+' || rune == '-' || (rune >= '0' && rune <= '9')) {
-        back_rune(l);
+    if (l->pos >= l->length || l->input[l->pos++] != '=')
+        fail(l, "expected :=");
+    else
+        emit(l, TL_TOKEN_DECLARE);
+}
+
+/* Anything whose first rune does not tell alone what it is. */
+static void lex_other(tl_lexer *l)
+{
+    size_t width;
+    uint32_t rune = rune_at(l, l->pos, &width);
+    size_t after = l->pos + width;
+    if (rune == '.' && after < l->length && !is_class(l, after, DIGIT)) {
+        l->pos = after;
+        lex_field_or_variable(l, TL_TOKEN_DOT, TL_TOKEN_FIELD);
+    } else if (rune == '.' || rune == '+' || rune == '-' || is_class(l, l->pos, DIGIT)) {
         lex_number(l);
     } else if (is_word(rune)) {
-        back_rune(l);
         lex_word(l);
-    } else if (rune < 0x80 && tl_rune_is_print(rune)) {
-        emit(l, TL_TOKEN_CHAR);
     } else {
-        fail_rune(l, "unrecognized character in action:", rune);
+        l->pos = after;
+        if (rune < 0x80 && tl_rune_is_print(rune))
+            emit(l, TL_TOKEN_CHAR);
+        else
+            fail_rune(l, "unrecognized character in action:", rune);
     }
 }
 
 static void lex_inside(tl_lexer *l)
 {
-    int trim;
-    if (at_right_delim(l, &trim)) {
-        if (l->paren_depth)
-            fail(l, "unclosed left paren");
-        else
-            lex_right_delim(l);
+    if (l->pos >= l->length) {
+        fail(l, "unclosed action");
         return;
     }
-    uint32_t rune = next_rune(l);
-    switch (rune) {
-    case END_OF_TEXT: fail(l, "unclosed action"); break;
+    if (at_braces(l, l->pos) || at_trimming_delim(l, l->pos)) {
+        lex_right_delim(l);
+        return;
+    }
+    char c = l->input[l->pos++];
+    switch (c) {
     case ' ':
     case '\t':
     case '\r':
-    case '\n':
-        back_rune(l);
-        lex_space(l);
-        break;
+    case '\n': lex_space(l); break;
     case '=': emit(l, TL_TOKEN_ASSIGN); break;
-    case ':':
-        if (next_rune(l) != '=')
-            fail(l, "expected :=");
-        else
-            emit(l, TL_TOKEN_DECLARE);
-        break;
+    case ':': lex_declare(l); break;
     case '|': emit(l, TL_TOKEN_PIPE); break;
     case '"': lex_quoted(l, '"', TL_TOKEN_STRING, "unterminated quoted string"); break;
-    case '`': lex_quoted(l, '`', TL_TOKEN_RAW_STRING, "unterminated raw quoted string"); break;
+    case '`': lex_raw_quoted(l); break;
     case '\'': lex_quoted(l, '\'', TL_TOKEN_CHAR_CONSTANT, "unterminated character constant"); break;
-    case '$': lex_field_or_variable(l, TL_TOKEN_VARIABLE); break;
+    case '$': lex_field_or_variable(l, TL_TOKEN_VARIABLE, TL_TOKEN_VARIABLE); break;
     case '(':
-    case ')': lex_paren(l, rune); break;
-    default: lex_other(l, rune);
+    case ')': lex_paren(l, c); break;
+    default:
+        l->pos--;
+        lex_other(l);
     }
 }
 
-tl_token tl_lexer_next(tl_lexer *l)
+void tl_lexer_next(tl_lexer *l, tl_token *out)
 {
     l->has_token = 0;
     while (!l->has_token) {
@@ -507,5 +399,12 @@ tl_token tl_lexer_next(tl_lexer *l)
         else
             lex_text(l);
     }
-    return l->token;
+    *out = l->token;
+}
+
+int tl_lexer_line(const char *input, uint32_t pos)
+{
+    int line = 1;
+    for (const char *at = input; (at = memchr(at, '\n', (size_t)(input + pos - at))); at++) line++;
+    return line;
 }

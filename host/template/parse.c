@@ -22,9 +22,9 @@ static tl_node *parse_text_or_action(tl_parser *p)
         return node;
     }
     if (token.type != TL_TOKEN_LEFT_DELIM) return tl_parser_unexpected(p, token, "input");
-    p->action_line = token.line;
+    p->action = token.pos + 1;
     tl_node *node = parse_action(p);
-    p->action_line = 0;
+    p->action = 0;
     return node;
 }
 
@@ -32,15 +32,16 @@ static tl_node *parse_text_or_action(tl_parser *p)
 static tl_node *parse_list(tl_parser *p, tl_node **end)
 {
     tl_node *list = tl_parser_node(p, TL_NODE_LIST, tl_parser_peek_non_space(p).pos);
-    uint32_t cap = 0;
+    size_t mark = p->open_count;
     while (tl_parser_peek_non_space(p).type != TL_TOKEN_EOF) {
         tl_node *node = parse_text_or_action(p);
         if (!node) return NULL;
         if (node->type == TL_NODE_END || node->type == TL_NODE_ELSE) {
             *end = node;
+            tl_parser_close(p, list, mark);
             return list;
         }
-        tl_parser_add_item(p, list, node, &cap);
+        tl_parser_open(p, node);
     }
     return tl_parser_fail(p, "unexpected EOF");
 }
@@ -66,9 +67,9 @@ static tl_node *parse_control(tl_parser *p, tl_node_type type, const char *conte
         if (again) {
             tl_parser_next(p);
             tl_node *list = tl_parser_node(p, TL_NODE_LIST, end->pos), *inner = parse_control(p, type, context);
-            uint32_t cap = 0;
             if (!inner) return NULL;
-            tl_parser_add_item(p, list, inner, &cap);
+            tl_parser_open(p, inner);
+            tl_parser_close(p, list, p->open_count - 1);
             node->with.branch.otherwise = list;
         } else {
             node->with.branch.otherwise = parse_list(p, &end);
@@ -154,13 +155,14 @@ static int parse_body(tl_parser *p, tl_span name, const char *context)
 {
     tl_parser_variable *vars = p->vars;
     size_t count = p->var_count, cap = p->var_cap;
-    uint32_t next_slot = p->next_slot, slots = p->slots;
-    int range_depth = p->range_depth, line = p->action_line;
+    uint32_t next_slot = p->next_slot, slots = p->slots, action = p->action;
+    int range_depth = p->range_depth;
     tl_node root_var = {.text = {"$", 1}}, *end = NULL;
     p->vars = NULL;
     p->var_count = p->var_cap = 0;
     p->next_slot = p->slots = 0;
-    p->range_depth = p->action_line = 0;
+    p->range_depth = 0;
+    p->action = 0;
     tl_parser_push_variable(p, &root_var, 1);
     tl_template *tmpl = tl_arena_zalloc(p->arena, sizeof *tmpl);
     tmpl->name = name;
@@ -177,7 +179,7 @@ static int parse_body(tl_parser *p, tl_span name, const char *context)
     p->next_slot = next_slot;
     p->slots = slots;
     p->range_depth = range_depth;
-    p->action_line = line;
+    p->action = action;
     return p->error ? -1 : add_template(p, tmpl);
 }
 
@@ -231,7 +233,6 @@ static tl_node *parse_action(tl_parser *p)
 
 static void parse_text(tl_parser *p, tl_template *tmpl)
 {
-    uint32_t cap = 0;
     tmpl->root = tl_parser_node(p, TL_NODE_LIST, tl_parser_peek(p).pos);
     while (tl_parser_peek(p).type != TL_TOKEN_EOF) {
         if (tl_parser_peek(p).type == TL_TOKEN_LEFT_DELIM) {
@@ -254,8 +255,9 @@ static void parse_text(tl_parser *p, tl_template *tmpl)
             tl_parser_fail(p, "unexpected %s", node->type == TL_NODE_END ? "{{end}}" : "{{else}}");
             return;
         }
-        tl_parser_add_item(p, tmpl->root, node, &cap);
+        tl_parser_open(p, node);
     }
+    tl_parser_close(p, tmpl->root, 0);
 }
 
 /* ---- scopes ---- */

@@ -23,26 +23,64 @@ typedef struct tl_parser {
     const tl_source *source;
     tl_lexer lexer;
     tl_token tokens[3];
-    int peeked, action_line, range_depth, nesting;
+    int peeked, range_depth, nesting;
+    uint32_t action; /* 1 + the place at which the current action starts; 0: none */
     tl_parser_variable *vars;
     size_t var_count, var_cap;
     uint32_t next_slot, slots; /* of the template being parsed */
+    tl_node **open;            /* children of the nodes that are not complete */
+    size_t open_count, open_cap;
     const char *error;
 } tl_parser;
 
-tl_token tl_parser_next(tl_parser *p);
+static inline tl_token tl_parser_next(tl_parser *p)
+{
+    if (p->error) return (tl_token){.type = TL_TOKEN_EOF};
+    if (p->peeked)
+        p->peeked--;
+    else
+        tl_lexer_next(&p->lexer, &p->tokens[0]);
+    return p->tokens[p->peeked];
+}
+
 /* Up to three tokens can be put back. */
-void tl_parser_backup(tl_parser *p);
-tl_token tl_parser_peek(tl_parser *p);
-tl_token tl_parser_next_non_space(tl_parser *p);
-tl_token tl_parser_peek_non_space(tl_parser *p);
+static inline void tl_parser_backup(tl_parser *p)
+{
+    p->peeked++;
+}
+
+static inline tl_token tl_parser_peek(tl_parser *p)
+{
+    if (p->error) return (tl_token){.type = TL_TOKEN_EOF};
+    if (p->peeked) return p->tokens[p->peeked - 1];
+    p->peeked = 1;
+    tl_lexer_next(&p->lexer, &p->tokens[0]);
+    return p->tokens[0];
+}
+
+static inline tl_token tl_parser_next_non_space(tl_parser *p)
+{
+    tl_token token;
+    do token = tl_parser_next(p);
+    while (token.type == TL_TOKEN_SPACE);
+    return token;
+}
+
+static inline tl_token tl_parser_peek_non_space(tl_parser *p)
+{
+    tl_token token = tl_parser_next_non_space(p);
+    if (!p->error) tl_parser_backup(p);
+    return token;
+}
+
 tl_token tl_parser_expect(tl_parser *p, tl_token_type type, const char *context);
 /* Sets the error, with the place, unless there is one; always NULL. */
 void *tl_parser_fail(tl_parser *p, const char *format, ...) TL_PRINTF(2, 3);
 void *tl_parser_unexpected(tl_parser *p, tl_token token, const char *context);
 tl_node *tl_parser_node(tl_parser *p, tl_node_type type, uint32_t pos);
-/* `cap` belongs to the caller's loop and starts as 0. */
-void tl_parser_add_item(tl_parser *p, tl_node *node, tl_node *item, uint32_t *cap);
+/* Children are collected behind those of the nodes around, from `mark` = open_count on, and then given to their node. */
+void tl_parser_open(tl_parser *p, tl_node *child);
+void tl_parser_close(tl_parser *p, tl_node *node, size_t mark);
 /* Gives the variable a slot of its own, or with declare 0 that of the variable it assigns to. */
 void tl_parser_push_variable(tl_parser *p, tl_node *node, int declare);
 /* A pipeline with its declarations, up to the token `end`, which is consumed. */
