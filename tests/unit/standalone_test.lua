@@ -67,6 +67,21 @@ function tests.noted_process_is_forgotten_when_its_start_differs()
     dir:close()
 end
 
+function tests.component_started_from_another_cache_is_found()
+    local dir <close> = fs.tempdir()
+    local program = dir.path .. "/one/bin/etcd"
+    fs.mkdir(fs.dirname(program))
+    proc.run { "cp", "-L", "/bin/sh", program }
+    local where = { run = dir.path .. "/run", state = dir.path .. "/state", programs = dir.path .. "/other/" }
+    local child <close> = proc.spawn { program, "-c", "read line", "--data-dir=" .. where.state }
+    lu.assertEquals(processes.find(where), {}, "another's program with our folder among its arguments")
+    fs.mkdir(where.run)
+    fs.write(where.run .. "/plan.json", json.encode { components = { { name = "etcd", argv = { program } } } })
+    local found = processes.find(where)
+    lu.assertEquals(#found, 1)
+    lu.assertEquals({ found[1].pid, found[1].kind, found[1].name }, { child.pid, "component", "etcd" })
+end
+
 function tests.taken_port_gives_way_to_another()
     local holder = http.listen("0.0.0.0", 0, function(conn) conn:close() end)
     lu.assertTrue(ports.wildcard_holder(holder.port, "tcp"))

@@ -55,7 +55,17 @@ local function holds(arguments, from, text)
     return false
 end
 
-local function kind_of(layout, arguments)
+-- Programs that the running cluster was started from: the plan says so, whatever cache this run would take them from.
+local function started_programs(layout)
+    local ok, plan = pcall(json.decode, fs.read(fs.join(layout.run, "plan.json")) or "")
+    local paths = {}
+    for _, component in ipairs(ok and type(plan) == "table" and plan.components or {}) do
+        paths[component.argv[1]] = true
+    end
+    return paths
+end
+
+local function kind_of(layout, arguments, started)
     local name = fs.basename(arguments[1])
     if holds(arguments, 2, "cluster/standalone/supervise") and holds(arguments, 2, layout.run)
         then return "supervisor" end
@@ -63,19 +73,19 @@ local function kind_of(layout, arguments)
     if not ours then return nil end
     if name == "containerd-shim-runc-v2" then return "shim" end
     if name == "runc" then return "runc" end
-    if arguments[1]:sub(1, #layout.programs) == layout.programs then return "component" end
+    if started[arguments[1]] or arguments[1]:sub(1, #layout.programs) == layout.programs then return "component" end
     return nil
 end
 
 ---Every process of this cluster but those in pods, found by what they are, so that none is missed because a file was
 ---lost.
----@param layout { run: string, state: string, programs: string } programs: the cache folder that all builds live in
+---@param layout { run: string, state: string, programs: string } programs: this run's cache folder of all builds
 ---@return { pid: integer, start: integer, kind: string, name: string }[]
 function processes.find(layout)
-    local list, own = {}, proc.pid()
+    local list, own, started = {}, proc.pid(), started_programs(layout)
     for _, pid in ipairs(machine.pids()) do
         local arguments = pid ~= own and machine.arguments(pid)
-        local kind = arguments and kind_of(layout, arguments)
+        local kind = arguments and kind_of(layout, arguments, started)
         local start = kind and processes.start_time(pid)
         if start then list[#list + 1] = { pid = pid, start = start, kind = kind, name = fs.basename(arguments[1]) } end
     end
