@@ -15,6 +15,10 @@ local kube = {
 }
 
 local ok, result = pcall(commands.run, kube, program.args, function(verb, options, words, seen, dash)
+    if options.kustomize then
+        kube_errors.raise("-k is not supported: todo-lua does not build kustomizations",
+            "kubectl kustomize " .. options.kustomize .. " | todo-lua kube … -f -")
+    end
     return verb.run(kube_session.new(options), options, words, seen, dash)
 end)
 if ok then return result end

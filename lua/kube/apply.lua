@@ -4,9 +4,13 @@ local fail = require "fail"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
+local label_selector = require "kubectl.label_selector"
 local last_applied = require "kubectl.last_applied"
 local manifests = require "kubectl.manifests"
 local object_printer = require "kubectl.printer"
+local object_wait = require "kubectl.object_wait"
+local prune = require "kubectl.prune"
+local task = require "task"
 
 local MISSING = "Warning: resource %s is missing the kubectl.kubernetes.io/last-applied-configuration annotation which "
     .. "is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either "
@@ -17,10 +21,21 @@ local flags = {
     { "force-conflicts", kind = "bool", help = "with --server-side: take fields from other managers" },
     { "field-manager", help = 'who owns the fields (default "kubectl", so that both can take turns)' },
     { "overwrite", kind = "bool", default = true, help = "what the manifests say wins over changes by others" },
+    { "openapi-patch", kind = "bool", default = true, help = "accepted for kubectl's sake" },
+    { "selector", short = "l", help = "only the manifests with these labels" },
+    { "subresource", help = "with --server-side: apply to this part of the objects, such as status" },
+    { "force", kind = "bool", help = "remove and create anew what cannot be changed" },
+    { "grace-period", kind = "int", default = -1, help = "with --force: seconds that the object has to end" },
+    { "cascade", optional = "background", default = "background",
+        help = "with --force: what belongs to the object goes, too (background, foreground) or stays (orphan)" },
+    { "timeout", kind = "duration", default = 0,
+        help = "with --force: wait at most so long for the removal (0: 300s)" },
+    { "wait", kind = "bool", help = "accepted for kubectl's sake" },
     kube_session.dry_run_flag, kube_session.validate_flag,
 }
 table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
 table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
+table.move(prune.flags, 1, #prune.flags, #flags + 1, flags)
 
 local function without_nulls(value)
     if type(value) ~= "table" then return value end
@@ -38,7 +53,8 @@ end
 
 local function server_side(session, one, options)
     local ok, result = pcall(session.write, session, "PATCH", one.resource, one.namespace, one.object.metadata.name, {
-        body = one.object, type = "application/apply-patch+yaml", manager = options.field_manager or "kubectl",
+        subresource = options.subresource, body = one.object,
+        type = "application/apply-patch+yaml", manager = options.field_manager or "kubectl",
         options = options, query = { force = options.force_conflicts and "true" or "false" },
     })
     if not ok then error(conflict(result), 0) end
@@ -54,6 +70,16 @@ local function create(session, one, options, target)
     return result, "created"
 end
 
+-- For what cannot be changed: the object goes, and the manifest's takes its place.
+local function replace(session, one, options, target)
+    local resource, name = one.resource, one.object.metadata.name
+    session:write("DELETE", resource, one.namespace, name, { body = { kind = "DeleteOptions", apiVersion = "v1",
+        gracePeriodSeconds = options.grace_period, propagationPolicy = options.propagation } })
+    object_wait.until_true(session.client, resource, one.namespace, name,
+        task.now() + (options.timeout > 0 and options.timeout or 300), function(object) return not object end)
+    return (create(session, one, options, target)), "configured"
+end
+
 local function update(session, one, options, target, live)
     if not last_applied.of(live) then
         local name = one.resource.plural .. (one.resource.group ~= "" and "." .. one.resource.group or "") .. "/"
@@ -66,6 +92,10 @@ local function update(session, one, options, target, live)
     local ok, result = pcall(session.write, session, "PATCH", one.resource, one.namespace, one.object.metadata.name, {
         body = patch, type = kind, manager = options.field_manager or "kubectl-client-side-apply", options = options,
     })
+    local status = fail.field(result, "status")
+    if not ok and options.force and (status == 409 or status == 422) then
+        return replace(session, one, options, target)
+    end
     if not ok then error(manifests.problem("applying patch to", one.source, result), 0) end
     return result, "configured"
 end
@@ -84,11 +114,86 @@ local function apply(session, one, options)
     return create(session, one, options, target)
 end
 
+local propagation = { background = "Background", foreground = "Foreground", orphan = "Orphan" }
+
+-- What flags cannot be together, in the order in which kubectl looks.
+local function check(options, strategy)
+    local server_side_apply, forced = options.server_side, options.force
+    local wrong = {
+        { options.force_conflicts and not server_side_apply, "--force-conflicts only works with --server-side" },
+        { strategy == "client" and server_side_apply,
+            "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)" },
+        { server_side_apply and forced, "--force cannot be used with --server-side" },
+        { strategy == "server" and forced, "--dry-run=server cannot be used with --force" },
+        { options.all and options.selector, "cannot set --all and --selector at the same time" },
+        { options.prune and forced, "--force cannot be used with --prune" },
+        { options.prune and not options.all and not options.selector, "all resources selected for prune without "
+            .. "explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune "
+            .. "all resources, specify a label selector" },
+        { options.prune and server_side_apply,
+            "--prune is in alpha and doesn't currently work on objects created by server-side apply" },
+        { options.subresource and not server_side_apply, "--subresource can only be specified for --server-side" },
+        { not propagation[options.cascade], ('invalid cascade value (%s). Must be "background", "foreground", or '
+            .. '"orphan"'):format(options.cascade) },
+    }
+    for _, case in ipairs(wrong) do
+        if case[1] then kube_errors.raise(case[2]) end
+    end
+    if forced and options.grace_period < 0 then options.grace_period = 0 end
+    options.propagation = propagation[options.cascade]
+    if options.selector == "" then options.selector = nil end
+end
+
+-- The manifests that the selector leaves.
+local function chosen(session, options)
+    local all = manifests.read(session, options)
+    if not options.selector then return all end
+    local requirements, left = label_selector.parse(options.selector), {}
+    for _, one in ipairs(all) do
+        if label_selector.matches(requirements, one.object.metadata.labels) then left[#left + 1] = one end
+    end
+    if #left == 0 then kube_errors.raise("no objects passed to apply") end
+    return left
+end
+
+-- Applies, prunes and prints a line for each; returns what went wrong, and the objects as they are now.
+local function apply_all(session, options, suffix)
+    local kinds = options.prune and prune.kinds(session, options)
+    local problems, results = {}, json.list {}
+    local visited = { uids = {}, namespaces = {} }
+    if session.explicit_namespace then visited.namespaces[session.namespace] = true end
+    local function show(object, operation)
+        results[#results + 1] = object
+        local name = object_printer.name(object)
+        if options.output == "name" then io.write(name, "\n")
+        elseif not object_printer.wanted(options) then io.write(name, " ", operation, suffix, "\n") end
+    end
+    for _, one in ipairs(chosen(session, options)) do
+        if one.namespace then visited.namespaces[one.namespace] = true end
+        local ok, object, operation = pcall(apply, session, one, options)
+        if ok then
+            object.apiVersion, object.kind = one.object.apiVersion, one.object.kind
+            visited.uids[object.metadata.uid or ""] = true
+            show(object, operation)
+        else
+            problems[#problems + 1] = object
+        end
+    end
+    if kinds and #problems == 0 then
+        local ok, problem = pcall(prune.run, session, kinds, visited, options, function(object)
+            show(object, "pruned")
+        end)
+        if not ok then problems[1] = problem end
+    end
+    return problems, results
+end
+
 return {
     summary = "make objects as the manifests say",
     usage = "-f FILE [flags]",
     examples = { "todo-lua kube apply -f chart.yaml",
-        "todo-lua kube apply -f manifests/ --server-side --dry-run=server" },
+        "todo-lua kube apply -f manifests/ --server-side --dry-run=server",
+        "todo-lua kube apply -f manifests/ --prune -l app=web" },
     flags = flags,
     run = function(session, options, words)
         if #words > 0 then kube_errors.raise(("Unexpected args: [%s]"):format(table.concat(words, " "))) end
@@ -96,28 +201,9 @@ return {
             kube_errors.raise("must specify one of -f and -k", "name the manifests: -f FILE")
         end
         local strategy, suffix = kube_session.dry_run(options)
-        if options.server_side and strategy == "client" then
-            kube_errors.raise("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server "
-                .. "instead?)")
-        end
-        if options.force_conflicts and not options.server_side then
-            kube_errors.raise("--force-conflicts only works with --server-side")
-        end
-        local whole = object_printer.wanted(options) and options.output ~= "name"
-        local problems, results = {}, json.list {}
-        for _, one in ipairs(manifests.read(session, options)) do
-            local ok, object, operation = pcall(apply, session, one, options)
-            if not ok then
-                problems[#problems + 1] = object
-            else
-                object.apiVersion, object.kind = one.object.apiVersion, one.object.kind
-                results[#results + 1] = object
-                local name = object_printer.name(object)
-                if options.output == "name" then io.write(name, "\n")
-                elseif not whole then io.write(name, " ", operation, suffix, "\n") end
-            end
-        end
-        if whole and #results > 0 then
+        check(options, strategy)
+        local problems, results = apply_all(session, options, suffix)
+        if object_printer.wanted(options) and options.output ~= "name" and #results > 0 then
             io.write(object_printer.new(options)(#results == 1 and results[1]
                 or { apiVersion = "v1", kind = "List", metadata = {}, items = results }))
         end

@@ -7,24 +7,6 @@ local manifests = require "kubectl.manifests"
 local object_maker = require "kubectl.maker"
 local secret = require "secret"
 
--- A command that makes one kind: build(name, options, words) returns the object.
-local function maker(kind, group_version, own, usage, summary, build)
-    return {
-        summary = summary, usage = usage, flags = object_maker.with_flags(own),
-        run = function(session, options, words)
-            if #words == 0 or #words > 1 and not usage:find("COMMAND") then
-                kube_errors.raise(("exactly one NAME is required, got %d"):format(#words), "usage: NAME [flags]")
-            end
-            local resource = session.client:resource(group_version .. "/" .. kind)
-            local object = build(words[1], options, words, session)
-            object.apiVersion, object.kind = group_version, kind
-            local namespace = resource.namespaced and session.namespace or nil
-            if namespace and session.explicit_namespace then object.metadata.namespace = namespace end
-            object_maker.create(session, resource, namespace, object, options)
-        end,
-    }
-end
-
 -- "key=path", "path" or a folder: adds the files' bytes under their keys.
 local function add_file(add, given)
     local key, path = given:match("^([^=]+)=(.+)$")
@@ -184,44 +166,109 @@ local function job(name, options, words, session)
         spec = { containers = { container }, restartPolicy = "Never" } } } }
 end
 
-local tcp = { { "tcp", kind = "strings", help = "port or port:target" } }
+-- The Secret with which a registry's images may be pulled.
+local function docker_secret(name, options)
+    local object = { metadata = { name = name }, type = "kubernetes.io/dockerconfigjson" }
+    local add, user, password = secret_data(object), options.docker_username or "", options.docker_password or ""
+    if options.from_file then
+        for _, given in ipairs(options.from_file) do
+            add_file(add, given:find("=", 1, true) and given or ".dockerconfigjson=" .. given)
+        end
+        return object
+    end
+    if user == "" or password == "" or options.docker_server == "" then
+        kube_errors.raise("either --from-file or the combination of --docker-username, --docker-password and "
+            .. "--docker-server is required")
+    end
+    local parts = { '"username":' .. json.encode(user, { html = true }),
+        '"password":' .. json.encode(password, { html = true }) }
+    if (options.docker_email or "") ~= "" then
+        parts[3] = '"email":' .. json.encode(options.docker_email, { html = true })
+    end
+    parts[#parts + 1] = ('"auth":"%s"'):format(secret.base64(user .. ":" .. password))
+    add(".dockerconfigjson", ('{"auths":{%s:{%s}}}'):format(json.encode(options.docker_server, { html = true }),
+        table.concat(parts, ",")))
+    return object
+end
 
-local children = {
-    namespace = maker("Namespace", "v1", {}, "NAME [flags]", "make a namespace",
-        function(name) return { metadata = { name = name }, spec = {}, status = {} } end),
-    configmap = maker("ConfigMap", "v1", sources, "NAME [--from-literal=K=V] [--from-file=FILE] [flags]",
-        "make a config map from values and files", config_map),
-    serviceaccount = maker("ServiceAccount", "v1", {}, "NAME [flags]", "make a service account",
-        function(name) return { metadata = { name = name } } end),
-    deployment = maker("Deployment", "apps/v1", {
-        { "image", kind = "strings", help = "image of a container; may be repeated" },
-        { "replicas", short = "r", kind = "int", default = 1, help = "how many pods" },
-        { "port", kind = "int", help = "port that the containers listen on" },
-    }, "NAME --image=IMAGE [-- COMMAND…] [flags]", "make a deployment", function(name, options, words)
-        options.command = #words > 1 and table.move(words, 2, #words, 1, {}) or nil
-        return deployment(name, options)
-    end),
-    job = maker("Job", "batch/v1", { { "image", help = "image of the container" },
-        { "from", help = "cronjob/NAME whose job is run now" } },
-        "NAME --image=IMAGE | --from=cronjob/NAME [-- COMMAND…] [flags]", "make a job", job),
-    secret = { summary = "make a secret", commands = {
-        generic = maker("Secret", "v1", { { "type", help = "type of the secret" }, table.unpack(sources) },
-            "NAME [--from-literal=K=V] [--from-file=FILE] [flags]", "make a secret from values and files",
-            generic_secret),
-        tls = maker("Secret", "v1", { { "cert", help = "file with the certificate" }, { "key",
-            help = "file with the key" } },
-            "NAME --cert=FILE --key=FILE [flags]", "make a secret with a certificate and its key", tls_secret),
-    } },
-    service = { summary = "make a service", commands = {
-        clusterip = maker("Service", "v1", { { "clusterip", help = "address, or None" }, tcp[1] },
-            "NAME --tcp=PORT:TARGET [flags]", "make a service with an address in the cluster", service "ClusterIP"),
-        nodeport = maker("Service", "v1", { { "node-port", kind = "int", help = "port of the nodes" }, tcp[1] },
-            "NAME --tcp=PORT:TARGET [flags]", "make a service with a port of the nodes", service "NodePort"),
-    } },
+local function external_name(name, options)
+    if not options.external_name then kube_errors.raise('required flag(s) "external-name" not set') end
+    local target, ports = options.external_name, ports_of(options)
+    if not target:find("^[%l%d][%l%d.-]*$") or target:find("[.-]$") then
+        kube_errors.raise("invalid service external name " .. target)
+    end
+    return { metadata = { name = name, labels = { app = name } }, status = { loadBalancer = {} },
+        spec = { type = "ExternalName", selector = { app = name }, externalName = target,
+            ports = #ports > 0 and ports or nil } }
+end
+
+local tcp = { "tcp", kind = "strings", help = "port or port:target" }
+
+local function service_command(kind, summary, flags, build)
+    return object_maker.command { kind = "v1/Service", usage = "NAME --tcp=PORT:TARGET [flags]", summary = summary,
+        what = kind .. " service", flags = { tcp, table.unpack(flags) }, build = build or service(kind) }
+end
+
+local docker_flags = {
+    { "docker-username", help = "user of the registry" },
+    { "docker-password", help = "password; better a file that docker login wrote, with --from-file" },
+    { "docker-email", help = "address of the user" },
+    { "docker-server", default = "https://index.docker.io/v1/", help = "the registry" },
+    { "from-file", kind = "strings", help = "[.dockerconfigjson=]file with credentials, as docker login writes it" },
 }
-children.namespace.aliases, children.configmap.aliases = { "ns" }, { "cm" }
-children.serviceaccount.aliases, children.deployment.aliases = { "sa" }, { "deploy" }
-children.service.aliases = { "svc" }
+
+local command, policies, rbac = object_maker.command, require "kubectl.create.policies", require "kubectl.create.rbac"
+local children = {
+    namespace = command { kind = "v1/Namespace", usage = "NAME [flags]", summary = "make a namespace",
+        aliases = { "ns" },
+        build = function(name) return { metadata = { name = name }, spec = {}, status = {} } end },
+    configmap = command { kind = "v1/ConfigMap", flags = sources, aliases = { "cm" }, what = "configmap",
+        usage = "NAME [--from-literal=K=V] [--from-file=FILE] [flags]", build = config_map,
+        summary = "make a config map from values and files" },
+    serviceaccount = command { kind = "v1/ServiceAccount", usage = "NAME [flags]", aliases = { "sa" },
+        summary = "make a service account", what = "serviceaccount",
+        build = function(name) return { metadata = { name = name } } end },
+    deployment = command { kind = "apps/v1/Deployment", aliases = { "deploy" }, what = "deployment", command = true,
+        usage = "NAME --image=IMAGE [-- COMMAND…] [flags]", summary = "make a deployment", flags = {
+            { "image", kind = "strings", help = "image of a container; may be repeated" },
+            { "replicas", short = "r", kind = "int", default = 1, help = "how many pods" },
+            { "port", kind = "int", help = "port that the containers listen on" },
+        }, build = function(name, options, words)
+            options.command = #words > 1 and table.move(words, 2, #words, 1, {}) or nil
+            return deployment(name, options)
+        end },
+    job = command { kind = "batch/v1/Job", command = true, what = "job", build = job, summary = "make a job",
+        usage = "NAME --image=IMAGE | --from=cronjob/NAME [-- COMMAND…] [flags]",
+        flags = { { "image", help = "image of the container" },
+            { "from", help = "cronjob/NAME whose job is run now" } } },
+    secret = { summary = "make a secret", commands = {
+        generic = command { kind = "v1/Secret", what = "secret", build = generic_secret,
+            usage = "NAME [--from-literal=K=V] [--from-file=FILE] [flags]",
+            summary = "make a secret from values and files",
+            flags = { { "type", help = "type of the secret" }, table.unpack(sources) } },
+        tls = command { kind = "v1/Secret", what = "secret", build = tls_secret,
+            usage = "NAME --cert=FILE --key=FILE [flags]", summary = "make a secret with a certificate and its key",
+            flags = { { "cert", help = "file with the certificate" }, { "key", help = "file with the key" } } },
+        ["docker-registry"] = command { kind = "v1/Secret", what = "secret", build = docker_secret,
+            usage = "NAME --docker-username=USER --docker-password=PASSWORD | --from-file=FILE [flags]",
+            summary = "make a secret with which a registry's images may be pulled", flags = docker_flags },
+    } },
+    service = { summary = "make a service", aliases = { "svc" }, commands = {
+        clusterip = service_command("ClusterIP", "make a service with an address in the cluster",
+            { { "clusterip", help = "address, or None" } }),
+        nodeport = service_command("NodePort", "make a service with a port of the nodes",
+            { { "node-port", kind = "int", help = "port of the nodes" } }),
+        loadbalancer = service_command("LoadBalancer", "make a service with a load balancer", {}),
+        externalname = service_command("ExternalName", "make a service that stands for a name outside",
+            { { "external-name", help = "the name" } }, external_name),
+    } },
+    ingress = require "kubectl.create.ingress",
+    token = require "kubectl.create.token",
+    quota = policies.quota, poddisruptionbudget = policies.poddisruptionbudget,
+    priorityclass = policies.priorityclass, cronjob = policies.cronjob,
+    role = rbac.role, clusterrole = rbac.clusterrole,
+    rolebinding = rbac.rolebinding, clusterrolebinding = rbac.clusterrolebinding,
+}
 
 return {
     summary = "make objects",

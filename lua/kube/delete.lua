@@ -20,6 +20,7 @@ local flags = {
         help = "what belongs to the object goes in the background, first (foreground), or stays (orphan)" },
     { "grace-period", kind = "int", default = -1, help = "seconds that the object has to end (-1: its own)" },
     { "force", kind = "bool", help = "do not wait for a confirmation that it has ended" },
+    { "interactive", short = "i", kind = "bool", help = "show what would be removed, and ask" },
     { "now", kind = "bool", help = "as --grace-period=1" },
     { "wait", kind = "bool", default = true, help = "wait until the objects are gone" },
     { "timeout", kind = "duration", default = 0, help = "wait at most so long (0: a week)" },
@@ -86,14 +87,35 @@ local function delete(session, target, options)
     return details.uid
 end
 
-local function show(target, options, suffix)
-    local name = object_printer.name { kind = target.resource.kind, metadata = { name = target.name },
+local function name_of(target)
+    return object_printer.name { kind = target.resource.kind, metadata = { name = target.name },
         apiVersion = target.resource.group ~= "" and target.resource.group .. "/v" or "v1" }
+end
+
+local function show(target, options, suffix)
+    local name = name_of(target)
     if options.output == "name" then return io.write(name, "\n") end
     local place = target.namespace and (" from %s namespace"):format(target.namespace) or ""
     io.write(('%s "%s" %sdeleted%s%s\n'):format(name:match("^[^/]+"), target.name, options.grace_period == 0
         and "force "
         or "", place, suffix))
+end
+
+-- Shows the targets, and asks; only a "y" goes on. What is named is not looked for first, as kubectl does not.
+local function confirmed(targets)
+    local names = {}
+    for i, target in ipairs(targets) do names[i] = name_of(target) end
+    if #names == 0 then
+        io.write("No resources found\n")
+        return false
+    end
+    io.write(("You are about to delete the following %d resource(s):\n%s\nDo you want to continue? (y/N): "):format(
+        #names, table.concat(names, "\n")))
+    io.stdout:flush()
+    local answer = (io.stdin:read("l") or ""):match("%S+")
+    if answer and answer:lower() == "y" then return true end
+    io.write("deletion is cancelled\n")
+    return false
 end
 
 local function wait_gone(session, target, uid, deadline)
@@ -117,6 +139,7 @@ return {
             options.ignore_not_found = true
         end
         local targets = targets_of(session, words, options)
+        if options.interactive and not confirmed(targets) then return end
         local problems, deleted = {}, {}
         for _, target in ipairs(targets) do
             local ok, uid = true, nil

@@ -123,6 +123,52 @@ function tests.apply_server_side_and_its_conflicts()
     same_content("cm")
 end
 
+function tests.apply_prunes_what_is_in_no_manifest()
+    local both_of = "{apiVersion: v1, kind: ConfigMap, metadata: {name: p1, labels: {set: p}}}\n---\n"
+        .. "{apiVersion: v1, kind: ConfigMap, metadata: {name: p2, labels: {set: p}}}"
+    local one = both_of:match("^[^\n]*")
+    both:pair("apply -f -", { stdin = both_of })
+    both:pair("create cm p3")
+    both:pair [[patch cm p3 -p '{"metadata":{"labels":{"set":"p"}}}']] -- not applied: it stays
+    for line in ([[
+        apply -f - --prune
+        apply -f - --prune --all -l a=b
+        apply -f - --prune --all --server-side
+        apply -f - --prune --all --force
+        apply -f - --force --dry-run=server
+        apply -f - --subresource=status
+        apply -f - -l set=q
+        apply -f - -l set=p
+        apply -f - --prune -l set=p --prune-allowlist=ConfigMap
+        apply -f - --prune -l set=p --prune-allowlist=core/v1/Secret
+        apply -f - --prune -l set=p --prune-allowlist=core/v1/ConfigMap --dry-run=client
+        apply -f - --prune -l set=p --prune-allowlist=core/v1/ConfigMap --dry-run=server
+        apply -f - --prune -l set=p
+        apply -f - --prune -l set=p]]):gmatch("%s*([^\n]+)") do
+        -- The usual kinds make the server warn, each program in its own words.
+        both:pair(line, { stdin = one, errors = not line:find("set=p$") })
+    end
+    same_content("cm")
+end
+
+function tests.apply_force_replaces_what_cannot_be_changed()
+    local text = "{apiVersion: v1, kind: Secret, metadata: {name: fixed}, immutable: true, stringData: {a: b}}"
+    both:pair("apply -f -", { stdin = text })
+    local other = text:gsub("a: b", "a: c")
+    both:pair("apply -f -", { stdin = other, errors = false })
+    both:pair("apply -f - --force", { stdin = other })
+    same_content("secret")
+    lu.assertEquals(both:kubectl("get secret fixed -n ours -o jsonpath={.data.a}").stdout, "Yw==")
+end
+
+function tests.kustomizations_are_refused_clearly()
+    for _, line in ipairs { "apply -k .", "delete -k .", "get -k ." } do
+        local result = both:ours(line)
+        lu.assertEquals(result.status, 1)
+        lu.assertStrContains(result.stderr, "error: -k is not supported: todo-lua does not build kustomizations\n")
+    end
+end
+
 function tests.apply_refuses_bad_manifests_as_kubectl_does()
     both:pair("apply -f -", { stdin = "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, daata: {a: b}}" })
     both:pair("apply -f -", { stdin = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {replicas: -1, "
@@ -205,6 +251,10 @@ function tests.delete_is_kubectls()
         delete cm del-d --cascade=orphan --wait=false
         delete cm del-e --timeout=1s]]):gmatch("%s*([^\n]+)") do both:pair(line) end
     both:pair [[patch cm del-e -p '{"metadata":{"finalizers":null}}']]
+    both:pair("create cm del-f")
+    both:pair("delete cm del-f -i", { stdin = "n\n" })
+    both:pair("delete cm del-f -i", { stdin = "Y\n" })
+    both:pair("delete cm del-f --interactive", { stdin = "y\n" })
 end
 
 function tests.rollouts_are_changed_as_kubectl_does()

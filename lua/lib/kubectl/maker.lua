@@ -1,4 +1,6 @@
 -- Sends an object that a command made, or only shows it, as kubectl create does.
+local fail = require "fail"
+local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
 local manifests = require "kubectl.manifests"
 local object_printer = require "kubectl.printer"
@@ -16,6 +18,46 @@ table.move(object_printer.flags, 1, #object_printer.flags, #object_maker.flags +
 function object_maker.with_flags(own)
     local all = { table.unpack(own) }
     return table.move(object_maker.flags, 1, #object_maker.flags, #all + 1, all)
+end
+
+-- A refusal as kubectl words it for the kinds that it makes: "error: failed to create job: …".
+local function failure(what, problem)
+    local status = fail.field(problem, "status")
+    if not what or not status or status < 400 or status == 401 then return problem end
+    local colon = what == "secret" and "" or ":" -- kubectl has none there
+    return fail.new("kube", ("failed to create %s%s %s"):format(what, colon, problem.message), problem.hint)
+end
+
+---@class todo.KindCommand
+---@field kind string "apps/v1/Deployment"
+---@field flags todo.Flag[]?
+---@field usage string what follows the command's name
+---@field summary string
+---@field build async fun(name: string, options: table, words: string[], session: todo.KubeSession): table the object
+---@field command boolean? words after the name are a command
+---@field what string? how kubectl calls it where the server refuses it
+---@field aliases string[]?
+
+---A command that makes one kind of object from its name and flags.
+---@param entry todo.KindCommand
+---@return table
+function object_maker.command(entry)
+    return {
+        summary = entry.summary, usage = entry.usage, flags = object_maker.with_flags(entry.flags or {}),
+        aliases = entry.aliases,
+        run = function(session, options, words)
+            if #words == 0 or #words > 1 and not entry.command then
+                kube_errors.raise(("exactly one NAME is required, got %d"):format(#words), "usage: NAME [flags]")
+            end
+            local object = entry.build(words[1], options, words, session)
+            local resource = session.client:resource(entry.kind)
+            object.apiVersion, object.kind = entry.kind:match("^(.+)/([^/]+)$")
+            local namespace = resource.namespaced and session.namespace or nil
+            if namespace and session.explicit_namespace then object.metadata.namespace = namespace end
+            local ok, problem = pcall(object_maker.create, session, resource, namespace, object, options)
+            if not ok then error(failure(entry.what, problem), 0) end
+        end,
+    }
 end
 
 ---Creates the object and prints it.

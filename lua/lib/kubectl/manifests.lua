@@ -10,6 +10,7 @@ local manifests = {}
 manifests.flags = {
     { "filename", short = "f", kind = "strings", help = "files, folders, URLs, or - for standard input" },
     { "recursive", short = "R", kind = "bool", help = "with -f: folders within folders, too" },
+    { "kustomize", short = "k", help = "not supported; kubectl kustomize FOLDER prints what -f can read" },
 }
 
 local function is_manifest(name) return name:find("%.json$") or name:find("%.yaml$") or name:find("%.yml$") end
