@@ -232,6 +232,39 @@ function tests.patch_and_scale_are_kubectls()
     same_content("deploy")
 end
 
+function tests.labels_and_annotations_are_kubectls()
+    for name in ("a b"):gmatch("%a") do both:pair("create cm meta-" .. name) end
+    for verb in ("label annotate"):gmatch("%a+") do
+        for line in ([[
+            VERB cm meta-a x=1
+            VERB cm meta-a x=1
+            VERB cm meta-a x=2
+            VERB cm meta-a x=2 --overwrite
+            VERB cm/meta-a cm/meta-b y=3 x-
+            VERB cm meta-a y- nope-
+            VERB cm meta-a z=1 --dry-run=server
+            VERB cm meta-a z=1 --dry-run=client
+            VERB cm meta-a z=1 -o name
+            VERB cm meta-b --list
+            VERB cm meta-b --list -o yaml
+            VERB cm meta-a w=1 -o jsonpath={.metadata.name}
+            VERB cm -l y=3 q=1
+            VERB cm meta-a x=1 --resource-version=1
+            VERB cm meta-a meta-b x=1 --resource-version=1
+            VERB cm meta-nope x=1
+            VERB cm --all x=1 -l a=b
+            VERB cm meta-a
+            VERB x=1
+            VERB cm meta-a x=1 x-
+            VERB cm meta-a x=1 meta-b]]):gmatch("%s*([^\n]+)") do both:pair((line:gsub("VERB", verb))) end
+    end
+    both:pair("label cm meta-a 'x=a b'")
+    both:pair("label cm meta-a x=a=b")
+    both:pair("annotate cm meta-a v=a=b")
+    both:pair("annotate -f - from=file", { stdin = "{apiVersion: v1, kind: ConfigMap, metadata: {name: meta-b}}" })
+    same_content("cm")
+end
+
 function tests.delete_is_kubectls()
     for name in ("a b c d e"):gmatch("%a") do both:pair("create cm del-" .. name) end
     both:pair [[patch cm del-c -p '{"metadata":{"labels":{"l":"1"}}}']]
