@@ -19,6 +19,7 @@ g++ /usr/bin/g++
 make /usr/bin/make
 premake4 /usr/bin/premake4
 liblua5.4-dev /usr/include/lua5.4/lua.h
+lua5.4 /usr/bin/lua5.4
 libyaml-dev /usr/include/yaml.h
 libre2-dev /usr/include/re2/re2.h
 zlib1g-dev /usr/include/zlib.h

@@ -2,6 +2,7 @@
 #include "data/gzip.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <zlib.h>
 
 #include "base/mem.h"
@@ -69,6 +70,19 @@ int tl_gzip_decompress(tl_buf *out, const void *bytes, size_t length, tl_error *
     if (status == Z_STREAM_END) return 0;
     return tl_error_set(err, "parse", status == Z_BUF_ERROR || status == Z_OK ? "the gzip data ends too early"
                                                                               : "the data is not gzip, or damaged");
+}
+
+static uint32_t little_endian(const unsigned char *s)
+{
+    return s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16 | (uint32_t)s[3] << 24;
+}
+
+int tl_gzip_holds(const void *packed, size_t packed_length, const void *bytes, size_t length)
+{
+    if (packed_length < 18 || length > UINT_MAX) return 0; /* RFC 1952: a header of 10 bytes, and CRC32, ISIZE */
+    const unsigned char *trailer = (const unsigned char *)packed + packed_length - 8;
+    if (little_endian(trailer + 4) != length) return 0;
+    return crc32(0, bytes, (uInt)length) == little_endian(trailer);
 }
 
 int tl_gzip_is(const void *bytes, size_t length)

@@ -35,18 +35,38 @@ static const tl_embedded *find_embedded(const char *name)
     return NULL;
 }
 
+static void push_unpacked(lua_State *L, const char *packed, size_t length)
+{
+    tl_error err = {0};
+    tl_buf *bytes = tl_push_buf(L, MAX_SCRIPT);
+    if (tl_gzip_decompress(bytes, packed, length, &err)) tl_raise(L, &err);
+    lua_pushlstring(L, bytes->data, bytes->len);
+    tl_buf_dispose(bytes); /* before the collector comes to it */
+    lua_replace(L, -2);
+}
+
 /* Pushes the file's bytes and returns 1, or pushes nothing and returns 0 where there is none of that name. */
 static int push_embedded(lua_State *L, const char *name)
 {
     const tl_embedded *file = find_embedded(name);
     if (!file) return 0;
-    tl_error err = {0};
-    tl_buf *bytes = tl_push_buf(L, MAX_SCRIPT);
-    if (tl_gzip_decompress(bytes, file->packed, file->packed_length, &err)) return tl_raise(L, &err);
-    lua_pushlstring(L, bytes->data, bytes->len);
-    tl_buf_dispose(bytes); /* before the collector comes to it */
-    lua_replace(L, -2);
+    push_unpacked(L, file->packed, file->packed_length);
     return 1;
+}
+
+/* Pushes the chunk and returns 1 where the text is what is embedded under that name. Bytecode of another Lua is refused
+ * by Lua itself: then the text is compiled. */
+static int load_embedded_code(lua_State *L, const char *bytes, size_t length, const char *chunk_name)
+{
+    const tl_embedded *file = *chunk_name == '@' ? find_embedded(chunk_name + 1) : NULL;
+    if (!file || !file->code || !tl_gzip_holds(file->packed, file->packed_length, bytes, length)) return 0;
+    push_unpacked(L, file->code, file->code_length);
+    size_t code_length;
+    const char *code = lua_tolstring(L, -1, &code_length);
+    int loaded = luaL_loadbufferx(L, code, code_length, chunk_name, "b") == LUA_OK;
+    lua_remove(L, -2);
+    if (!loaded) lua_pop(L, 1);
+    return loaded;
 }
 
 int tl_program_read(lua_State *L, const char *path)
@@ -85,6 +105,7 @@ int tl_program_resource(lua_State *L, const char *name)
 
 void tl_program_load(lua_State *L, const char *bytes, size_t length, const char *chunk_name)
 {
+    if (load_embedded_code(L, bytes, length, chunk_name)) return;
     if (length >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) { /* editors on Windows begin files with it */
         bytes += 3;
         length -= 3;

@@ -5,11 +5,14 @@
 
 #include <lua.h>
 
-/* One embedded file, packed by gzip; the table is sorted by name and ends with a NULL name. Made by host/embed.lua. */
+/* One embedded file, packed by gzip, and where it is a script its bytecode, packed too (else NULL); the table is sorted
+ * by name and ends with a NULL name. Made by host/embed.lua. */
 typedef struct tl_embedded {
     const char *name;
     const char *packed;
     size_t packed_length;
+    const char *code;
+    size_t code_length;
 } tl_embedded;
 extern const tl_embedded tl_embedded_files[];
 extern const size_t tl_embedded_count;
@@ -40,7 +43,8 @@ int tl_program_resource(lua_State *L, const char *name);
 int tl_program_extend(lua_State *L, const char *name, int nargs);
 /* Replaces require and the searchers. */
 void tl_program_open(lua_State *L);
-/* Loads "@name" as a chunk from text, raising kind "script" with its line on a syntax error. */
+/* Loads "@name" as a chunk from text, raising kind "script" with its line on a syntax error. Text that is embedded under
+ * that name is not compiled again: its bytecode is taken. */
 void tl_program_load(lua_State *L, const char *bytes, size_t length, const char *chunk_name);
 
 #endif

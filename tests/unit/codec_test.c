@@ -85,6 +85,18 @@ static void gzip_round_trip_of_members_and_sizes(void **state)
     tl_buf_dispose(&text);
 }
 
+static void gzip_holds_tells_the_content_from_others(void **state)
+{
+    (void)state;
+    tl_buf packed = TL_BUF_INIT(1 << 20);
+    assert_int_equal(tl_gzip_compress(&packed, "content", 7, 9, NULL), 0);
+    assert_true(tl_gzip_holds(packed.data, packed.len, "content", 7));
+    assert_false(tl_gzip_holds(packed.data, packed.len, "cantent", 7));
+    assert_false(tl_gzip_holds(packed.data, packed.len, "content", 6));
+    assert_false(tl_gzip_holds(packed.data, 10, "", 0));
+    tl_buf_dispose(&packed);
+}
+
 static void gzip_decompress_is_bounded_and_sees_damage(void **state)
 {
     (void)state;
@@ -241,6 +253,7 @@ int main(void)
         cmocka_unit_test(base64_decode_names_the_bad_byte),
         cmocka_unit_test(base64_decode_skips_line_breaks),
         cmocka_unit_test(gzip_round_trip_of_members_and_sizes),
+        cmocka_unit_test(gzip_holds_tells_the_content_from_others),
         cmocka_unit_test(gzip_decompress_is_bounded_and_sees_damage),
         cmocka_unit_test(tar_round_trip_plain_and_compressed),
         cmocka_unit_test(tar_read_refuses_ways_out_and_too_much),

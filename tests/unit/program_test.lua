@@ -272,6 +272,28 @@ function tests.project_is_the_nearest_folder_upward()
     lu.assertEquals(run("-C", "a/b", "-e", "print(require'program'.project)").stdout, fs.realpath(dir.path) .. "\n")
 end
 
+function tests.an_edited_copy_of_the_same_length_is_not_taken_for_the_embedded_one()
+    local name = "lua/lib/inspect.lua"
+    local text = program.embedded(name)
+    local edited = text:gsub("^%-%-[^\n]*", function(comment)
+        return ("print 'edited'" .. (" "):rep(#comment - #"print 'edited'"))
+    end)
+    lu.assertEquals({ #edited, edited == text }, { #text, false })
+    file("lua/config.lua", "return {}")
+    for copy, printed in pairs { [text] = "", [edited] = "edited\n" } do
+        file(name, copy)
+        local result = run("-e", "require 'inspect'")
+        lu.assertEquals({ result.status, result.stdout }, { 0, printed }, result.stderr)
+    end
+end
+
+function tests.embedded_bytecode_keeps_its_lines()
+    local told = run("-e", [[
+        local info = debug.getinfo(require "inspect", "S")
+        print(info.source, info.linedefined > 0, info.what)]]).stdout
+    lu.assertEquals(told, "@lua/lib/inspect.lua\ttrue\tLua\n")
+end
+
 function tests.disk_wins_over_embedded()
     local say = "local bytes, path = require'program'.resource('lua/lib/inspect.lua') print(#bytes, path)"
     lu.assertStrMatches(run("-e", say).stdout, "%d+\tnil\n")
