@@ -2,6 +2,7 @@
 -- program was given as secrets; this is for those that it only meets.)
 local json = require "json"
 local secret = require "secret"
+local tables = require "tables"
 
 local mask = {}
 
@@ -64,6 +65,57 @@ function mask.value(value, hidden)
     local copy = json.is_list(value) and json.list {} or {}
     for key, item in pairs(value) do copy[key] = mask.value(item, hidden or mask.is_secret_key(key)) end
     return copy
+end
+
+-- A Secret, also one of a list, whose items do not say their kind: only Secrets have both data and a type.
+local function is_secret_object(value)
+    if value.kind ~= nil then return value.kind == "Secret" end
+    return type(value.metadata) == "table" and type(value.type) == "string"
+        and (type(value.data) == "table" or type(value.stringData) == "table")
+end
+
+local LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+local function masked_secret(object)
+    local copy = {}
+    for key, item in pairs(object) do copy[key] = item end
+    for _, field in ipairs { "data", "stringData" } do
+        if type(object[field]) == "table" then copy[field] = mask.value(object[field], true) end
+    end
+    local annotations = type(object.metadata) == "table" and object.metadata.annotations
+    if type(annotations) == "table" and annotations[LAST_APPLIED] then
+        copy.metadata = tables.copy(object.metadata)
+        copy.metadata.annotations[LAST_APPLIED] = mask.TEXT
+    end
+    return copy
+end
+
+---A value with the contents of every Secret in it masked, at any depth; what holds none is returned as it is. What the
+---Secrets hold is masked in everything that the program writes from here on.
+---@param value any
+---@param seen table<table, boolean>? tables on the way
+---@return any
+function mask.objects(value, seen)
+    local meta = getmetatable(value)
+    if type(value) ~= "table" or type(meta) == "table" and meta.__tostring then return value end
+    seen = seen or {}
+    if seen[value] then return value end
+    if is_secret_object(value) then
+        mask.learn { { kind = "Secret", data = value.data, stringData = value.stringData } }
+        return masked_secret(value)
+    end
+    local copy
+    seen[value] = true
+    for key, item in pairs(value) do
+        local shown = mask.objects(item, seen)
+        if shown ~= item and not copy then
+            copy = json.is_list(value) and json.list {} or {}
+            for k, v in pairs(value) do copy[k] = v end
+        end
+        if copy then copy[key] = shown end
+    end
+    seen[value] = nil
+    return copy or value
 end
 
 ---From here on everything that these objects' Secrets hold is masked wherever the program writes it.

@@ -39,8 +39,7 @@ local function show(results)
         local text = cluster_names.show(results[1])
         if text then return pager.show(text) end
     end
-    mask.learn(results)
-    if type(results[1]) == "table" then mask.learn(results[1]) end
+    for i = 1, results.n do results[i] = mask.objects(results[i]) end
     pager.show(inspect(table.unpack(results, 1, results.n)))
 end
 

@@ -67,6 +67,17 @@ function tests.pipe_secrets_are_hidden()
     lu.assertStrContains(result.stdout, "token: •••")
     local plain = piped("k8s.connect{}:get('secrets', 'keys', { namespace = 'shop' })").stdout
     lu.assertStrContains(plain, 'password = "•••"')
+    for _, line in ipairs { "k8s.connect{}:list('secrets', { namespace = 'shop' })",
+        "{ deep = { 1, { k8s.connect{}:list('secrets', { namespace = 'shop' }) } } }",
+        "1, k8s.connect{}:get('secrets', 'keys', { namespace = 'shop' })" } do
+        local listed = piped(line)
+        lu.assertEquals(listed.stderr, "")
+        for _, text in ipairs { "czNjcmV0", "s3cret", "YWJj" } do lu.assertNotStrContains(listed.stdout, text, false, line) end
+        lu.assertStrContains(listed.stdout, 'keys"')
+    end
+    local items = piped("k8s.connect{}:list('secrets', { namespace = 'shop' })").stdout
+    lu.assertStrContains(items, 'password = "•••"')
+    lu.assertStrContains(items, 'token = "•••"')
     lu.assertEquals(piped("#secrets.keys.data.password:reveal()").stdout, "test/shop\n16\n")
 end
 
