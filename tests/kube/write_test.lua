@@ -265,6 +265,22 @@ function tests.labels_and_annotations_are_kubectls()
     same_content("cm")
 end
 
+function tests.nodes_are_closed_and_opened_as_kubectl_does()
+    both:pair("create -f -", { stdin = "{apiVersion: v1, kind: Node, metadata: {name: NS-node, labels: {of: NS}}}" })
+    for line in ([[
+        cordon NS-node --dry-run=server
+        cordon NS-node --dry-run=client
+        cordon NS-node
+        cordon node/NS-node
+        get node NS-node -o jsonpath={.spec.unschedulable}
+        uncordon -l of=NS
+        uncordon NS-node
+        get node NS-node -o jsonpath={.spec.unschedulable}
+        cordon NS-nope
+        cordon NS-nope NS-node
+        cordon NS-node -l of=NS]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+end
+
 function tests.delete_is_kubectls()
     for name in ("a b c d e"):gmatch("%a") do both:pair("create cm del-" .. name) end
     both:pair [[patch cm del-c -p '{"metadata":{"labels":{"l":"1"}}}']]
