@@ -281,6 +281,26 @@ function tests.nodes_are_closed_and_opened_as_kubectl_does()
         cordon NS-node -l of=NS]]):gmatch("%s*([^\n]+)") do both:pair(line) end
 end
 
+function tests.images_are_set_as_kubectl_does()
+    both:pair("create deployment img --image=a/one:1 --image=two:1")
+    both:pair("create cronjob img --image=i --schedule=@hourly")
+    for line in ([[
+        set image deploy/img one=a/one:2
+        set image deploy/img one=a/one:2
+        set image deploy img one=a/one:3 two=two:3 --dry-run=server
+        set image deploy img one=a/one:3 two=two:3 --dry-run=client
+        set image deploy,cronjob --all *=all:1
+        set image cj/img img=j -o name
+        set image deploy/img nope=x
+        set image deploy/img nope=x one=y:1
+        set image deploy/img *=x one=y:1
+        set image deploy/img
+        set image one=x
+        set image deploy/img one=x deploy/img
+        set image deploy/nope one=x]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+    same_content("deploy,cronjob")
+end
+
 function tests.delete_is_kubectls()
     for name in ("a b c d e"):gmatch("%a") do both:pair("create cm del-" .. name) end
     both:pair [[patch cm del-c -p '{"metadata":{"labels":{"l":"1"}}}']]
