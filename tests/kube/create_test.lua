@@ -150,6 +150,11 @@ function tests.create_token_asks_the_server()
     lu.assertEquals(claims.sub, "system:serviceaccount:ours:t")
     lu.assertEquals(claims.aud, { "me" })
     lu.assertEquals(claims.exp - claims.iat, 1200)
+    -- A token in place of the kubeconfig's user: the account, who may do nothing, or nobody at all.
+    local own = both:kubectl("create token t -n ours").stdout
+    both:same({ "--token", own, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}" })
+    both:same({ "--token", own, "get", "pods", "-n", "ours" })
+    both:same({ "--token", "wrong", "get", "pods", "-n", "ours" })
 end
 
 return tests

@@ -14,6 +14,7 @@ kube_session.flags = {
     { "namespace", short = "n", help = "namespace of the request (default: the context's)" },
     { "as", help = "user to act as" },
     { "as-group", kind = "stringArray", help = "group to act as; may be repeated" },
+    { "token", help = "bearer token, in place of the context's user" },
     { "server", short = "s", help = "address of the API server, in place of the context's" },
     { "tls-server-name", help = "name that the server's certificate is for" },
     { "certificate-authority", help = "file with the authorities that the server's certificate may come from" },
@@ -54,6 +55,7 @@ local function overrides(options)
         or kube_errors.raise(("unable to read certificate-authority %s: no such file or directory"):format(ca)))
     return { namespace = options.namespace, timeout = seconds(options.request_timeout), as = options.as,
         as_groups = options.as_group, server = options.server, server_name = options.tls_server_name, ca = text,
+        token = options.token ~= nil and options.token ~= "" and require "secret".new(options.token) or nil,
         insecure = options.insecure_skip_tls_verify }
 end
 
