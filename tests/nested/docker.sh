@@ -1,6 +1,6 @@
 #!/bin/sh
-# docker for minikube on a machine that may not give a container every capability: --privileged becomes all of them but
-# the one that is lacking, with the devices and paths that the flag opens.
+# docker for a tool whose nodes are containers, on a machine that may not give a container every capability: --privileged
+# becomes all of them but the one that is lacking, with the devices and paths that the flag opens.
 here=${0%/*} real=
 old_ifs=$IFS IFS=:
 for folder in $PATH; do
