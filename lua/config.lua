@@ -16,6 +16,7 @@ return {
         disk = "20g",
         driver = "docker",
         minikube_flags = {}, -- more of `minikube start`, for a new cluster: { "--cni=bridge", "--nodes=2" }
+        kind_flags = {}, -- more of `kind create cluster`: { "--image=kindest/node:v1.36.1" }
     },
 
     -- One image for each component. `context` and `dockerfile` are paths in the project; a component that the chart's

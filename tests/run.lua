@@ -34,6 +34,8 @@ local suites = {
         files = { "tests/deploy/*_test.lua" }, notes = true },
     { name = "minikube", lane = "host", needs = { "docker", "judges", "programs" },
         files = { "tests/minikube/*_test.lua" }, notes = true },
+    { name = "kind", lane = "host", needs = { "docker", "judges", "programs" },
+        files = { "tests/kind/*_test.lua" }, notes = true },
     { name = "soak", lane = "node", needs = { "docker", "judges", "programs", "cluster" },
         files = { "tests/soak/*_test.lua" }, notes = true },
     { name = "fuzz", lane = "host", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true },

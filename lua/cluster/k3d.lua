@@ -137,6 +137,16 @@ function k3d.image_id(ctx, name)
     return provider.image_id_on_node(("k3d-%s-server-0"):format(cluster_name(ctx)), name)
 end
 
+---The port is the load balancer's, or the server's where there is none.
+---@async
+---@param ctx todo.ClusterContext
+---@param port integer
+---@return boolean
+function k3d.holds_port(ctx, port)
+    local prefix = "k3d-" .. cluster_name(ctx)
+    return provider.published(prefix .. "-serverlb", port) or provider.published(prefix .. "-server-0", port)
+end
+
 k3d.url = provider.loopback_url
 k3d.addons = provider.no_addons("k3d has no add-ons")
 k3d.logs = provider.no_logs

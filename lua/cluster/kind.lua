@@ -3,6 +3,7 @@ local fs = require("fs")
 local k8s = require("k8s")
 local proc = require("proc")
 local provider = require("provider")
+local task = require("task")
 local yaml = require("yaml")
 
 ---@type todo.ClusterProvider
@@ -16,10 +17,22 @@ local function node(ctx)
     return cluster_name(ctx) .. "-control-plane"
 end
 
+-- kind tells its cause in one line and, where a node's program failed, that program's own in its log, which is long.
+local function cause(stderr)
+    local lines, seen = {}, {}
+    for line in stderr:gmatch("[^\n]+") do
+        local told = line:find("^ERROR: ") or line:find("^error: ") or line:find("Error response from daemon", 1, true)
+        if told and not seen[line] then lines[#lines + 1], seen[line] = line, true end
+    end
+    return #lines > 0 and table.concat(lines, "\n") or stderr
+end
+
 local function must(argv, what, options)
     options = options or {}
     options.check = false
-    return provider.check("kind", proc.run(argv, options), what)
+    local result = proc.run(argv, options)
+    result.stderr = result.status == 0 and result.stderr or cause(result.stderr)
+    return provider.check("kind", result, what)
 end
 
 local function containers(ctx, all)
@@ -46,20 +59,48 @@ function kind.detect(ctx)
         reason = ("its cluster %s is %s"):format(cluster_name(ctx), state) }
 end
 
+-- A kubelet from 1.35 on refuses cgroup v1 unless it is told otherwise.
+local function patches(ctx)
+    local info = ctx.docker and ctx.docker:info() or {}
+    if info.CgroupVersion ~= "1" then return nil end
+    return { "kind: KubeletConfiguration\nfailCgroupV1: false\n" }
+end
+
 local function create(ctx)
+    local settings = ctx.config.cluster or {}
     local port = ctx.config.ports and ctx.config.ports.node or 30080
     local config = yaml.encode({
         kind = "Cluster",
         apiVersion = "kind.x-k8s.io/v1alpha4",
+        kubeadmConfigPatches = patches(ctx),
         nodes = { { role = "control-plane", extraPortMappings = {
             { containerPort = port, hostPort = port, listenAddress = "127.0.0.1" },
         } } },
     })
+    local argv = { "kind", "create", "cluster", "--name", cluster_name(ctx), "--wait", "120s", "--config", "-",
+        "--kubeconfig", kind.kubeconfig(ctx).kubeconfig }
+    if settings.kubernetes_version then
+        argv[#argv + 1] = "--image=kindest/node:v" .. settings.kubernetes_version:gsub("^v", "")
+    end
+    for _, flag in ipairs(settings.kind_flags or {}) do argv[#argv + 1] = flag end
     local progress = provider.progress(ctx)
     progress("kind", "creating the cluster")
-    must({ "kind", "create", "cluster", "--name", cluster_name(ctx), "--wait", "120s", "--config", "-",
-        "--kubeconfig", kind.kubeconfig(ctx).kubeconfig }, "create the cluster", { stdin = config })
+    must(argv, "create the cluster", { stdin = config })
     progress("kind", "created", 1, 1)
+end
+
+local READY_SECONDS = 120
+
+-- Containers run long before the API server in them answers.
+local function wait_ready(ctx)
+    local argv = { "docker", "exec", node(ctx), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "get", "--raw",
+        "/readyz" }
+    local deadline = task.now() + READY_SECONDS
+    repeat
+        if proc.run(argv, { check = false }).status == 0 then return end
+        task.sleep(0.5)
+    until task.now() > deadline
+    must(argv, "get an answer of its API server")
 end
 
 ---@async
@@ -73,6 +114,7 @@ function kind.start(ctx)
         return true
     end
     must({ "docker", "start", table.unpack(all) }, "start its containers")
+    wait_ready(ctx)
     return true
 end
 
@@ -86,7 +128,8 @@ end
 ---@async
 ---@param ctx todo.ClusterContext
 function kind.delete(ctx)
-    must({ "kind", "delete", "cluster", "--name", cluster_name(ctx) }, "delete the cluster")
+    must({ "kind", "delete", "cluster", "--name", cluster_name(ctx), "--kubeconfig", kind.kubeconfig(ctx).kubeconfig },
+        "delete the cluster")
     fs.remove(fs.join(ctx.state_dir, "kind"))
 end
 
@@ -97,6 +140,13 @@ function kind.status(ctx)
     return { state = (state_of(ctx)) }
 end
 
+local function authority_in(path)
+    if not fs.exists(path) then return nil end
+    local found
+    for _, context in ipairs(k8s.contexts({ kubeconfig = path })) do found = context.ca_sha256 end
+    return found
+end
+
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return { kubeconfig: string?, context: string, ca_sha256: string?, owned: boolean }
@@ -105,13 +155,15 @@ function kind.kubeconfig(ctx)
     fs.mkdir(fs.dirname(path), 448)
     local result = { kubeconfig = path, context = "kind-" .. cluster_name(ctx), owned = false }
     if state_of(ctx) == "absent" then return result end
-    if not fs.exists(path) then
+    local copy = proc.run({ "docker", "exec", node(ctx), "cat", "/etc/kubernetes/pki/ca.crt" }, { check = false })
+    local authority = copy.status == 0 and provider.authority(copy.stdout)
+    -- A cluster of the same name may have been made anew since the file was written.
+    if authority_in(path) == nil or authority and authority_in(path) ~= authority then
         fs.write(path, must({ "kind", "get", "kubeconfig", "--name", cluster_name(ctx) },
             "give its kubeconfig").stdout, 384)
     end
-    for _, context in ipairs(k8s.contexts({ kubeconfig = path })) do result.ca_sha256 = context.ca_sha256 end
-    local copy = proc.run({ "docker", "exec", node(ctx), "cat", "/etc/kubernetes/pki/ca.crt" }, { check = false })
-    result.owned = copy.status == 0 and provider.authority(copy.stdout) == result.ca_sha256
+    result.ca_sha256 = authority_in(path)
+    result.owned = authority and result.ca_sha256 == authority or false
     return result
 end
 
@@ -132,17 +184,35 @@ end
 ---@return string?
 function kind.image_id(ctx, name) return provider.image_id_on_node(node(ctx), name) end
 
+local function nodes(ctx)
+    local result = must({ "docker", "ps", "--filter=label=io.x-k8s.kind.cluster=" .. cluster_name(ctx), "--format",
+        '{{.Names}} {{.Label "io.x-k8s.kind.role"}}' }, "list its nodes")
+    local list = {}
+    for name, role in result.stdout:gmatch("(%S+) (%S+)") do
+        if role ~= "external-load-balancer" then list[#list + 1] = name end
+    end
+    return list
+end
+
+---Images whose id is there already are not sent; the others are streamed into every node, its own platform alone.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
 ---@return string[]
 function kind.load_image(ctx, names)
-    return provider.send_missing(ctx, names, function(name, image)
-        return kind.image_id(ctx, name) == image.Id
-    end, function(name)
-        must({ "kind", "load", "docker-image", name, "--name", cluster_name(ctx) }, "load the image " .. name)
-    end)
+    local sent = {}
+    for _, name in ipairs(names) do
+        if kind.image_id(ctx, name) ~= provider.image(ctx, name).Id then sent[#sent + 1] = name end
+    end
+    if #sent > 0 then provider.import_on_nodes(ctx, nodes(ctx), sent) end
+    return sent
 end
+
+---@async
+---@param ctx todo.ClusterContext
+---@param port integer
+---@return boolean
+function kind.holds_port(ctx, port) return provider.published(node(ctx), port) end
 
 kind.url = provider.loopback_url
 kind.addons = provider.no_addons("kind has no add-ons")

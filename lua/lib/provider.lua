@@ -145,6 +145,16 @@ function provider.loopback_url(_, service)
     return "http://127.0.0.1:" .. service.node_port
 end
 
+---Whether Docker listens at a port of this machine for a node, which is its container.
+---@async
+---@param node string the container's name
+---@param port integer the same on both sides
+---@return boolean
+function provider.published(node, port)
+    local result = proc.run({ "docker", "port", node, port .. "/tcp" }, { check = false })
+    return result.status == 0 and result.stdout:find((":%d%%f[%%D]"):format(port)) ~= nil
+end
+
 ---For a provider without add-ons.
 ---@param message string
 ---@param hint string?

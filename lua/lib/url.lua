@@ -176,6 +176,7 @@ function url.check_port(ctx)
         if entry.nodePort == port then return end
     end
     if not comes_here(ctx, port) or not answers(port) then return end
+    if ctx.provider.holds_port and ctx.provider.holds_port(ctx, port) then return end
     fail.raise("port_busy", ("port %d is taken by another program on this machine"):format(port),
         ("stop it (find it with: ss -ltnp 'sport = :%d'), or choose another: --set "
             .. "frontend.service.nodePort=30081"):format(port))

@@ -76,6 +76,13 @@ function ClusterProvider.platform(ctx) end
 ---@return string address an IP or a host name
 function ClusterProvider.host_address(ctx) end
 
+---Whether the cluster itself listens at a port of this machine, before any Service has it. Optional.
+---@async
+---@param ctx todo.ClusterContext
+---@param port integer
+---@return boolean
+function ClusterProvider.holds_port(ctx, port) end
+
 ---Finds out what load_image will ask, while images are still compared with their sources. Optional.
 ---@async
 ---@param ctx todo.ClusterContext

@@ -16,7 +16,7 @@ local function version_flags(variable_prefixes)
     return table.concat(flags, " ")
 end
 
-local KUBERNETES_FLAGS = version_flags({ "k8s.io/component-base/version", "k8s.io/client-go/pkg/version" })
+pins.kubernetes_flags = version_flags({ "k8s.io/component-base/version", "k8s.io/client-go/pkg/version" })
 
 ---@class todo.GoSet programs that are built from one go.mod
 ---@field name string
@@ -31,7 +31,7 @@ pins.sets = {
     {
         name = "kubernetes",
         folder = "lua/cluster/standalone/kubernetes",
-        ldflags = KUBERNETES_FLAGS,
+        ldflags = pins.kubernetes_flags,
         programs = {
             ["kube-apiserver"] = "k8s.io/kubernetes/cmd/kube-apiserver",
             ["kube-controller-manager"] = "k8s.io/kubernetes/cmd/kube-controller-manager",
@@ -81,7 +81,7 @@ pins.judges = {
     {
         name = "kubernetes",
         folder = "lua/cluster/standalone/kubernetes",
-        ldflags = KUBERNETES_FLAGS,
+        ldflags = pins.kubernetes_flags,
         programs = { kubectl = "k8s.io/kubernetes/cmd/kubectl" },
     },
 }
