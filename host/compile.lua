@@ -1,5 +1,5 @@
--- Compiles scripts for host/embed.lua: standard input has lines "FILE NAME"; FILE.code gets the bytecode, with the lines
--- and names that tracebacks need. A script with a syntax error gets none: the program tells when it is run.
+-- Compiles scripts for host/embed.lua: standard input has lines "FILE NAME"; FILE.code gets the bytecode, with what
+-- tracebacks need. A script with a syntax error gets none: the program tells when it is run.
 for line in io.lines() do
     local path, name = line:match("^(%S+) (.+)$")
     local file = assert(io.open(path, "rb"))
