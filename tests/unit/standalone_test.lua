@@ -73,7 +73,8 @@ function tests.component_started_from_another_cache_is_found()
     fs.mkdir(fs.dirname(program))
     proc.run { "cp", "-L", "/bin/sh", program }
     local where = { run = dir.path .. "/run", state = dir.path .. "/state", programs = dir.path .. "/other/" }
-    local child <close> = proc.spawn { program, "-c", "echo runs; read line", "--data-dir=" .. where.state }
+    local child <close> = proc.spawn({ program, "-c", "echo runs; read line", "--data-dir=" .. where.state },
+        { stdin = "pipe" })
     lu.assertEquals(child:read_line(), "runs")
     lu.assertEquals(processes.find(where), {}, "another's program with our folder among its arguments")
     fs.mkdir(where.run)
