@@ -2,6 +2,7 @@
 local fs = require "fs"
 local lu = require "luaunit"
 
+local jsonpath = require "tests.fuzz.jsonpath"
 local targets = require "tests.fuzz.targets"
 
 -- The runner takes a test that is silent for too long for dead.
@@ -24,6 +25,16 @@ for name, share in pairs(targets.shares) do
         end
         total = total + made
     end
+end
+
+local TEMPLATES = 500000
+
+function tests.jsonpath_stands_any_template()
+    for made = 0, TEMPLATES - 1, SLICE do
+        jsonpath(SLICE, seed + made)
+        print(("# fuzz: jsonpath: %d of %d inputs without a finding"):format(made + SLICE, TEMPLATES))
+    end
+    total = total + TEMPLATES
 end
 
 function tests.teardown_all()

@@ -3,6 +3,7 @@ local fs = require "fs"
 local lu = require "luaunit"
 local program = require "program"
 
+local jsonpath = require "tests.fuzz.jsonpath"
 local targets = require "tests.fuzz.targets"
 
 local RUNS, SEED = 1500, 1
@@ -15,6 +16,8 @@ for name in pairs(targets.shares) do
         lu.assertTrue(targets.run(name, RUNS, SEED, grown.path) >= RUNS)
     end
 end
+
+function tests.jsonpath_stands_a_short_run() jsonpath(3000, SEED) end
 
 function tests.every_target_has_a_share_of_the_long_run_and_a_corpus()
     local sources = {}

@@ -85,7 +85,11 @@ local function unescape(text, quote)
     local hex = letter == "x" and text:match("^%x%x", 3)
     if hex then return string.char(tonumber(hex, 16)), text:sub(5) end
     hex = letter == "u" and text:match("^%x%x%x%x", 3) or letter == "U" and text:match("^%x%x%x%x%x%x%x%x", 3)
-    if hex then return utf8.char(tonumber(hex, 16)), text:sub(3 + #hex) end
+    if hex then
+        local code = tonumber(hex, 16)
+        if code > 0x10FFFF or code >= 0xD800 and code <= 0xDFFF then return nil end -- no character
+        return utf8.char(code), text:sub(3 + #hex)
+    end
     local octal = text:match("^[0-3][0-7][0-7]", 2)
     if octal then return string.char(tonumber(octal, 8)), text:sub(5) end
 end
