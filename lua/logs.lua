@@ -55,7 +55,10 @@ local function print_log(stream)
     local pod = stream.pod
     local own = tables.at(pod, "metadata.labels")[component.LABEL] or pod.metadata.name
     local prefix = term.style(colour_of(own), ("%-8s"):format(own)) .. " "
-    local function write(text) log.result("%s%s", prefix, term.clean(text)) end
+    local between = "\n" .. prefix:gsub("%%", "%%%%")
+    local function write(text)
+        log.result("%s", prefix .. term.clean((text:gsub("\n$", ""))):gsub("\n", between))
+    end
     kube_logs.print_stream({ client = client }, stream, read, write)
 end
 

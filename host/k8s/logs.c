@@ -7,34 +7,39 @@
 
 #include "data/json.h"
 #include "k8s/client_internal.h"
-#include "k8s/lines.h"
+#include "k8s/log_lines.h"
 #include "k8s/path.h"
-#include "k8s/rfc3339.h"
 
-#define LINE_LIMIT ((size_t)1 << 20)
 #define HIGH ((size_t)4 << 20) /* bytes that may wait for the reader */
 #define LOW ((size_t)1 << 20)
-#define RETRIES 12 /* of one break: about a minute */
+#define RETRIES 12    /* of one break: about a minute */
+#define QUIET_MS 1000 /* a stream that repeats a known line does so at once */
 
 struct tl_k8s_logs {
     tl_k8s *client;
     tl_arena *arena;
     tl_k8s_logs_options options;
-    tl_k8s_call *call;
-    tl_timer retry;
-    tl_lines lines;
+    tl_k8s_call *call;   /* the stream, or the question whether there will be more */
+    tl_k8s_call *before; /* the log of the container's run before this one */
+    tl_timer retry, quiet;
+    tl_log_place place;
+    tl_log_lines lines, lines_before;
     tl_buf out; /* taken from its front by the reader */
     size_t taken;
-    int held, ended, attempts, inside_line;
+    int held;   /* reading waits for the reader */
+    int parted; /* the stream does not begin with a known line */
+    int ended, attempts;
+    int asked;  /* the run before was asked for beside the stream that runs */
     int opened; /* the server has answered once, so what goes wrong from now on may pass */
-    /* where to go on: the newest line's time in ns, and how many lines had it */
-    int64_t newest, newest_count;
-    int64_t resume, resume_skip; /* of the stream that runs: lines up to here are known already */
+    size_t gaps;
     tl_error error;
     int failed;
 };
 
 static int open_stream(tl_k8s_logs *logs, tl_error *err);
+static tl_k8s_call *ask_log(tl_k8s_logs *logs, int before, tl_error *err);
+static void ask_before(tl_k8s_logs *logs);
+static int is_silent(const tl_k8s_logs *logs);
 static void ask_pod(tl_k8s_logs *logs);
 
 static const tl_k8s_resource pods = {
@@ -53,52 +58,36 @@ static void end(tl_k8s_logs *logs, tl_error *why)
     wake(logs);
 }
 
-/* ---- lines of a followed log ---- */
-
-/* A line that was delivered before the connection broke. */
-static int known_already(tl_k8s_logs *logs, int64_t at)
+static void drop_calls(tl_k8s_logs *logs)
 {
-    if (!logs->resume || at > logs->resume) return 0;
-    if (at < logs->resume) return 1;
-    return logs->resume_skip > 0 && logs->resume_skip--;
-}
-
-static int on_line(void *data, const char *line, size_t length, int whole)
-{
-    tl_k8s_logs *logs = data;
-    char stamp[48];
-    size_t size = length < sizeof stamp - 1 ? length : sizeof stamp - 1, used = 0;
-    memcpy(stamp, line, size);
-    stamp[size] = 0;
-    int64_t at = logs->inside_line ? -1 : tl_rfc3339(stamp, &used);
-    logs->inside_line = !whole;
-    if (at >= 0 && used < length && line[used] == ' ') {
-        if (known_already(logs, at)) return 0;
-        logs->newest_count = at == logs->newest ? logs->newest_count + 1 : 1;
-        logs->newest = at;
-        used++;
-    } else {
-        used = 0;
-    }
-    if (logs->options.timestamps) used = 0;
-    tl_buf_add(&logs->out, line + used, length - used);
-    tl_buf_addc(&logs->out, '\n');
-    return 0;
+    tl_k8s_call_free(logs->call);
+    tl_k8s_call_free(logs->before);
+    logs->call = logs->before = NULL;
+    logs->held = 0;
+    tl_timer_stop(&logs->quiet);
 }
 
 /* ---- the stream ---- */
+
+static int is_full(tl_k8s_logs *logs)
+{
+    logs->held = logs->out.len - logs->taken > HIGH;
+    return logs->held;
+}
 
 static int on_body(tl_k8s_call *call, const char *bytes, size_t length, void *data)
 {
     tl_k8s_logs *logs = data;
     (void)call;
-    if (logs->out.len - logs->taken > HIGH) {
-        logs->held = 1;
+    if (logs->before || is_full(logs)) return TL_HTTP_PAUSE;
+    if (!logs->parted && tl_log_lines_gap(&logs->lines, bytes, length) == 1) {
+        logs->parted = 1;
+        ask_before(logs);
         return TL_HTTP_PAUSE;
     }
     logs->attempts = 0;
-    if (logs->options.follow)
-        tl_lines_feed(&logs->lines, bytes, length);
+    if (logs->place.stamped || logs->place.prefix)
+        tl_log_lines_feed(&logs->lines, bytes, length);
     else
         tl_buf_add(&logs->out, bytes, length);
     wake(logs);
@@ -123,12 +112,12 @@ static void try_later(tl_k8s_logs *logs)
                    (int64_t)((double)ms * (0.5 + tl_k8s_random(logs->client))));
 }
 
-/* Worth another try: the transfer broke or the server is in trouble after it had answered before. A refusal is final.
- */
+/* Worth another try: the transfer broke or the server is in trouble after it had answered before, or the container is
+ * between two runs (400). Any other refusal is final. */
 static int passing(const tl_k8s_logs *logs, const tl_error *why)
 {
     if (!logs->options.follow || !logs->opened || logs->attempts >= RETRIES || tl_k8s_closed(logs->client)) return 0;
-    return why->status == 0 || why->status == 429 || why->status >= 500;
+    return why->status == 0 || why->status == 400 || why->status == 429 || why->status >= 500;
 }
 
 static void on_done(tl_k8s_call *call, void *data)
@@ -137,60 +126,146 @@ static void on_done(tl_k8s_call *call, void *data)
     tl_error why = {0}, *failure = tl_k8s_call_error(call);
     if (failure) tl_error_move(&why, failure);
     if (tl_k8s_call_status(call) == 200) logs->opened = 1;
-    tl_k8s_call_free(call);
-    logs->call = NULL;
-    logs->held = 0;
-    if (failure) {
-        int again = passing(logs, &why);
-        tl_lines_reset(&logs->lines);
-        logs->inside_line = 0;
-        if (again)
+    if (!failure && logs->options.follow && (logs->before || is_silent(logs))) {
+        tl_k8s_call_free(call);
+        logs->call = NULL;
+        if (!logs->before) ask_before(logs);
+        return;
+    }
+    drop_calls(logs);
+    if (failure && logs->opened && logs->options.follow && why.status == 404) {
+        ask_pod(logs); /* which may be known to the server, while a node that has just started knows it not yet */
+    } else if (failure) {
+        if (passing(logs, &why))
             try_later(logs);
         else
             end(logs, &why);
-        tl_error_dispose(&why);
     } else if (logs->options.follow) {
         ask_pod(logs);
     } else {
+        tl_log_lines_end(&logs->lines, 0);
         end(logs, NULL);
     }
+    tl_error_dispose(&why);
 }
 
-static void resume_at(tl_k8s_logs *logs, tl_buf *path)
+/* ---- what lies before a stream that does not begin where the last one ended ---- */
+
+/* Goes on with the stream. Where neither it nor the run before it has shown a known line, the node has put away the file
+ * that lay between, or the container has run more than once meanwhile. */
+static void release(tl_k8s_logs *logs)
 {
-    time_t seconds = (time_t)(logs->newest / 1000000000);
+    if (logs->parted && !logs->lines_before.met) logs->gaps++;
+    tl_log_lines_expect(&logs->lines);
+    if (logs->call)
+        tl_k8s_call_resume(logs->call);
+    else
+        ask_pod(logs);
+}
+
+static int on_body_before(tl_k8s_call *call, const char *bytes, size_t length, void *data)
+{
+    tl_k8s_logs *logs = data;
+    (void)call;
+    if (is_full(logs)) return TL_HTTP_PAUSE;
+    tl_log_lines_feed(&logs->lines_before, bytes, length);
+    wake(logs);
+    return 0;
+}
+
+static void on_done_before(tl_k8s_call *call, void *data)
+{
+    tl_k8s_logs *logs = data;
+    const tl_error *why = tl_k8s_call_error(call);
+    int none = why && (why->status == 400 || why->status == 404), broken = why && !none;
+    if (!broken) tl_log_lines_end(&logs->lines_before, 1);
+    tl_k8s_call_free(call);
+    logs->before = NULL;
+    if (broken) {
+        drop_calls(logs);
+        try_later(logs);
+        return;
+    }
+    wake(logs);
+    release(logs);
+}
+
+static void ask_before(tl_k8s_logs *logs)
+{
+    tl_error why = {0};
+    logs->asked = 1;
+    tl_log_lines_begin(&logs->lines_before);
+    logs->before = ask_log(logs, 1, &why);
+    if (!logs->before) end(logs, &why);
+}
+
+/* A resumed stream that says nothing, or ends so, has nothing known to repeat: the container runs anew and is silent. */
+static int is_silent(const tl_k8s_logs *logs)
+{
+    return logs->lines.resumed && !logs->lines.met && !logs->asked;
+}
+
+static void on_quiet(tl_timer *timer)
+{
+    tl_k8s_logs *logs = timer->data;
+    if (logs->call && is_silent(logs)) ask_before(logs);
+}
+
+/* ---- asking for the log ---- */
+
+static void resume_at(int64_t newest, tl_buf *path)
+{
+    time_t seconds = (time_t)(newest / 1000000000);
     struct tm tm;
     char text[32];
     gmtime_r(&seconds, &tm);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     tl_k8s_query(path, "sinceTime", text);
-    logs->resume = logs->newest;
-    logs->resume_skip = logs->newest_count;
 }
 
-static int open_stream(tl_k8s_logs *logs, tl_error *err)
+/* before: the run before the one that is followed, from where the log has been read to. */
+static tl_k8s_call *ask_log(tl_k8s_logs *logs, int before, tl_error *err)
 {
     const tl_k8s_logs_options *options = &logs->options;
     const char *namespace = options->namespace ? options->namespace : tl_k8s_namespace(logs->client);
+    int64_t newest = tl_log_place_newest(&logs->place);
+    tl_k8s_call *call = NULL;
     tl_buf path = TL_BUF_INIT(SIZE_MAX);
     if (tl_k8s_path(&path, &pods, namespace, options->pod, "log", err)) goto out;
     tl_k8s_query(&path, "container", options->container);
-    if (options->follow) tl_k8s_query(&path, "follow", "true");
-    if (options->previous) tl_k8s_query(&path, "previous", "true");
+    if (options->follow && !before) tl_k8s_query(&path, "follow", "true");
+    if (options->previous || before) tl_k8s_query(&path, "previous", "true");
     if (options->follow || options->timestamps) tl_k8s_query(&path, "timestamps", "true");
-    if (logs->newest) {
-        resume_at(logs, &path);
+    if (newest) {
+        resume_at(newest, &path);
     } else {
         if (options->tail >= 0) tl_k8s_query_int(&path, "tailLines", options->tail);
         if (options->since_s > 0) tl_k8s_query_int(&path, "sinceSeconds", options->since_s);
         tl_k8s_query(&path, "sinceTime", options->since_time);
     }
     if (options->limit > 0) tl_k8s_query_int(&path, "limitBytes", options->limit);
-    const tl_k8s_request request = {
-        .path = path.data, .accept = "*/*", .once = 1, .on_body = on_body, .on_done = on_done, .data = logs};
-    logs->call = tl_k8s_start(logs->client, &request, err);
+    const tl_k8s_request request = {.path = path.data,
+                                    .accept = "*/*",
+                                    .once = 1,
+                                    .on_body = before ? on_body_before : on_body,
+                                    .on_done = before ? on_done_before : on_done,
+                                    .data = logs};
+    call = tl_k8s_start(logs->client, &request, err);
 out:
     tl_buf_dispose(&path);
+    return call;
+}
+
+static int open_stream(tl_k8s_logs *logs, tl_error *err)
+{
+    logs->parted = logs->asked = 0;
+    tl_log_lines_begin(&logs->lines);
+    logs->call = ask_log(logs, 0, err);
+    if (logs->call && logs->lines.resumed) {
+        logs->quiet.on_due = on_quiet;
+        logs->quiet.data = logs;
+        tl_timer_start(tl_k8s_loop(logs->client), &logs->quiet, QUIET_MS);
+    }
     return logs->call ? 0 : -1;
 }
 
@@ -231,11 +306,10 @@ static void on_pod(tl_k8s_call *call, void *data)
     tl_k8s_call_free(call);
     logs->call = NULL;
     if (more) {
-        tl_lines_reset(&logs->lines); /* an unfinished line comes again */
         try_later(logs);
         return;
     }
-    tl_lines_end(&logs->lines);
+    tl_log_lines_end(&logs->lines, 0);
     end(logs, NULL);
 }
 
@@ -262,11 +336,16 @@ tl_k8s_logs *tl_k8s_logs_start(tl_k8s *client, const tl_k8s_logs_options *option
     logs->arena = tl_arena_new(0);
     logs->options = *options;
     const char **texts[] = {&logs->options.namespace, &logs->options.pod, &logs->options.container,
-                            &logs->options.since_time};
+                            &logs->options.since_time, &logs->options.prefix};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i]) *texts[i] = tl_arena_strdup(logs->arena, *texts[i]);
-    tl_lines_init(&logs->lines, LINE_LIMIT, on_line, logs);
     tl_buf_init(&logs->out, SIZE_MAX);
+    logs->place = (tl_log_place){.out = &logs->out,
+                                 .prefix = logs->options.prefix,
+                                 .stamped = options->follow,
+                                 .keep_stamps = options->timestamps};
+    tl_log_lines_init(&logs->lines, &logs->place);
+    tl_log_lines_init(&logs->lines_before, &logs->place);
     if (!open_stream(logs, err)) return logs;
     tl_k8s_logs_free(logs);
     return NULL;
@@ -275,9 +354,10 @@ tl_k8s_logs *tl_k8s_logs_start(tl_k8s *client, const tl_k8s_logs_options *option
 void tl_k8s_logs_free(tl_k8s_logs *logs)
 {
     if (!logs) return;
-    tl_k8s_call_free(logs->call);
+    drop_calls(logs);
     tl_timer_stop(&logs->retry);
-    tl_lines_dispose(&logs->lines);
+    tl_log_lines_dispose(&logs->lines);
+    tl_log_lines_dispose(&logs->lines_before);
     tl_buf_dispose(&logs->out);
     tl_error_dispose(&logs->error);
     tl_arena_free(logs->arena);
@@ -305,8 +385,14 @@ void tl_k8s_logs_consume(tl_k8s_logs *logs, size_t length)
         tl_buf_consume(&logs->out, logs->taken);
         logs->taken = 0;
     }
-    if (logs->held && logs->out.len - logs->taken < LOW && logs->call) {
+    tl_k8s_call *call = logs->before ? logs->before : logs->call;
+    if (logs->held && logs->out.len - logs->taken < LOW && call) {
         logs->held = 0;
-        tl_k8s_call_resume(logs->call);
+        tl_k8s_call_resume(call);
     }
+}
+
+size_t tl_k8s_logs_gaps(const tl_k8s_logs *logs)
+{
+    return logs->gaps;
 }

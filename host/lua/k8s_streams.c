@@ -11,6 +11,7 @@
 #define LINES_TYPE "todo.k8s.Lines"
 #define TEXT_LIMIT ((size_t)64 << 20)
 #define LINE_LIMIT ((size_t)1 << 20)
+#define BATCH ((size_t)64 << 10) /* so that other tasks have their turn */
 
 /* ---- watch ---- */
 
@@ -229,6 +230,49 @@ static int l_lines_next(lua_State *L)
     return k_lines_next(L, LUA_OK, 0);
 }
 
+/* How much of the bytes is given out at once: whole lines where one ends among them. */
+static size_t batch_size(const char *bytes, size_t length)
+{
+    if (length <= BATCH) return length;
+    const char *newline = memrchr(bytes, '\n', BATCH);
+    return newline ? (size_t)(newline - bytes) + 1 : BATCH;
+}
+
+static int k_lines_read(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    (void)context;
+    lines *self = lua_touserdata(L, 1);
+    const char *bytes;
+    size_t length;
+    tl_error err = {0};
+    if (!self->logs) return 0;
+    int rc = tl_k8s_logs_peek(self->logs, 0, &bytes, &length, &err);
+    if (rc < 0) return tl_raise(L, &err);
+    if (rc == 0) {
+        self->wait.woken = 0;
+        return tl_await(L, &self->wait, 0, k_lines_read);
+    }
+    if (rc == 2 && !length) return 0;
+    size_t size = batch_size(bytes, length);
+    lua_pushlstring(L, bytes, size);
+    tl_k8s_logs_consume(self->logs, size);
+    return 1;
+}
+
+static int l_lines_read(lua_State *L)
+{
+    check_lines(L);
+    return k_lines_read(L, LUA_OK, 0);
+}
+
+static int l_lines_gaps(lua_State *L)
+{
+    lines *self = luaL_checkudata(L, 1, LINES_TYPE);
+    lua_pushinteger(L, self->logs ? (lua_Integer)tl_k8s_logs_gaps(self->logs) : 0);
+    return 1;
+}
+
 /* Stack: 1 lines, 2 a table of the pieces so far, joined at the end; the context is their size. */
 static int k_lines_text(lua_State *L, int status, lua_KContext context)
 {
@@ -290,6 +334,7 @@ static int l_logs(lua_State *L)
                                          .tail = (int64_t)tl_opt_number(L, 3, "tail", -1),
                                          .since_s = (tl_opt_ms(L, 3, "since", 0) + 999) / 1000,
                                          .since_time = tl_opt_string(L, 3, "since_time", NULL),
+                                         .prefix = tl_opt_string(L, 3, "prefix", NULL),
                                          .limit = (int64_t)tl_opt_number(L, 3, "limit_bytes", 0),
                                          .on_ready = on_bytes,
                                          .data = self};
@@ -306,7 +351,9 @@ void tl_lua_k8s_streams(lua_State *L)
     };
     static const luaL_Reg lines_methods[] = {
         {"next", l_lines_next},
+        {"read", l_lines_read},
         {"text", l_lines_text},
+        {"gaps", l_lines_gaps},
         {"close", l_lines_close},
         {NULL, NULL},
     };

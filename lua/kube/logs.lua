@@ -96,28 +96,32 @@ local function streams_of(list, options)
     return streams
 end
 
-local function stdout_writer(stream, options)
-    return function(line)
-        io.write(stream.prefix, line, "\n")
-        if options.follow then io.stdout:flush() end
+-- Says on stderr where a follower could not know all lines.
+local function tell_gaps(lines, stream, told)
+    local gaps = lines:gaps()
+    if gaps > told then
+        io.stderr:write(("warning: pod/%s/%s: lines may be missing here, as the connection was broken while the node "
+            .. "put the log's file away or the container ran more than once\n"):format(stream.pod.metadata.name,
+            stream.container))
     end
+    return gaps
 end
 
--- Each line goes to `write`, by default with its prefix to stdout.
+-- All that comes goes to `write`, by default to stdout, many lines at once.
 local function print_stream(session, stream, options, write)
     local tail = options.tail or options.selector and SELECTOR_TAIL or -1
     local lines <close> = session.client:logs(stream.pod.metadata.name, {
         namespace = stream.pod.metadata.namespace, container = stream.container, follow = options.follow,
         previous = options.previous, timestamps = options.timestamps, tail = tail,
         since = options.since > 0 and options.since or nil, since_time = options.since_time,
-        limit_bytes = options.limit_bytes,
+        limit_bytes = options.limit_bytes, prefix = stream.prefix ~= "" and stream.prefix or nil,
     })
-    if options.limit_bytes > 0 and not options.follow and not write and stream.prefix == "" then
-        io.write(lines:text()) -- which may end within a line
-        return
+    local told = 0
+    for text in function() return lines:read() end do
+        told = tell_gaps(lines, stream, told)
+        if write then write(text) else io.write(text) end
+        if options.follow and not write then io.stdout:flush() end
     end
-    write = write or stdout_writer(stream, options)
-    for line in function() return lines:next() end do write(line) end
 end
 
 local function follow_all(session, streams, options)

@@ -189,13 +189,15 @@ function K8sCache:close() end
 ---@class todo.LogOptions
 ---@field namespace string?
 ---@field container string?
----@field follow boolean? until the container ends; a broken connection is resumed without a gap and without doubles
+---@field follow boolean? until the container ends; a broken connection is resumed without a gap and without doubles, also
+---where the container has started anew meanwhile
 ---@field previous boolean?
 ---@field tail integer?
 ---@field since number|string? seconds
 ---@field since_time string? RFC 3339
 ---@field limit_bytes integer? of each request
 ---@field timestamps boolean?
+---@field prefix string? in front of each line
 
 ---Lines of a container's log: `for line in k:logs("pod") do`.
 ---@param pod string
@@ -209,6 +211,15 @@ local Lines = {}
 ---@async
 ---@return string? line without its newline, nil at the end; a line over 1 MiB comes in pieces
 function Lines:next() end
+---Many lines at once, for logs that say much: all that has come, at most 64 KiB, which ends with a line's end except within
+---a very long line.
+---@async
+---@return string? lines with their newlines, nil at the end
+function Lines:read() end
+---How often lines may be missing from a followed log: the node put away a full file, or the container ran more than once,
+---while the connection was broken.
+---@return integer
+function Lines:gaps() end
 ---@async
 ---@return string all the rest in one string (at most 64 MiB)
 function Lines:text() end

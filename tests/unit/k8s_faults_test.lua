@@ -246,6 +246,127 @@ function tests.followed_log_over_rotations_has_no_gap_and_no_double()
     lu.assertTrue(rotated > 8)
 end
 
+local RUN = 600 -- lines of each of the container's runs
+
+-- A container that starts anew again and again while connections to it break: each stream is of the run that goes on when
+-- it is opened and breaks off, and the container says more before the next one. Some runs are silent for a while.
+local function play_runs(counts)
+    local written, streams = 0, 0
+    local function first_wanted(request)
+        local since = request.path:match("sinceTime=([^&]+)")
+        return since and first_of_second[since:gsub("%%3A", ":")] or 1
+    end
+    local function hide()
+        local more, boundary = streams * 53 % 160, (written // RUN + 1) * RUN
+        if boundary - written <= 160 and streams % 2 == 1 then more = boundary - written end
+        if written + more >= boundary and boundary < LINES then counts.restarts = counts.restarts + 1 end
+        written = math.min(LINES, written + more)
+    end
+    return function(conn, request)
+        local start = math.min(written // RUN, LINES // RUN - 1) * RUN
+        if not request.path:find("/log?", 1, true) then
+            return websocket.answer(conn, 200, ('{"kind":"Pod","status":{"containerStatuses":[{"name":"c",'
+                .. '"state":{"%s":{}}}]}}'):format(written < LINES and "running" or "terminated"))
+        elseif request.path:find("previous=true", 1, true) then
+            if start == 0 then return websocket.answer(conn, 400, "there was no run before") end
+            return websocket.answer(conn, 200, table.concat(lines, "", math.max(first_wanted(request), start - RUN + 1),
+                start))
+        end
+        streams = streams + 1
+        local whole = written == LINES
+        written = math.min(start + RUN, written + 90 + streams * 37 % 200)
+        if written == start + RUN and written < LINES then written = written - 3 end
+        if not whole and streams % 4 == 0 and written - start < 300 then
+            counts.silent = counts.silent + 1
+            written = math.max(start, written - 290)
+            task.sleep(1.4)
+        else
+            local bytes = table.concat(lines, "", math.max(first_wanted(request), start + 1), written)
+            conn:write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+            conn:write(("%x\r\n%s\r\n%s"):format(#bytes, bytes, whole and "0\r\n\r\n" or ""))
+        end
+        if whole then return end
+        hide()
+        conn:close()
+    end
+end
+
+function tests.followed_log_over_restarts_while_the_connection_is_broken_has_no_gap_and_no_double()
+    local counts = { restarts = 0, silent = 0 }
+    handler = play_runs(counts)
+    local client, proxy = through(function() return nil end)
+    local seen, wrong = task.timeout(120, function() return all_lines(client) end)
+    client:close()
+    proxy:close()
+    lu.assertNil(wrong, ("line %d"):format(seen))
+    lu.assertEquals(seen, LINES)
+    lu.assertEquals(counts.restarts, LINES // RUN - 1)
+end
+
+-- The silent run: all that the run before it still said comes although the new one has not said anything.
+function tests.last_words_of_a_run_come_before_the_next_run_says_anything()
+    local streams = 0
+    handler = function(conn, request)
+        if request.path:find("previous=true", 1, true) then
+            return websocket.answer(conn, 200, table.concat(lines, "", 1, 150))
+        elseif request.path:find("/log?", 1, true) then
+            streams = streams + 1
+            if streams > 1 then return task.sleep(ENOUGH) end
+            local bytes = table.concat(lines, "", 1, 100)
+            conn:write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            conn:write(("%x\r\n%s\r\n"):format(#bytes, bytes))
+            conn:close()
+        end
+    end
+    local client, proxy = through(function() return nil end)
+    local log <close> = client:logs("p", { follow = true, container = "c" })
+    for i = 1, 150 do lu.assertEquals(task.timeout(ENOUGH, function() return log:next() end), "n" .. i) end
+    lu.assertEquals(log:gaps(), 0)
+    client:close()
+    proxy:close()
+end
+
+function tests.log_whose_file_was_put_away_meanwhile_says_that_lines_may_be_missing()
+    local streams = 0
+    handler = function(conn, request)
+        if request.path:find("previous=true", 1, true) then return websocket.answer(conn, 400, "none") end
+        if not request.path:find("/log?", 1, true) then
+            return websocket.answer(conn, 200, '{"kind":"Pod","status":{}}')
+        end
+        streams = streams + 1
+        local bytes = table.concat(lines, "", streams == 1 and 1 or 601, streams == 1 and 300 or LINES)
+        conn:write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        conn:write(("%x\r\n%s\r\n"):format(#bytes, bytes))
+        if streams > 1 then conn:write("0\r\n\r\n") end
+        conn:close()
+    end
+    local client, proxy = through(function() return nil end)
+    local log <close> = client:logs("p", { follow = true, container = "c" })
+    for i = 1, LINES do
+        if i <= 300 or i > 600 then lu.assertEquals(log:next(), "n" .. i) end
+        if i == 300 then lu.assertEquals(log:gaps(), 0) end
+    end
+    lu.assertEquals(log:gaps(), 1)
+    lu.assertNil(log:next())
+    client:close()
+    proxy:close()
+end
+
+function tests.many_lines_come_at_once_each_behind_its_prefix()
+    handler = play_logs(function() return nil end)
+    local client, proxy = through(function() return nil end)
+    local log <close> = client:logs("p", { follow = true, container = "c", prefix = "[p] " })
+    local parts, expected = {}, {}
+    for i = 1, LINES do expected[i] = "[p] n" .. i .. "\n" end
+    for text in function() return log:read() end do
+        lu.assertTrue(#text <= 65536 and text:sub(-1) == "\n")
+        parts[#parts + 1] = text
+    end
+    lu.assertEquals(table.concat(parts), table.concat(expected))
+    client:close()
+    proxy:close()
+end
+
 function tests.silent_log_waits_and_ends_when_it_is_closed()
     handler = play_logs(function() return nil end)
     local client, proxy = through(function() return { stall = 5000 } end, 0.5)
