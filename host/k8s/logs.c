@@ -86,10 +86,7 @@ static int on_body(tl_k8s_call *call, const char *bytes, size_t length, void *da
         return TL_HTTP_PAUSE;
     }
     logs->attempts = 0;
-    if (logs->place.stamped || logs->place.prefix)
-        tl_log_lines_feed(&logs->lines, bytes, length);
-    else
-        tl_buf_add(&logs->out, bytes, length);
+    tl_log_lines_feed(&logs->lines, bytes, length);
     wake(logs);
     return 0;
 }
@@ -136,10 +133,12 @@ static void on_done(tl_k8s_call *call, void *data)
     if (failure && logs->opened && logs->options.follow && why.status == 404) {
         ask_pod(logs); /* which may be known to the server, while a node that has just started knows it not yet */
     } else if (failure) {
-        if (passing(logs, &why))
+        if (passing(logs, &why)) {
             try_later(logs);
-        else
+        } else {
+            tl_log_lines_end(&logs->lines, 0); /* what has come of its last line */
             end(logs, &why);
+        }
     } else if (logs->options.follow) {
         ask_pod(logs);
     } else {
@@ -151,8 +150,8 @@ static void on_done(tl_k8s_call *call, void *data)
 
 /* ---- what lies before a stream that does not begin where the last one ended ---- */
 
-/* Goes on with the stream. Where neither it nor the run before it has shown a known line, the node has put away the file
- * that lay between, or the container has run more than once meanwhile. */
+/* Goes on with the stream. Where neither it nor the run before it has shown a known line, the node has put away the
+ * file that lay between, or the container has run more than once meanwhile. */
 static void release(tl_k8s_logs *logs)
 {
     if (logs->parted && !logs->lines_before.met) logs->gaps++;
@@ -199,7 +198,7 @@ static void ask_before(tl_k8s_logs *logs)
     if (!logs->before) end(logs, &why);
 }
 
-/* A resumed stream that says nothing, or ends so, has nothing known to repeat: the container runs anew and is silent. */
+/* A resumed stream that says nothing, or ends so, has nothing known to repeat: the container runs anew, in silence. */
 static int is_silent(const tl_k8s_logs *logs)
 {
     return logs->lines.resumed && !logs->lines.met && !logs->asked;

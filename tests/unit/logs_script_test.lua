@@ -7,6 +7,7 @@ local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local program = require "program"
+local task = require "task"
 local websocket = require "tests.websocket"
 
 local tests = {}
@@ -103,6 +104,17 @@ function tests.container_that_cannot_be_read_does_not_hide_the_others()
     lu.assertStrContains(result.stdout .. result.stderr, "not begun")
 end
 
+function tests.line_that_comes_in_pieces_stays_one_line()
+    log_of = function(conn, path)
+        if path:find("container=wait", 1, true) then return websocket.answer(conn, 200, "") end
+        conn:write("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf \r\n")
+        task.sleep(0.2)
+        conn:write("8\r\na line\nb\r\n0\r\n\r\n")
+    end
+    local result = proc.run(command(), { timeout = 60, env = environment() })
+    lu.assertEquals(result.stdout, "backend  half a line\nbackend  b\n")
+end
+
 -- The container restarts while its log is followed: the stream takes up the new run, and nothing is read twice.
 function tests.follow_over_a_restart_doubles_nothing()
     local opened = 0
@@ -122,7 +134,7 @@ function tests.follow_over_a_restart_doubles_nothing()
         lu.assertEquals(process:read_line(), "backend  " .. text)
     end
     local polls = #requests_of("/pods%?")
-    while #requests_of("/pods%?") < polls + 2 do require "task".sleep(0.05) end
+    while #requests_of("/pods%?") < polls + 2 do task.sleep(0.05) end
     lu.assertEquals(opened, 2)
     process:kill("INT")
     lu.assertEquals(process:wait(), 130)
