@@ -200,10 +200,7 @@ end
 ---@param names string[]
 ---@return string[]
 function kind.load_image(ctx, names)
-    local sent = {}
-    for _, name in ipairs(names) do
-        if kind.image_id(ctx, name) ~= provider.image(ctx, name).Id then sent[#sent + 1] = name end
-    end
+    local sent = provider.missing(ctx, names, function(name, image) return kind.image_id(ctx, name) == image.Id end)
     if #sent > 0 then provider.import_on_nodes(ctx, nodes(ctx), sent) end
     return sent
 end

@@ -266,18 +266,13 @@ end
 function minikube.load_image(ctx, names)
     local there = image_ids(ctx)
     local nodes = containerd_nodes(ctx)
+    local function has(name, image) return there[name] == image.Id:gsub("^sha256:", "") end
     if nodes then
-        local sent = {}
-        for _, name in ipairs(names) do
-            local id = provider.image(ctx, name).Id:gsub("^sha256:", "")
-            if there[name] ~= id then sent[#sent + 1] = name end
-        end
+        local sent = provider.missing(ctx, names, has)
         if #sent > 0 then provider.import_on_nodes(ctx, nodes, sent) end
         return sent
     end
-    return provider.send_missing(ctx, names, function(name, image)
-        return there[name] == image.Id:gsub("^sha256:", "")
-    end, function(name)
+    return provider.send_missing(ctx, names, has, function(name)
         must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name)
     end)
 end

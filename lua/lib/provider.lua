@@ -99,6 +99,20 @@ function provider.send_missing(ctx, names, has, send)
     return sent
 end
 
+---The images that the cluster does not have.
+---@async
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@param has async fun(name: string, image: table): boolean whether the cluster has that very image under the name
+---@return string[]
+function provider.missing(ctx, names, has)
+    local missing = {}
+    for _, name in ipairs(names) do
+        if not has(name, provider.image(ctx, name)) then missing[#missing + 1] = name end
+    end
+    return missing
+end
+
 ---Raises what a node's runtime said when it did not take images.
 ---@param words string
 ---@param status integer

@@ -1,4 +1,4 @@
--- kube create role, rolebinding, clusterrole, clusterrolebinding, token.
+-- kube create role, rolebinding, clusterrole, clusterrolebinding.
 local json = require "json"
 local kube_errors = require "kubectl.errors"
 local object_maker = require "kubectl.maker"
