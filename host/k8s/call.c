@@ -32,6 +32,7 @@ struct tl_k8s_call {
     tl_http_request *http;
     tl_buf refusal; /* body of a stream's non-2xx answer */
     tl_timer deadline, pause;
+    int64_t sent; /* when, of the transfer now */
     tl_credential_wait wait;
     tl_error error;
     int failed;
@@ -148,7 +149,10 @@ static int on_http_body(tl_http_request *http, const char *bytes, size_t length,
 static void on_http_headers(tl_http_request *http, void *data)
 {
     tl_k8s_call *call = data;
-    (void)http;
+    if (call->client->trace) /* asked for, so it is told at every level */
+        tl_log(TL_LOG_ERROR, "%s %s%s %d in %lld ms", call->proving ? "GET" : call->method,
+               call->client->target.server, call->proving ? TL_K8S_IDENTITY_PATH : call->request.path,
+               tl_http_status(http), (long long)(tl_loop_now(call->client->loop) - call->sent));
     if (call->request.on_body && !call->proving && !refused(call)) tl_timer_stop(&call->deadline);
 }
 
@@ -232,6 +236,7 @@ static int start_http(tl_k8s_call *call, const tl_credential *credential, tl_err
         .data = call};
     tl_http_free(call->http);
     tl_buf_clear(&call->refusal);
+    call->sent = tl_loop_now(client->loop);
     call->http = tl_http_start(client->net, &options, err);
     return call->http ? 0 : -1;
 }

@@ -24,8 +24,8 @@ static int find_target(tl_k8s *client, const tl_k8s_options *options, tl_error *
     const tl_kubeconfig_options where = {.path = options->kubeconfig};
     tl_error why = {0};
     client->config = tl_kubeconfig_load(&where, &why);
-    if (!client->config || tl_kubeconfig_target(client->config, options->context, &client->target, &why)) {
-        int alone = options->override.server && !options->context && strcmp(why.kind, "not_found") == 0;
+    if (!client->config || tl_kubeconfig_target(client->config, options->choice, &client->target, &why)) {
+        int alone = options->override.server && !options->choice.context && strcmp(why.kind, "not_found") == 0;
         if (!alone) {
             tl_error_move(err, &why);
             return -1;
@@ -44,6 +44,7 @@ tl_k8s *tl_k8s_new(const tl_k8s_options *options, tl_error *err)
     client->loop = options->loop;
     client->net = options->net;
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : 30000;
+    client->trace = options->trace;
     client->random = (unsigned)tl_loop_now(options->loop) * 2654435761u ^ (unsigned)getpid();
     if (find_target(client, options, err)) goto fail;
     client->namespace = tl_strdup(options->namespace ? options->namespace : client->target.namespace);

@@ -17,11 +17,12 @@ typedef struct tl_k8s_options {
     tl_loop *loop;
     tl_net *net;
     const char *kubeconfig; /* path, or NULL: as kubectl finds it */
-    const char *context;    /* or NULL: current-context */
+    tl_kube_choice choice;
     const char *namespace;  /* or NULL: the context's */
     tl_kube_override override;
     const char *user_agent; /* or NULL */
     int64_t timeout_ms;     /* of a plain request; 0: 30 s */
+    int trace;              /* log each answer: method, URL, status, time */
 } tl_k8s_options;
 
 /* Reads the kubeconfig; no request yet. The loop and the net must outlive the client. */

@@ -20,7 +20,7 @@ struct tl_k8s {
     tl_credentials *credentials;
     char *namespace, *user_agent;
     int64_t timeout_ms;
-    int closed;
+    int closed, trace;
     char *read_only; /* why, or NULL */
     char *pin;       /* the UID, or NULL */
     /* local ports of the connections over which the live UID was the pinned one */

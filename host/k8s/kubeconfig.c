@@ -283,11 +283,11 @@ static int load_auth(tl_kubeconfig *config, const tl_map *user, const tl_map *cl
 }
 
 /* The fields that need no file. */
-static void fill_plain(tl_kubeconfig *config, const char *name, const tl_map *context, tl_kube_target *out)
+static void fill_plain(tl_kubeconfig *config, const tl_kube_choice *choice, const tl_map *context, tl_kube_target *out)
 {
-    out->context = tl_arena_strdup(config->arena, name);
-    out->cluster = text_at(context, "cluster");
-    out->user = text_at(context, "user");
+    out->context = tl_arena_strdup(config->arena, choice->context ? choice->context : "");
+    out->cluster = choice->cluster ? tl_arena_strdup(config->arena, choice->cluster) : text_at(context, "cluster");
+    out->user = choice->user ? tl_arena_strdup(config->arena, choice->user) : text_at(context, "user");
     const char *namespace = text_at(context, "namespace");
     out->namespace = namespace ? namespace : "default";
     const tl_map *cluster = out->cluster ? map_at(config->clusters, out->cluster) : NULL;
@@ -307,7 +307,7 @@ int tl_kubeconfig_describe(tl_kubeconfig *config, const char *name, tl_kube_targ
     *out = (tl_kube_target){0};
     const tl_map *context = map_at(config->contexts, name);
     if (!context) return -1;
-    fill_plain(config, name, context, out);
+    fill_plain(config, &(tl_kube_choice){.context = name}, context, out);
     const tl_map *cluster = out->cluster ? map_at(config->clusters, out->cluster) : NULL;
     tl_error ignored = {0};
     if (cluster && !load_material(config, cluster, "certificate-authority", &out->ca_pem, &ignored) && out->ca_pem)
@@ -316,32 +316,43 @@ int tl_kubeconfig_describe(tl_kubeconfig *config, const char *name, tl_kube_targ
     return 0;
 }
 
-int tl_kubeconfig_target(tl_kubeconfig *config, const char *name, tl_kube_target *out, tl_error *err)
+/* The chosen context in *out; NULL where a cluster is chosen instead. */
+static int find_context(tl_kubeconfig *config, const tl_kube_choice *choice, const tl_map **out, tl_error *err)
 {
-    *out = (tl_kube_target){0};
-    if (!name) name = config->current;
+    const char *name = choice->context;
+    *out = name ? map_at(config->contexts, name) : NULL;
+    if (*out || (!name && choice->cluster)) return 0;
     if (!name) {
         tl_error_set(err, "not_found", "the kubeconfig has no current context");
         tl_error_hint(err, "name one with --context; there are: %s", names_of(config));
-        return -1;
-    }
-    const tl_map *context = map_at(config->contexts, name);
-    if (!context) {
+    } else {
         tl_error_set(err, "not_found", "the kubeconfig has no context \"%s\"", name);
         tl_error_hint(err, "there are: %s", names_of(config));
-        return -1;
     }
-    fill_plain(config, name, context, out);
+    return -1;
+}
+
+/* What the context names, or the choice in its place, has to be there. */
+static int check_names(const tl_kube_target *target, const tl_kube_choice *choice, int cluster, int user, tl_error *err)
+{
+    const char *name = !cluster ? target->cluster : target->user, *what = !cluster ? "cluster" : "user";
+    if (cluster && (user || !target->user)) return 0;
+    if (!cluster ? choice->cluster : choice->user)
+        return tl_error_set(err, "not_found", "the kubeconfig has no %s \"%s\"", what, name);
+    return tl_error_set(err, "not_found", "context \"%s\" names the %s \"%s\", which the kubeconfig does not have",
+                        target->context, what, name ? name : "");
+}
+
+int tl_kubeconfig_target(tl_kubeconfig *config, tl_kube_choice choice, tl_kube_target *out, tl_error *err)
+{
+    *out = (tl_kube_target){0};
+    if (!choice.context) choice.context = config->current;
+    const tl_map *context;
+    if (find_context(config, &choice, &context, err)) return -1;
+    fill_plain(config, &choice, context, out);
     const tl_map *cluster = out->cluster ? map_at(config->clusters, out->cluster) : NULL;
     const tl_map *user = out->user ? map_at(config->users, out->user) : NULL;
-    if (!cluster)
-        return tl_error_set(err, "not_found",
-                            "context \"%s\" names the cluster \"%s\", which the kubeconfig does not have", name,
-                            out->cluster ? out->cluster : "");
-    if (out->user && !user)
-        return tl_error_set(err, "not_found",
-                            "context \"%s\" names the user \"%s\", which the kubeconfig does not have", name,
-                            out->user);
+    if (check_names(out, &choice, cluster != NULL, user != NULL, err)) return -1;
     if (!out->server) return tl_error_set(err, "usage", "cluster \"%s\" of the kubeconfig has no server", out->cluster);
     if (load_material(config, cluster, "certificate-authority", &out->ca_pem, err)) return -1;
     if (out->ca_pem && !(out->ca_sha256 = tl_pem_fingerprint(config->arena, out->ca_pem, err))) return -1;

@@ -16,6 +16,12 @@ typedef struct tl_kubeconfig_options {
     const char *service_account_dir; /* of a pod; NULL: /var/run/secrets/kubernetes.io/serviceaccount */
 } tl_kubeconfig_options;
 
+/* Which context, and what is taken in place of what it names; NULL: as the kubeconfig has it. */
+typedef struct tl_kube_choice {
+    const char *context; /* NULL: current-context */
+    const char *cluster, *user;
+} tl_kube_choice;
+
 /* Who speaks. Strings live in the kubeconfig's arena; NULL where not given. */
 typedef struct tl_kube_auth {
     const char *token, *token_file; /* a readable file wins over the token and is read again when it changes */
@@ -47,8 +53,8 @@ typedef struct tl_kube_target {
 tl_kubeconfig *tl_kubeconfig_load(const tl_kubeconfig_options *options, tl_error *err);
 void tl_kubeconfig_free(tl_kubeconfig *config);
 
-/* Fills *out for a context (NULL: current-context); everything in it lives as long as the kubeconfig. */
-int tl_kubeconfig_target(tl_kubeconfig *config, const char *context, tl_kube_target *out, tl_error *err);
+/* Fills *out; everything in it lives as long as the kubeconfig. With a cluster chosen there need be no context. */
+int tl_kubeconfig_target(tl_kubeconfig *config, tl_kube_choice choice, tl_kube_target *out, tl_error *err);
 
 /* Names of the contexts in order, an array that lives as long as the kubeconfig. */
 const char *const *tl_kubeconfig_contexts(tl_kubeconfig *config, size_t *count);

@@ -20,6 +20,29 @@ static const tl_list *groups_of(tl_arena *arena, const char *const *names)
     return list;
 }
 
+/* As client-go: two ways to say who one is are refused, not ranked. */
+static int override_auth(const tl_kube_override *override, tl_arena *arena, tl_kube_auth *auth, tl_error *err)
+{
+    if (override->token) {
+        auth->token = tl_arena_strdup(arena, override->token);
+        auth->token_file = NULL;
+    }
+    if (override->username) auth->username = tl_arena_strdup(arena, override->username);
+    if (override->password) auth->password = tl_arena_strdup(arena, override->password);
+    if (override->cert_pem) auth->cert_pem = tl_arena_strdup(arena, override->cert_pem);
+    if (override->key_pem) auth->key_pem = tl_arena_strdup(arena, override->key_pem);
+    if (!auth->cert_pem != !auth->key_pem)
+        return tl_error_set(err, "usage", "a client certificate needs its key, and the key its certificate");
+    if ((auth->token || auth->token_file) && auth->username)
+        return tl_error_set(err, "usage", "there is a token and a user name, only one of which can say who asks");
+    if (override->as) auth->as = tl_arena_strdup(arena, override->as);
+    if (override->as_uid) auth->as_uid = tl_arena_strdup(arena, override->as_uid);
+    if (override->as_groups && *override->as_groups) auth->as_groups = groups_of(arena, override->as_groups);
+    if (!auth->as && (auth->as_uid || auth->as_groups))
+        return tl_error_set(err, "usage", "a UID or groups to act as need a user to act as");
+    return 0;
+}
+
 int tl_kube_override_apply(const tl_kube_override *override, tl_arena *arena, tl_kube_target *target, tl_error *err)
 {
     if (override->server) target->server = without_slash(arena, override->server);
@@ -31,12 +54,5 @@ int tl_kube_override_apply(const tl_kube_override *override, tl_arena *arena, tl
         target->ca_sha256 = target->ca_pem ? tl_pem_fingerprint(arena, target->ca_pem, err) : NULL;
         if (target->ca_pem && !target->ca_sha256) return -1;
     }
-    if (override->token) {
-        target->auth.token = tl_arena_strdup(arena, override->token);
-        target->auth.token_file = NULL;
-    }
-    if (override->as) target->auth.as = tl_arena_strdup(arena, override->as);
-    if (override->as_groups && *override->as_groups)
-        target->auth.as_groups = groups_of(arena, override->as_groups);
-    return 0;
+    return override_auth(override, arena, &target->auth, err);
 }

@@ -9,8 +9,10 @@ typedef struct tl_kube_override {
     const char *server;
     const char *ca_pem;      /* this or `insecure` takes the place of all that the kubeconfig says of trust */
     const char *server_name; /* that of the kubeconfig goes with its server */
+    const char *cert_pem, *key_pem; /* of the client */
     const char *token;
-    const char *as;
+    const char *username, *password;
+    const char *as, *as_uid;
     const char *const *as_groups; /* ends with NULL */
     int insecure;
 } tl_kube_override;

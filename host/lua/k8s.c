@@ -73,17 +73,25 @@ static int l_connect(lua_State *L)
     const tl_k8s_options options = {.loop = tl_lua_loop(L),
                                     .net = tl_lua_net(L),
                                     .kubeconfig = tl_opt_string(L, 1, "kubeconfig", NULL),
-                                    .context = tl_opt_string(L, 1, "context", NULL),
+                                    .choice = {.context = tl_opt_string(L, 1, "context", NULL),
+                                               .cluster = tl_opt_string(L, 1, "cluster", NULL),
+                                               .user = tl_opt_string(L, 1, "user", NULL)},
                                     .namespace = tl_opt_string(L, 1, "namespace", NULL),
                                     .override = {.server = tl_opt_string(L, 1, "server", NULL),
                                                  .ca_pem = tl_opt_string(L, 1, "ca", NULL),
                                                  .server_name = tl_opt_string(L, 1, "server_name", NULL),
+                                                 .cert_pem = tl_opt_string(L, 1, "cert", NULL),
+                                                 .key_pem = tl_opt_string(L, 1, "key", NULL),
                                                  .token = tl_opt_string(L, 1, "token", NULL),
+                                                 .username = tl_opt_string(L, 1, "username", NULL),
+                                                 .password = tl_opt_string(L, 1, "password", NULL),
                                                  .as = tl_opt_string(L, 1, "as", NULL),
+                                                 .as_uid = tl_opt_string(L, 1, "as_uid", NULL),
                                                  .as_groups = groups,
                                                  .insecure = tl_opt_bool(L, 1, "insecure", 0)},
                                     .user_agent = tl_opt_string(L, 1, "user_agent", NULL),
-                                    .timeout_ms = tl_opt_ms(L, 1, "timeout", 0)};
+                                    .timeout_ms = tl_opt_ms(L, 1, "timeout", 0),
+                                    .trace = tl_opt_bool(L, 1, "trace", 0)};
     self->k8s = tl_k8s_new(&options, &err);
     return self->k8s ? 1 : tl_raise(L, &err);
 }

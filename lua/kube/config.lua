@@ -1,4 +1,5 @@
--- todo-lua kube config: the contexts of the kubeconfig.
+-- todo-lua kube config: looks at the kubeconfig; lua/lib/kubectl/config_edit.lua changes it.
+local config_edit = require "kubectl.config_edit"
 local fs = require "fs"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
@@ -92,15 +93,17 @@ local function minified(config, name)
 end
 
 local function view(_, options)
+    if not options.merge and not options.kubeconfig then
+        kube_errors.raise("if merge==false a precise file must be specified", "name it with --kubeconfig")
+    end
     local config = kubeconfig_files.load(options.kubeconfig)
-    config.current = options.context or config.current
-    if options.minify then config = minified(config, config.current) end
+    if options.minify then config = minified(config, options.context or config.current) end
     local function entries(list, field)
         local out = json.list {}
         for i, name in ipairs(tables.keys(config[list])) do
             local entry = config[list][name]
             if options.flatten then entry = flattened(entry, config.folders[entry]) end
-            out[i] = { name = name, [field] = options.raw and entry or masked(entry) }
+            out[i] = { name = name, [field] = (options.raw or options.flatten) and entry or masked(entry) }
         end
         return #out > 0 and out or json.null
     end
@@ -112,21 +115,25 @@ local function view(_, options)
     io.write(object_printer.new(options)(shown))
 end
 
+local commands = {
+    ["get-contexts"] = { summary = "list the contexts", usage = "[NAME…] [flags]", run = get_contexts, flags = {
+        { "output", short = "o", default = "", help = '"name" prints the names only' },
+        { "no-headers", kind = "bool", help = "no first line" } } },
+    ["current-context"] = { summary = "show the current context", usage = "[flags]", arguments = { max = 0 },
+        run = current_context },
+    ["use-context"] = { summary = "make another context the current one", usage = "NAME", run = use_context,
+        aliases = { "use" }, arguments = { min = 1, max = 1 } },
+    view = { summary = "show the merged kubeconfig, secrets hidden", usage = "[flags]", arguments = { max = 0 },
+        run = view, flags = table.move(object_printer.flags, 1, #object_printer.flags, 5, {
+            { "merge", kind = "bool", default = true, help = "all files of $KUBECONFIG; false needs --kubeconfig" },
+            { "minify", kind = "bool", help = "only what the current context needs" },
+            { "raw", kind = "bool", help = "secrets in clear" },
+            { "flatten", kind = "bool", help = "files' contents in place of their paths" } }) },
+}
+for name, command in pairs(config_edit.commands) do commands[name] = command end
+
 return {
     summary = "look at and change the kubeconfig",
-    usage = "get-contexts|use-context|current-context|view [flags]",
-    commands = {
-        ["get-contexts"] = { summary = "list the contexts", usage = "[NAME…] [flags]", run = get_contexts, flags = {
-            { "output", short = "o", default = "", help = '"name" prints the names only' },
-            { "no-headers", kind = "bool", help = "no first line" } } },
-        ["current-context"] = { summary = "show the current context", usage = "[flags]", arguments = { max = 0 },
-            run = current_context },
-        ["use-context"] = { summary = "make another context the current one", usage = "NAME", run = use_context,
-            aliases = { "use" }, arguments = { min = 1, max = 1 } },
-        view = { summary = "show the merged kubeconfig, secrets hidden", usage = "[flags]", arguments = { max = 0 },
-            run = view, flags = table.move(object_printer.flags, 1, #object_printer.flags, 4, {
-                { "minify", kind = "bool", help = "only what the current context needs" },
-                { "raw", kind = "bool", help = "secrets in clear" },
-                { "flatten", kind = "bool", help = "files' contents in place of their paths" } }) },
-    },
+    usage = "get-contexts|use-context|set-context|… [flags]",
+    commands = commands,
 }

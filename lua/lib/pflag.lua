@@ -227,7 +227,8 @@ function pflag.first_word(words, flags)
         local word = words[index]
         if word == "--" then return nil end
         if not word:find("^%-.") then return index end
-        local flag = find(flags, 1, word:match("^%-%-(.+)")) or find(flags, "short", word:match("^%-(.)$"))
+        local long, short = word:match("^%-%-(.+)"), word:match("^%-(.)$")
+        local flag = long and find(flags, 1, long) or short and find(flags, "short", short)
         if flag and not without_value(flag) then index = index + 1 end
         index = index + 1
     end

@@ -9,16 +9,24 @@ local k8s = {}
 ---@class todo.K8sConnect
 ---@field kubeconfig string? path; default $KUBECONFIG (a list) or ~/.kube/config
 ---@field context string? default: current-context
+---@field cluster string? of the kubeconfig, in place of the context's
+---@field user string? of the kubeconfig, in place of the context's
 ---@field namespace string? default: the context's, else "default"
 ---@field server string? URL in place of the context's; without a kubeconfig it is enough
 ---@field server_name string? that its certificate is for
 ---@field ca string? PEM text of the authorities, in place of the kubeconfig's
 ---@field insecure boolean? trust any server, whatever the kubeconfig says
+---@field cert string? PEM text of a client certificate, in place of the user's; goes with `key`
+---@field key string|todo.Secret? PEM text of its private key
 ---@field token string|todo.Secret?
+---@field username string?
+---@field password string|todo.Secret?
 ---@field as string? user to act as
+---@field as_uid string? UID to act as
 ---@field as_groups string[]? groups to act as
 ---@field user_agent string?
 ---@field timeout number|string? of a plain request, default 30
+---@field trace boolean? log each answer to standard error: method, URL, status, milliseconds
 
 ---Reads the kubeconfig; no request yet. Raises "not_found" with a hint where there is none.
 ---@param options todo.K8sConnect?

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < count; i++) {
         tl_kube_target target;
         tl_error_dispose(&err);
-        tl_kubeconfig_target(config, names[i], &target, &err);
+        tl_kubeconfig_target(config, (tl_kube_choice){.context = names[i]}, &target, &err);
         tl_kubeconfig_describe(config, names[i], &target);
     }
     if (config) tl_kubeconfig_free(config);

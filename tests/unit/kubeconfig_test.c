@@ -99,12 +99,12 @@ static void merge_first_file_wins_for_each_name(void **state)
     assert_int_equal(count, 3);
     assert_string_equal(names[0], "both");
     assert_string_equal(names[2], "two");
-    assert_int_equal(tl_kubeconfig_target(config, "both", &target, &err), 0);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){.context = "both"}, &target, &err), 0);
     assert_string_equal(target.server, "https://one:6443");
     assert_string_equal(target.auth.token, "first");
     assert_null(target.auth.username);
     assert_string_equal(target.namespace, "default");
-    assert_int_equal(tl_kubeconfig_target(config, "one", &target, &err), 0);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){.context = "one"}, &target, &err), 0);
     assert_string_equal(target.namespace, "n1");
     tl_kubeconfig_free(config);
 }
@@ -117,7 +117,7 @@ static void merge_current_context_of_the_first_file_that_has_one(void **state)
     write_file("a", first_file);
     write_file("b", second_file);
     tl_kubeconfig *config = load_list("a", "b", &err);
-    assert_int_equal(tl_kubeconfig_target(config, NULL, &target, &err), 0);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){0}, &target, &err), 0);
     assert_string_equal(target.context, "two");
     assert_string_equal(target.server_name, "sni");
     assert_string_equal(target.proxy, "http://p:1");
@@ -146,7 +146,7 @@ static void files_relative_paths_start_at_the_files_folder(void **state)
     snprintf(path, sizeof path, "%s/sub/config", dir);
     tl_kubeconfig *config = tl_kubeconfig_load(&(tl_kubeconfig_options){.path = path}, &err);
     assert_non_null(config);
-    assert_int_equal(tl_kubeconfig_target(config, NULL, &target, &err), 0);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){0}, &target, &err), 0);
     assert_string_equal(target.ca_pem, test_pem);
     assert_string_equal(target.ca_sha256, test_digest);
     snprintf(path, sizeof path, "%s/sub/./token", dir);
@@ -166,7 +166,7 @@ static void data_embedded_wins_over_the_file(void **state)
     char path[128];
     snprintf(path, sizeof path, "%s/config", dir);
     tl_kubeconfig *config = tl_kubeconfig_load(&(tl_kubeconfig_options){.path = path}, &err);
-    assert_int_equal(tl_kubeconfig_target(config, NULL, &target, &err), 0);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){0}, &target, &err), 0);
     assert_string_equal(target.auth.cert_pem, "cert");
     assert_string_equal(target.auth.key_pem, "key");
     tl_kubeconfig_free(config);
@@ -204,7 +204,7 @@ static void target_unknown_context_offers_the_others(void **state)
     write_file("a", first_file);
     write_file("b", second_file);
     tl_kubeconfig *config = load_list("a", "b", &err);
-    assert_int_equal(tl_kubeconfig_target(config, "nope", &target, &err), -1);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){.context = "nope"}, &target, &err), -1);
     assert_string_equal(err.kind, "not_found");
     assert_non_null(strstr(err.hint, "both, one, two"));
     tl_error_dispose(&err);
@@ -226,12 +226,12 @@ static void target_dangling_cluster_or_half_a_certificate_fails(void **state)
     char path[128];
     snprintf(path, sizeof path, "%s/config", dir);
     tl_kubeconfig *config = tl_kubeconfig_load(&(tl_kubeconfig_options){.path = path}, &err);
-    assert_int_equal(tl_kubeconfig_target(config, NULL, &target, &err), -1);
-    assert_int_equal(tl_kubeconfig_target(config, "x", &target, &err), -1);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){0}, &target, &err), -1);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){.context = "x"}, &target, &err), -1);
     assert_non_null(strstr(err.message, "\"gone\""));
-    assert_int_equal(tl_kubeconfig_target(config, "y", &target, &err), -1);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){.context = "y"}, &target, &err), -1);
     assert_non_null(strstr(err.message, "without the other"));
-    assert_int_equal(tl_kubeconfig_target(config, "z", &target, &err), -1);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){.context = "z"}, &target, &err), -1);
     assert_non_null(strstr(err.message, "not base64"));
     /* for showing, a broken context is still a context */
     assert_int_equal(tl_kubeconfig_describe(config, "x", &target), 0);
@@ -253,7 +253,7 @@ static void in_cluster_service_account_becomes_the_context(void **state)
     write_file("namespace", "mine\n");
     tl_kubeconfig *config = tl_kubeconfig_load(&(tl_kubeconfig_options){.service_account_dir = dir}, &err);
     assert_non_null(config);
-    assert_int_equal(tl_kubeconfig_target(config, NULL, &target, &err), 0);
+    assert_int_equal(tl_kubeconfig_target(config, (tl_kube_choice){0}, &target, &err), 0);
     assert_string_equal(target.server, "https://[fd00::1]:443");
     assert_string_equal(target.namespace, "mine");
     assert_string_equal(target.ca_sha256, test_digest);

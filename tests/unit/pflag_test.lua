@@ -103,6 +103,14 @@ function tests.helm_lists_its_commands_and_their_flags()
     end
 end
 
+function tests.first_word_is_found_behind_all_forms_of_a_flag()
+    for _, words in ipairs { { "go" }, { "-n", "x", "go" }, { "-nx", "go" }, { "-n=x", "go" }, { "--namespace", "x", "go" },
+        { "--namespace=x", "go" }, { "-w", "go" }, { "-wq", "go" }, { "--dry-run", "go" }, { "--nope=x", "go" } } do
+        lu.assertEquals(words[pflag.first_word(words, flags)], "go", table.concat(words, " "))
+    end
+    lu.assertNil(pflag.first_word({ "-w", "--", "go" }, flags))
+end
+
 function tests.helm_refuses_wrong_words_with_helms_status()
     for message, words in pairs {
         ['Error: unknown command "templte" for "helm"\n  did you mean template? '] = { "templte" },

@@ -3,7 +3,9 @@ local fail = require "fail"
 local fs = require "fs"
 local k8s = require "k8s"
 local kube_errors = require "kubectl.errors"
+local secret = require "secret"
 local suggest = require "suggest"
+local tables = require "tables"
 
 local kube_session = {}
 
@@ -12,9 +14,17 @@ kube_session.flags = {
     { "kubeconfig", help = "kubeconfig to use (default: $KUBECONFIG or ~/.kube/config)" },
     { "context", help = "context of the kubeconfig; naming it allows writes to clusters that are not local" },
     { "namespace", short = "n", help = "namespace of the request (default: the context's)" },
+    { "cluster", help = "cluster of the kubeconfig, in place of the context's" },
+    { "user", help = "user of the kubeconfig, in place of the context's" },
     { "as", help = "user to act as" },
     { "as-group", kind = "stringArray", help = "group to act as; may be repeated" },
+    { "as-uid", help = "UID to act as" },
     { "token", help = "bearer token, in place of the context's user" },
+    { "client-certificate", help = "file with a client certificate, in place of the user's" },
+    { "client-key", help = "file with the certificate's private key" },
+    { "username", help = "name for servers that ask for a password" },
+    { "password", help = "password; a kubeconfig keeps it out of the list of processes" },
+    { "v", short = "v", kind = "int", default = 0, help = "6 and above: tell each request on standard error" },
     { "server", short = "s", help = "address of the API server, in place of the context's" },
     { "tls-server-name", help = "name that the server's certificate is for" },
     { "certificate-authority", help = "file with the authorities that the server's certificate may come from" },
@@ -48,15 +58,42 @@ local function unknown_context(options)
         #names > 0 and "the kubeconfig has " .. known or "the kubeconfig has no context at all", { verbatim = true })
 end
 
+-- The cluster or user that a flag names, in kubectl's words where the kubeconfig does not have it.
+local function check_named(options)
+    if not options.cluster and not options.user then return end
+    local config = require "kubectl.config_files".load(options.kubeconfig)
+    local wrong = {
+        { options.user, config.users, 'auth info "%s" does not exist' },
+        { options.cluster, config.clusters, 'no server found for cluster "%s"' },
+    }
+    for _, one in ipairs(wrong) do
+        local name, known, message = table.unpack(one)
+        if name and not known[name] then
+            local names = tables.keys(known)
+            kube_errors.raise(message:format(name), #names > 0 and "the kubeconfig has " .. table.concat(names, ", ")
+                .. suggest.phrase(name, names) or "the kubeconfig has none at all")
+        end
+    end
+end
+
+local function file_text(flag, path)
+    if not path or path == "" then return nil end
+    return fs.read(path) or kube_errors.raise(("unable to read %s %s: no such file or directory"):format(flag, path))
+end
+
+-- A flag's text as a secret; nothing where it is empty.
+local function hidden(text) return (text or "") ~= "" and secret.new(text) or nil end
+
 -- What the flags say about the server and the user, beside the kubeconfig.
 local function overrides(options)
-    local ca = options.certificate_authority
-    local text = ca and (fs.read(ca)
-        or kube_errors.raise(("unable to read certificate-authority %s: no such file or directory"):format(ca)))
+    check_named(options)
     return { namespace = options.namespace, timeout = seconds(options.request_timeout), as = options.as,
-        as_groups = options.as_group, server = options.server, server_name = options.tls_server_name, ca = text,
-        token = options.token ~= nil and options.token ~= "" and require "secret".new(options.token) or nil,
-        insecure = options.insecure_skip_tls_verify }
+        as_groups = options.as_group, as_uid = options.as_uid, cluster = options.cluster, user = options.user,
+        server = options.server, server_name = options.tls_server_name, insecure = options.insecure_skip_tls_verify,
+        ca = file_text("certificate-authority", options.certificate_authority),
+        cert = file_text("client-certificate", options.client_certificate),
+        key = hidden(file_text("client-key", options.client_key)), token = hidden(options.token),
+        username = options.username, password = hidden(options.password), trace = options.v >= 6 }
 end
 
 local function connect(options)
