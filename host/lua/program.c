@@ -60,11 +60,7 @@ static int load_embedded_code(lua_State *L, const char *bytes, size_t length, co
 {
     const tl_embedded *file = *chunk_name == '@' ? find_embedded(chunk_name + 1) : NULL;
     if (!file || !file->code || !tl_gzip_holds(file->packed, file->packed_length, bytes, length)) return 0;
-    push_unpacked(L, file->code, file->code_length);
-    size_t code_length;
-    const char *code = lua_tolstring(L, -1, &code_length);
-    int loaded = luaL_loadbufferx(L, code, code_length, chunk_name, "b") == LUA_OK;
-    lua_remove(L, -2);
+    int loaded = luaL_loadbufferx(L, file->code, file->code_length, chunk_name, "b") == LUA_OK;
     if (!loaded) lua_pop(L, 1);
     return loaded;
 }

@@ -5,8 +5,8 @@
 
 #include <lua.h>
 
-/* One embedded file, packed by gzip, and where it is a script its bytecode, packed too (else NULL); the table is sorted
- * by name and ends with a NULL name. Made by host/embed.lua. */
+/* One embedded file, packed by gzip, and where it is a script its bytecode (else NULL); the table is sorted by name and ends
+ * with a NULL name. Made by host/embed.lua. */
 typedef struct tl_embedded {
     const char *name;
     const char *packed;
