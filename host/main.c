@@ -264,10 +264,23 @@ static void make_strict(lua_State *L)
     lua_pop(L, 1);
 }
 
+/* Lua's own allocator but for large blocks: rendered charts, replies, files. */
+static void *allocate(void *unused, void *old, size_t old_size, size_t size)
+{
+    (void)unused;
+    (void)old_size;
+    if (!size) {
+        free(old);
+        return NULL;
+    }
+    return old || size < TL_LARGE ? realloc(old, size) : tl_malloc_large(size);
+}
+
 static lua_State *open_state(tl_error *err)
 {
     lua_State *L = luaL_newstate();
     if (!L) tl_log_fatal("out of memory");
+    lua_setallocf(L, allocate, NULL);
     luaL_openlibs(L);
     lua_gc(L, LUA_GCGEN, 0, 0);
     if (tl_scheduler_open(L, err) < 0) return NULL;

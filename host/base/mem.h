@@ -14,6 +14,11 @@ char *tl_strdup(const char *text);
 /* A copy of `length` bytes with a final NUL. */
 char *tl_strndup(const char *text, size_t length);
 
+/* At least `size` bytes in huge pages where the system has them: they are filled without a fault for each 4 KiB, which takes
+ * half of the time of a big render. Worth it from TL_LARGE on. Free with free(). */
+#define TL_LARGE ((size_t)1 << 20)
+void *tl_malloc_large(size_t size);
+
 /* Overwrites memory that held a secret; not removed by the optimiser. */
 void tl_cleanse(void *memory, size_t size);
 
@@ -26,7 +31,7 @@ tl_arena *tl_arena_new(size_t limit);
 void tl_arena_free(tl_arena *arena);
 /* Forgets what was handed out; some memory is kept for what comes next. */
 void tl_arena_clear(tl_arena *arena);
-/* Memory aligned for any type, not zeroed; lives until the arena is freed. */
+/* Memory aligned to 8 bytes, not zeroed; lives until the arena is freed. */
 void *tl_arena_alloc(tl_arena *arena, size_t size);
 /* The same, zeroed. */
 void *tl_arena_zalloc(tl_arena *arena, size_t size);
