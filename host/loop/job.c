@@ -1,6 +1,5 @@
 /* The worker thread: pure C jobs, one at a time. */
-#include <signal.h>
-
+#include "base/thread.h"
 #include "loop/loop_internal.h"
 
 enum { IDLE, QUEUED, RUNNING, FINISHED };
@@ -44,22 +43,17 @@ static void *run_worker(void *data)
     return NULL;
 }
 
-static int start_worker(tl_loop *loop, tl_error *err)
+int tl_job_prepare(tl_loop *loop, tl_error *err)
 {
-    /* Signals are for the loop's thread. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&loop->worker, NULL, run_worker, loop);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code) return tl_error_errno(err, code, "cannot start the worker thread");
+    if (loop->worker_started) return 0;
+    if (tl_thread_start(&loop->worker, run_worker, loop, err)) return -1;
     loop->worker_started = 1;
     return 0;
 }
 
 int tl_job_start(tl_loop *loop, tl_job *job, tl_error *err)
 {
-    if (!loop->worker_started && start_worker(loop, err) < 0) return -1;
+    if (tl_job_prepare(loop, err)) return -1;
     pthread_mutex_lock(&loop->lock);
     job->loop = loop;
     job->state = QUEUED;

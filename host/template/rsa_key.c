@@ -6,6 +6,7 @@
 #include <openssl/param_build.h>
 
 #include "base/dynlib.h"
+#include "base/thread.h"
 
 #define EXPONENT 65537
 
@@ -47,6 +48,34 @@ static int find_prime(BIGNUM *out, int bits)
         if (!lib.f.BN_generate_prime_ex(out, bits, 0, NULL, NULL, NULL)) return 0;
     while (lib.f.BN_mod_word(out, EXPONENT) == 1);
     return 1;
+}
+
+typedef struct search {
+    BIGNUM *prime;
+    int bits, found;
+} search;
+
+static void *run_search(void *data)
+{
+    search *s = data;
+    s->found = find_prime(s->prime, s->bits);
+    return NULL;
+}
+
+/* Two primes, which take nearly all of the time, on two threads. */
+static int find_primes(BIGNUM *p, BIGNUM *q, int bits)
+{
+    pthread_t thread;
+    search first = {p, bits, 0}, second = {q, bits, 0};
+    tl_error ignored = {0};
+    int parallel = !tl_thread_start(&thread, run_search, &first, &ignored);
+    run_search(&second);
+    if (parallel)
+        pthread_join(thread, NULL);
+    else
+        run_search(&first);
+    tl_error_dispose(&ignored);
+    return first.found && second.found;
 }
 
 /* RFC 8017, section 3.2: everything that follows from the primes. */
@@ -92,8 +121,7 @@ EVP_PKEY *tl_rsa_key_new(int bits, tl_error *err)
         if (n[i]) lib.f.BN_set_flags(n[i], BN_FLG_CONSTTIME);
         ok = ok && n[i];
     }
-    ok = ok && find_prime(n[P], bits / 2);
-    do ok = ok && find_prime(n[Q], bits / 2);
+    do ok = ok && find_primes(n[P], n[Q], bits / 2);
     while (ok && !lib.f.BN_cmp(n[P], n[Q]));
     if (ok && derive(n, context)) key = assemble(n);
     for (int i = 0; i < NUMBERS; i++) lib.f.BN_clear_free(n[i]);
