@@ -35,22 +35,20 @@ static void read_places(fault *out, const tl_error *err, int before)
 static int check_file(fault *out, tl_arena *arena, const tl_rendered_file *file)
 {
     const tl_yaml_options options = {.name = "yaml"};
-    const char *slash = strrchr(file->path, '/'), *at = file->text, *found;
+    const char *slash = strrchr(file->path, '/');
     tl_manifests documents = {0};
     int failed = 0;
     if ((slash ? slash[1] : *file->path) == '_') return 0;
     tl_manifest_split(&documents, arena, file->text, file->size);
     for (size_t d = 0; d < documents.len && !failed; d++) {
-        const char *content = documents.items[d].content;
+        const tl_manifest *document = &documents.items[d];
         tl_error err = {0};
         tl_value ignored;
-        if ((found = strstr(at, content))) at = found;
-        failed = tl_yaml_parse(arena, content, strlen(content), &options, &ignored, &err) < 0;
+        failed = tl_yaml_parse(arena, document->content, document->size, &options, &ignored, &err) < 0;
         if (failed) {
             out->path = file->path;
-            read_places(out, &err, lines_before(file->text, at));
+            read_places(out, &err, lines_before(file->text, document->content));
         }
-        at += strlen(content);
         tl_error_dispose(&err);
     }
     return failed;

@@ -158,7 +158,7 @@ static void lint_metadata(linter *l)
     tl_chart chart = {0};
     tl_value yaml = tl_null();
     if (read_file(l, "Chart.yaml", &data, &size, &err)) goto failed;
-    tl_chart_file file = {"Chart.yaml", data, size};
+    tl_chart_file file = {.name = "Chart.yaml", .data = data, .size = size};
     if (tl_chart_read_metadata(&chart, l->arena, &file, &err)) goto failed;
     if (tl_decode_yaml(l->arena, data, size, 1, &yaml, &err)) goto failed;
     check_metadata(l, &chart, yaml.type == TL_MAP ? yaml.as.map : tl_map_new(l->arena, 0));
@@ -238,11 +238,10 @@ static const char *list_fault(const char *kind, const tl_value *object)
 }
 
 /* One rendered document. -1 where it is no YAML: helm then stops looking at templates. */
-static int lint_document(linter *l, const char *path, const char *content, const char *whole,
+static int lint_document(linter *l, const char *path, tl_manifest m, const char *whole,
                          const tl_chart_capabilities *caps)
 {
     tl_error err = {0};
-    tl_manifest m = {.content = content, .kind = "", .name = "", .api_version = ""};
     tl_value object;
     if (tl_manifest_object(&object, l->arena, &m, &err)) {
         add(l, TL_LINT_ERROR, path, take(l, &err, "unable to parse YAML: "));
@@ -306,7 +305,7 @@ static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered
     add(l, TL_LINT_WARNING, file->name, indent_fault(l, text));
     tl_manifest_split(&documents, l->arena, text, strlen(text));
     for (size_t i = 0; i < documents.len; i++)
-        if (lint_document(l, file->name, documents.items[i].content, text, caps)) return -1;
+        if (lint_document(l, file->name, documents.items[i], text, caps)) return -1;
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "chart/decode.h"
 #include "chart/path_match.h"
 #include "chart/text.h"
+#include "data/yaml.h"
 
 /* Memory of one decoded document. */
 #define MAX_DOCUMENT ((size_t)1 << 30)
@@ -52,27 +53,25 @@ static int is_space(char c)
  * *start and *end; 0 where there is none. */
 static int find_separator(const char *text, size_t size, size_t from, size_t *start, size_t *end)
 {
-    for (size_t i = from; i + 3 <= size; i++) {
-        const char *hit = memchr(text + i, '-', size - i);
+    size_t s = 0, e = 3;
+    if (from || size < 3 || memcmp(text, "---", 3)) {
+        const char *hit = memmem(text + from, size - from, "\n---", 4);
         if (!hit) return 0;
-        i = (size_t)(hit - text);
-        if (i + 3 > size || memcmp(hit, "---", 3)) continue;
-        if (i && (i == from || text[i - 1] != '\n')) continue;
-        size_t s = i, e = i + 3;
-        while (s > from && is_space(text[s - 1])) s--;
-        while (e < size && is_space(text[e])) e++;
-        *start = s;
-        *end = e;
-        return 1;
+        s = (size_t)(hit - text);
+        e = s + 4;
     }
-    return 0;
+    while (s > from && is_space(text[s - 1])) s--;
+    while (e < size && is_space(text[e])) e++;
+    *start = s;
+    *end = e;
+    return 1;
 }
 
 static void add_document(tl_manifests *out, tl_arena *arena, const char *text, size_t size)
 {
     if (!size) return;
     tl_text_trim(&text, &size);
-    tl_manifests_add(out, arena, (tl_manifest){.content = tl_arena_strndup(arena, text, size), .path = "", .kind = "",
+    tl_manifests_add(out, arena, (tl_manifest){.content = text, .size = size, .path = "", .kind = "",
                                                .name = "", .api_version = ""});
 }
 
@@ -174,13 +173,22 @@ static int read_head(tl_manifest *m, tl_arena *arena, tl_value object, tl_map **
 
 int tl_manifest_object(tl_value *out, tl_arena *arena, const tl_manifest *m, tl_error *err)
 {
-    return tl_decode_yaml(arena, m->content, strlen(m->content), 0, out, err);
+    return tl_decode_yaml(arena, m->content, m->size, 0, out, err);
+}
+
+/* The whole document is read, since it may be no YAML; kept is what read_head takes. */
+static int decode_head(tl_value *out, tl_arena *arena, const tl_manifest *m, tl_error *err)
+{
+    static const char *const keep[] = {"apiVersion", "kind", "metadata", NULL};
+    const tl_yaml_options options = {.flavour = TL_YAML_HELM, .keep = keep};
+    if (tl_yaml_parse(arena, m->content, m->size, &options, out, err) >= 0) return 0;
+    return tl_error_wrap(err, "error converting YAML to JSON: %s", err && err->message ? err->message : "");
 }
 
 typedef struct sorting {
     tl_manifests *manifests, *hooks;
     tl_arena *arena;   /* of the result */
-    tl_arena *scratch; /* of the document in work: decoded in full, since it may be no YAML; its head alone is kept */
+    tl_arena *scratch; /* of the document in work */
 } sorting;
 
 static int sort_document(sorting *s, tl_manifest *m, tl_error *err)
@@ -189,7 +197,7 @@ static int sort_document(sorting *s, tl_manifest *m, tl_error *err)
     tl_value object;
     int skip = 0;
     tl_arena_clear(s->scratch);
-    if (tl_manifest_object(&object, s->scratch, m, err) || read_head(m, s->arena, object, &annotations, err))
+    if (decode_head(&object, s->scratch, m, err) || read_head(m, s->arena, object, &annotations, err))
         return tl_error_wrap(err, "YAML parse error on %s: %s", m->path, err && err->message ? err->message : "");
     if (annotations && annotations->count) m->hook = read_hook(s->arena, annotations, &skip);
     if (!skip) tl_manifests_add(m->hook ? s->hooks : s->manifests, s->arena, *m);
@@ -280,14 +288,15 @@ static int is_test(const tl_hook *hook)
 }
 
 /* The path in "# Source: CHART/PATH" of a document, without the chart's name; NULL where it has none. */
-static const char *source_path(tl_arena *arena, const char *document)
+static const char *source_path(tl_arena *arena, const tl_manifest *document)
 {
-    const char *at = document;
-    while ((at = strstr(at, "# Source: "))) {
+    const char *at = document->content, *end = at + document->size;
+    while ((at = memmem(at, (size_t)(end - at), "# Source: ", 10))) {
         at += 10;
-        size_t line = strcspn(at, "\n"), chart = strcspn(at, "/\n");
-        if (chart && at[chart] == '/' && chart + 1 < line) return tl_arena_strndup(arena, at + chart + 1,
-                line - chart - 1);
+        const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
+        const char *slash = memchr(at, '/', (size_t)(stop - at));
+        if (slash && slash > at && slash + 1 < stop)
+            return tl_arena_strndup(arena, slash + 1, (size_t)(stop - slash - 1));
     }
     return NULL;
 }
@@ -299,9 +308,11 @@ static int show_only(tl_buf *out, const tl_template_output *options, tl_arena *a
     for (size_t i = 0; i < options->show_count; i++) {
         int found = 0;
         for (size_t d = 0; d < documents.len; d++) {
-            const char *path = source_path(arena, documents.items[d].content);
+            const char *path = source_path(arena, &documents.items[d]);
             if (!path || tl_path_match(options->show_only[i], path) != 1) continue;
-            tl_buf_addf(out, "---\n%s\n", documents.items[d].content);
+            tl_buf_adds(out, "---\n");
+            tl_buf_add(out, documents.items[d].content, documents.items[d].size);
+            tl_buf_addc(out, '\n');
             found = 1;
         }
         if (!found) return tl_error_set(err, "chart", "could not find template %s in chart", options->show_only[i]);
@@ -309,26 +320,32 @@ static int show_only(tl_buf *out, const tl_template_output *options, tl_arena *a
     return 0;
 }
 
-static void print_all(tl_buf *out, const char *manifest, const tl_manifests *hooks, const tl_template_output *options)
+void tl_manifest_print(tl_buf *out, const tl_manifest *manifest)
 {
-    size_t size = strlen(manifest);
+    tl_buf_addf(out, "---\n# Source: %s\n", manifest->path);
+    tl_buf_add(out, manifest->content, manifest->size);
+    tl_buf_addc(out, '\n');
+}
+
+static void print_all(tl_buf *out, const char *manifest, size_t size, const tl_manifests *hooks,
+                      const tl_template_output *options)
+{
     tl_text_trim(&manifest, &size);
     tl_buf_add(out, manifest, size);
     tl_buf_addc(out, '\n');
     for (size_t i = 0; i < hooks->len && !options->no_hooks; i++)
-        if (!options->skip_tests || !is_test(hooks->items[i].hook))
-            tl_buf_addf(out, "---\n# Source: %s\n%s\n", hooks->items[i].path, hooks->items[i].content);
+        if (!options->skip_tests || !is_test(hooks->items[i].hook)) tl_manifest_print(out, &hooks->items[i]);
 }
 
-int tl_manifest_template_output(tl_buf *out, const char *manifest, const tl_manifests *hooks,
+int tl_manifest_template_output(tl_buf *out, const char *manifest, size_t size, const tl_manifests *hooks,
                                 const tl_template_output *options, tl_arena *arena, tl_error *err)
 {
     if (!options->show_count) {
-        print_all(out, manifest, hooks, options);
+        print_all(out, manifest, size, hooks, options);
         return 0;
     }
     tl_buf all = TL_BUF_INIT(SIZE_MAX);
-    print_all(&all, manifest, hooks, options);
+    print_all(&all, manifest, size, hooks, options);
     int result = show_only(out, options, arena, &all, err);
     tl_buf_dispose(&all);
     return result;

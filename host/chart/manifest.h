@@ -21,7 +21,8 @@ typedef struct tl_hook {
 
 typedef struct tl_manifest {
     const char *path;    /* of the template: "todo-app/templates/secret.yaml" */
-    const char *content; /* YAML text, trimmed */
+    const char *content; /* YAML text, trimmed, inside of the rendered file's: no NUL at its end */
+    size_t size;         /* of content */
     const char *kind, *name, *api_version; /* "" where absent */
     tl_hook *hook;   /* NULL for what is no hook */
 } tl_manifest;
@@ -43,8 +44,8 @@ int tl_manifest_sort(tl_manifests *manifests, tl_manifests *hooks, tl_arena *are
                      size_t count, tl_error *err);
 /* Decodes a document into `arena`, integers kept; null for one of nothing but comments. */
 int tl_manifest_object(tl_value *out, tl_arena *arena, const tl_manifest *manifest, tl_error *err);
-/* The documents of a YAML text as helm splits them (text only, trimmed, empty ones left out). Appends to `out` with
- * only `content` set. */
+/* The documents of a YAML text, which must outlive them, as helm splits them (text only, trimmed, empty ones left out).
+ * Appends to `out` with only `content` and `size` set. */
 void tl_manifest_split(tl_manifests *out, tl_arena *arena, const char *text, size_t size);
 /* Orders by kind for uninstalling; stable. */
 void tl_manifest_sort_uninstall(tl_manifests *manifests);
@@ -57,8 +58,10 @@ typedef struct tl_template_output {
     size_t show_count;
 } tl_template_output;
 
+/* Appends a document with its comment, as the recorded manifest has it. */
+void tl_manifest_print(tl_buf *out, const tl_manifest *manifest);
 /* Appends the output of `helm template` for a recorded manifest and its hooks. */
-int tl_manifest_template_output(tl_buf *out, const char *manifest, const tl_manifests *hooks,
+int tl_manifest_template_output(tl_buf *out, const char *manifest, size_t size, const tl_manifests *hooks,
                                 const tl_template_output *options, tl_arena *arena, tl_error *err);
 
 #endif

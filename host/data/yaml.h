@@ -28,6 +28,9 @@ typedef struct tl_yaml_options {
                              not find expected key") */
     size_t max_nodes;     /* scalars, lists and maps after alias expansion; 0: 10 million */
     tl_yaml_lines *lines; /* or NULL */
+    /* A hint for the helm flavour where not strict: of the document's map only the values of these keys, in any case, are
+     * asked for; the others may be null, but what they hold is YAML. Ended by NULL; NULL: all are. */
+    const char *const *keep;
 } tl_yaml_options;
 
 /* Parses the first document. Returns 1, 0 where the text holds no document (*out is null), or -1 with kind "parse".

@@ -17,12 +17,26 @@
  * content, `column` being its place in the line, or -1 at the end of the document. */
 static int read_value(tl_yaml_reader *r, int indent, int in_map, tl_value *out);
 
+#define CHUNK 64
+
+/* Nothing but printable ASCII, LF and tabs; without branches, so that the compiler takes many bytes at once. */
+static int is_plain_chunk(const char *text)
+{
+    unsigned char odd = 0;
+    for (int i = 0; i < CHUNK; i++) {
+        unsigned char c = (unsigned char)text[i];
+        odd |= (unsigned char)(((unsigned char)(c - 0x20) > 0x5e) & (c != '\n') & (c != '\t'));
+    }
+    return !odd;
+}
+
 /* Every byte is one that libyaml takes as it is; line breaks are LF alone. */
 static int is_clean(const char *text, size_t length)
 {
     for (size_t i = 0, width; i < length; i += width) {
+        width = CHUNK;
+        if (length - i >= CHUNK && is_plain_chunk(text + i)) continue;
         unsigned char c = (unsigned char)text[i];
-        while (c - 0x20u < 0x5fu && i + 1 < length) c = (unsigned char)text[++i];
         width = 1;
         if (c >= 0x20 && c < 0x7f) continue;
         if (c == '\n' || c == '\t') continue;
@@ -119,14 +133,14 @@ static int deeper(tl_yaml_reader *r)
 
 static int read_list(tl_yaml_reader *r, int column, tl_value *out)
 {
-    tl_list *list = tl_list_new(r->arena, 0);
+    tl_list *list = r->unkept ? NULL : tl_list_new(r->arena, 0);
     *out = tl_list_value(list);
     if (deeper(r)) return -1;
     do {
         tl_value item;
         r->at++;
         if (read_value(r, column, 0, &item)) return -1;
-        tl_list_push(r->arena, list, item);
+        if (list) tl_list_push(r->arena, list, item);
     } while (r->column == column && is_item(r));
     r->depth--;
     return 0;
@@ -140,15 +154,39 @@ static int put(tl_yaml_reader *r, tl_map *map, tl_value key, tl_value value)
     return 0;
 }
 
+static unsigned char lower(char c)
+{
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+/* Whether the caller wants the value of a key of the document's map. Names in Go's JSON match in any case, and some letters
+ * outside of ASCII fold into it. */
+static int is_kept(const tl_yaml_reader *r, tl_value key)
+{
+    for (uint32_t i = 0; i < key.len; i++)
+        if (key.as.s[i] & 0x80) return 1;
+    for (const char *const *name = r->options->keep; *name; name++) {
+        uint32_t i = 0;
+        while (i < key.len && (*name)[i] && lower((*name)[i]) == lower(key.as.s[i])) i++;
+        if (i == key.len && !(*name)[i]) return 1;
+    }
+    return 0;
+}
+
 /* A map whose first key was taken already. */
 static int read_map(tl_yaml_reader *r, int column, tl_value key, tl_value *out)
 {
-    tl_map *map = tl_map_new(r->arena, 0);
+    tl_map *map = r->unkept ? NULL : tl_map_new(r->arena, 0);
+    int chooses = map && r->options->keep && !r->depth;
     *out = tl_map_value(map);
     if (deeper(r)) return -1;
     for (;;) {
         tl_value value;
-        if (read_value(r, column, 1, &value) || put(r, map, key, value)) return -1;
+        int unkept = chooses && !is_kept(r, key);
+        r->unkept += unkept;
+        if (read_value(r, column, 1, &value)) return -1;
+        r->unkept -= unkept;
+        if (map && put(r, map, key, unkept ? tl_null() : value)) return -1;
         if (r->column != column) break;
         if (take_key(r, &key)) return -1;
     }

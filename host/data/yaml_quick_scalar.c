@@ -14,12 +14,17 @@ int tl_yaml_starts_plain(const tl_yaml_reader *r)
     return *r->at != '-' || !tl_yaml_ends_word(r, r->at + 1);
 }
 
+static tl_value text_value(tl_yaml_reader *r, const char *text, size_t length)
+{
+    return r->unkept ? tl_string_ref(text, length) : tl_string(r->arena, text, length);
+}
+
 /* The value of a plain scalar. */
 static int resolve(tl_yaml_reader *r, const char *text, size_t length, tl_value *out)
 {
     tl_yaml_resolve(text, length, r->options->flavour, 1, out);
     if (out->type == TL_STRING)
-        *out = tl_string(r->arena, text, length);
+        *out = text_value(r, text, length);
     else
         *out = tl_yaml_number(*out, r->options->floats);
     return out->type == TL_FLOAT && !isfinite(out->as.d) ? -1 : 0;
@@ -148,13 +153,13 @@ int tl_yaml_quoted(tl_yaml_reader *r, tl_value *out)
     const char quote = *r->at, *from = ++r->at, *at = from;
     while (at < r->end && *at != quote && *at != '\\' && *at != '\n') at++;
     if (at < r->end && *at == quote && (quote == '"' || at + 1 >= r->end || at[1] != '\'')) {
-        *out = tl_string(r->arena, from, (size_t)(at - from));
+        *out = text_value(r, from, (size_t)(at - from));
         r->at = at + 1;
         return 0;
     }
     tl_buf_clear(&r->scratch);
     if (quoted_text(r, quote, &r->scratch)) return -1;
-    *out = tl_string(r->arena, r->scratch.data, r->scratch.len);
+    *out = text_value(r, r->scratch.data, r->scratch.len);
     return 0;
 }
 
@@ -200,7 +205,7 @@ static int read_literal(tl_yaml_reader *r, int indent, tl_value *out)
     }
     size_t length = chomp == '+' ? text->len : content;
     if (chomp == '-' && length && text->data[length - 1] == '\n') length--;
-    *out = tl_string(r->arena, text->data, length);
+    *out = text_value(r, text->data, length);
     return tl_yaml_seek(r);
 }
 
@@ -250,9 +255,10 @@ static int flow_item(tl_yaml_reader *r, int depth, tl_value *collection)
     if (is_map && flow_key(r, &key)) return -1;
     if (r->at >= r->end || read_flow(r, depth + 1, &value)) return -1;
     if (!is_map) {
-        tl_list_push(r->arena, collection->as.list, value);
+        if (!r->unkept) tl_list_push(r->arena, collection->as.list, value);
         return 0;
     }
+    if (r->unkept) return 0;
     if (tl_map_get(collection->as.map, key.as.s, key.len)) return -1;
     tl_map_set(collection->as.map, key.as.s, key.len, value);
     return 0;
@@ -261,7 +267,10 @@ static int flow_item(tl_yaml_reader *r, int depth, tl_value *collection)
 static int flow_collection(tl_yaml_reader *r, int depth, tl_value *out)
 {
     char close = *r->at == '[' ? ']' : '}';
-    *out = close == ']' ? tl_list_value(tl_list_new(r->arena, 0)) : tl_map_value(tl_map_new(r->arena, 0));
+    if (close == ']')
+        *out = tl_list_value(r->unkept ? NULL : tl_list_new(r->arena, 0));
+    else
+        *out = tl_map_value(r->unkept ? NULL : tl_map_new(r->arena, 0));
     if (depth > MAX_FLOW_DEPTH || tl_arena_over(r->arena)) return -1;
     r->at++;
     skip_blanks(r);

@@ -14,6 +14,7 @@ typedef struct tl_yaml_reader {
     tl_arena *arena;
     const tl_yaml_options *options;
     tl_buf scratch; /* for a scalar that must be put together */
+    int unkept;     /* values are checked, not made */
 } tl_yaml_reader;
 
 /* Functions return 0, or -1 where the text is not for this reader. */

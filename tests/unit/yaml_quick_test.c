@@ -25,11 +25,31 @@ static int read_by_libyaml(tl_arena *arena, const char *text, size_t length, tl_
     return status;
 }
 
+/* Where only some keys are asked for, the same texts are taken, and those keys have the same values. */
+static void check_kept(tl_arena *arena, const char *text, size_t length, tl_yaml_options options, int taken, tl_value all)
+{
+    static const char *const keep[] = {"B", "d", NULL};
+    tl_value some;
+    options.keep = keep;
+    if (options.strict || options.flavour != TL_YAML_HELM) return;
+    if (tl_yaml_quick(arena, text, length, &options, &some) != taken) fail_msg("with keys to keep, not %d:\n%s", taken, text);
+    if (!taken || all.type != TL_MAP) return;
+    assert_int_equal(some.type, TL_MAP);
+    uint32_t cursor = 0;
+    for (tl_entry *e; (e = tl_map_next(all.as.map, &cursor));) {
+        const tl_value *kept = tl_map_get(some.as.map, e->key, e->key_len);
+        int wanted = !strcmp(e->key, "b") || !strcmp(e->key, "B") || !strcmp(e->key, "d") || !strcmp(e->key, "D");
+        assert_non_null(kept);
+        if (wanted && !tl_value_equal(*kept, e->value)) fail_msg("%s differs of\n%.*s", e->key, (int)length, text);
+    }
+}
+
 static int check_same(const char *text, size_t length, tl_yaml_options options)
 {
     tl_arena *arena = tl_arena_new(0);
     tl_value quick, slow;
     int taken = tl_yaml_quick(arena, text, length, &options, &quick);
+    check_kept(arena, text, length, options, taken, quick);
     if (taken) {
         if (read_by_libyaml(arena, text, length, options, &slow) != 1) fail_msg("libyaml refuses:\n%.*s", (int)length, text);
         tl_buf a = TL_BUF_INIT(SIZE_MAX), b = TL_BUF_INIT(SIZE_MAX);
@@ -64,6 +84,31 @@ static void quick_takes_what_charts_consist_of(void **state)
         }
     }
     assert_int_equal(missed, 0);
+}
+
+static int same_name(const char *text, const char *const *keep, tl_type type)
+{
+    tl_arena *arena = tl_arena_new(0);
+    tl_yaml_options options = {.flavour = TL_YAML_HELM, .keep = keep};
+    tl_value out;
+    int same = tl_yaml_quick(arena, text, strlen(text), &options, &out) && out.as.map->count == 2 &&
+               tl_map_gets(out.as.map, "x")->type == TL_NULL;
+    uint32_t cursor = 0;
+    for (tl_entry *e; same && (e = tl_map_next(out.as.map, &cursor));)
+        if (strcmp(e->key, "x")) same = e->value.type == type;
+    tl_arena_free(arena);
+    return same;
+}
+
+static void quick_keeps_what_is_asked_for(void **state)
+{
+    static const char *const keep[] = {"metadata", "kind", NULL};
+    (void)state;
+    assert_true(same_name("kind: {a: b}\nx: [1]\n", keep, TL_MAP));
+    assert_true(same_name("MetaData:\n  x: 1\nx:\n- |\n  a\n- {b: 'c'}\n", keep, TL_MAP));
+    assert_true(same_name("\xe2\x84\xaaind: a\nx: b\n", keep, TL_STRING)); /* the Kelvin sign folds to k */
+    assert_true(same_name("kinds: a\nx: b\n", keep, TL_NULL));
+    assert_true(same_name("spec:\n  metadata: a\nx: b\n", keep, TL_NULL));
 }
 
 static void quick_leaves_to_libyaml_what_is_its_own(void **state)
@@ -109,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quick_takes_what_charts_consist_of),
+        cmocka_unit_test(quick_keeps_what_is_asked_for),
         cmocka_unit_test(quick_leaves_to_libyaml_what_is_its_own),
         cmocka_unit_test(quick_and_libyaml_agree_on_any_text),
     };
