@@ -15,10 +15,16 @@
 /* Charts inside charts; helm has no limit, a stranger's archive needs one. */
 #define TL_CHART_MAX_DEPTH 32
 
+/* Where the content of a file is that nobody has asked for yet: most charts are rendered without their custom resource
+ * definitions, dashboards and readme files, which may be nine tenths of them. */
+typedef struct tl_chart_unread tl_chart_unread;
+
 typedef struct tl_chart_file {
     const char *name; /* relative to the chart, slashes */
-    const char *data; /* NUL-ended, may hold NULs */
+    const char *data; /* NUL-ended, may hold NULs; NULL: not read yet, see tl_chart_file_read */
     size_t size;
+    tl_chart_unread *unread; /* NULL where data is there */
+    struct tl_chart_parsed *parsed; /* of a template: its place in the chart's tl_chart_parsing, or NULL */
 } tl_chart_file;
 
 typedef struct tl_chart_files {
@@ -60,11 +66,17 @@ int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *f
 /* Reads the files of a packed chart (gzip, tar) without building the chart; names lose their first folder. Refuses
  * absolute paths, "..", links out, and sizes above the limits. */
 int tl_chart_unpack(tl_chart_files *out, tl_arena *arena, const void *bytes, size_t size, tl_error *err);
-/* Reads the files of a folder under its .helmignore rules. */
+/* Reads the files of a folder under its .helmignore rules; `arena` must outlive them, since some are read later. */
 int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path, tl_error *err);
 
 /* Adds a file; `data` is kept, not copied. */
 void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name, const char *data, size_t size);
+/* Adds the content of `file` under another name. */
+void tl_chart_files_share(tl_arena *arena, tl_chart_files *files, const char *name, const tl_chart_file *file);
+/* Fills *out with the file and its content. Chart.yaml, Chart.lock, values, schemas, templates and packed subcharts are
+ * always there; the others are read from the folder by the first call. Errors: "chart" where the file has changed since
+ * the folder was read; "errno". */
+int tl_chart_file_read(tl_chart_file *out, const tl_chart_file *file, tl_error *err);
 /* NULL where there is no file of that name. */
 const tl_chart_file *tl_chart_files_get(const tl_chart_files *files, const char *name);
 

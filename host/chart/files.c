@@ -14,7 +14,7 @@
 #include "data/gzip.h"
 #include "data/tar.h"
 
-void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name, const char *data, size_t size)
+static void add(tl_arena *arena, tl_chart_files *files, tl_chart_file file)
 {
     if (files->len == files->cap) {
         size_t cap = files->cap ? files->cap * 2 : 16;
@@ -22,7 +22,17 @@ void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name
                                      cap * sizeof *files->items);
         files->cap = cap;
     }
-    files->items[files->len++] = (tl_chart_file){name, data, size};
+    files->items[files->len++] = file;
+}
+
+void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name, const char *data, size_t size)
+{
+    add(arena, files, (tl_chart_file){.name = name, .data = data, .size = size});
+}
+
+void tl_chart_files_share(tl_arena *arena, tl_chart_files *files, const char *name, const tl_chart_file *file)
+{
+    add(arena, files, (tl_chart_file){.name = name, .data = file->data, .size = file->size, .unread = file->unread});
 }
 
 const tl_chart_file *tl_chart_files_get(const tl_chart_files *files, const char *name)
@@ -56,6 +66,65 @@ static const char *full_path(const walk *w, const char *relative)
     return *relative ? tl_arena_printf(w->arena, "%s/%s", w->root, relative) : w->root;
 }
 
+/* A file is the one that was found in the folder while these stay the same. */
+struct tl_chart_unread {
+    tl_arena *arena;
+    const char *path, *relative;
+    dev_t device;
+    ino_t number;
+    off_t size;
+    tl_chart_file content; /* without data: still unread */
+};
+
+static int read_unread(tl_chart_unread *unread, int file, tl_error *err)
+{
+    struct stat st;
+    const char *data;
+    size_t size;
+    if (fstat(file, &st)) return tl_error_errno(err, errno, "stat %s", unread->path);
+    if (st.st_dev != unread->device || st.st_ino != unread->number || st.st_size != unread->size) {
+        tl_error_set(err, "chart", "the chart's file %s has changed since the chart was loaded", unread->relative);
+        tl_error_hint(err, "load the chart again");
+        return -1;
+    }
+    if (tl_decode_read_open(unread->arena, file, unread->relative, &data, &size, err)) return -1;
+    skip_mark(&data, &size);
+    unread->content.data = data;
+    unread->content.size = size;
+    return 0;
+}
+
+int tl_chart_file_read(tl_chart_file *out, const tl_chart_file *file, tl_error *err)
+{
+    tl_chart_unread *unread = file->unread;
+    *out = *file;
+    if (!unread) return 0;
+    if (!unread->content.data) {
+        int fd = open(unread->path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return tl_error_errno(err, errno, "error reading %s: open %s", unread->relative, unread->path);
+        int result = read_unread(unread, fd, err);
+        close(fd);
+        if (result) return -1;
+    }
+    out->data = unread->content.data;
+    out->size = unread->content.size;
+    out->unread = NULL;
+    return 0;
+}
+
+/* Whether loading a chart, or one of its subcharts, needs the content itself. */
+static int is_read_at_once(const char *relative)
+{
+    static const char *const names[] = {"Chart.yaml", "Chart.lock", "requirements.yaml", "requirements.lock",
+                                        "values.yaml", "values.schema.json", NULL};
+    for (const char *below; !strncmp(relative, "charts/", 7); relative = below + 1)
+        if (!(below = strchr(relative + 7, '/'))) return 1;
+    if (!strncmp(relative, "templates/", 10)) return 1;
+    for (size_t i = 0; names[i]; i++)
+        if (!strcmp(relative, names[i])) return 1;
+    return 0;
+}
+
 static int check_sizes(walk *w, const char *name, off_t file_size, tl_error *err)
 {
     if (file_size > TL_CHART_MAX_FILE)
@@ -75,12 +144,19 @@ static int add_file(walk *w, int folder, const char *name, const char *relative,
     struct stat st;
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
     if (file < 0) return tl_error_errno(err, errno, "error reading %s: open %s", relative, full_path(w, relative));
+    int at_once = is_read_at_once(relative);
     int result = fstat(file, &st) ? tl_error_errno(err, errno, "stat %s", full_path(w, relative))
                                   : check_sizes(w, name, st.st_size, err);
-    if (!result && tl_decode_read_open(w->arena, file, relative, &data, &size, err))
+    if (!result && at_once && tl_decode_read_open(w->arena, file, relative, &data, &size, err))
         result = tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
     close(file);
     if (result) return -1;
+    if (!at_once) {
+        tl_chart_unread *unread = tl_arena_alloc(w->arena, sizeof *unread);
+        *unread = (tl_chart_unread){w->arena, full_path(w, relative), relative, st.st_dev, st.st_ino, st.st_size, {0}};
+        add(w->arena, w->files, (tl_chart_file){.name = relative, .unread = unread});
+        return 0;
+    }
     skip_mark(&data, &size);
     tl_chart_files_add(w->arena, w->files, relative, data, size);
     return 0;

@@ -41,7 +41,7 @@ static int read_requirements(tl_chart *chart, tl_arena *arena, const tl_chart_fi
     if (!strcmp(file->name, "requirements.yaml") ? tl_chart_read_metadata(chart, arena, file, err)
                                                  : read_lock(chart, arena, file, err))
         return -1;
-    if (is_v1) tl_chart_files_add(arena, &chart->files, file->name, file->data, file->size);
+    if (is_v1) tl_chart_files_share(arena, &chart->files, file->name, file);
     return 0;
 }
 
@@ -65,11 +65,11 @@ static int sort_file(tl_chart *chart, tl_arena *arena, const tl_chart_file *file
         chart->schema = file->data;
         chart->schema_size = file->size;
     } else if (starts(name, "templates/")) {
-        tl_chart_files_add(arena, &chart->templates, name, file->data, file->size);
+        tl_chart_files_share(arena, &chart->templates, name, file);
     } else if (starts(name, "charts/") && !tl_text_has_suffix(name, ".prov")) {
-        tl_chart_files_add(arena, below, name + 7, file->data, file->size);
+        tl_chart_files_share(arena, below, name + 7, file);
     } else {
-        tl_chart_files_add(arena, &chart->files, name, file->data, file->size);
+        tl_chart_files_share(arena, &chart->files, name, file);
     }
     return 0;
 }
@@ -115,7 +115,7 @@ static int load_subcharts(tl_chart *chart, tl_arena *arena, const tl_chart_files
             tl_map_set(places, file->name, length, tl_int((int64_t)count++));
             *g = (group){tl_arena_strndup(arena, file->name, length), file, {0}};
         }
-        if (file->name[length]) tl_chart_files_add(arena, &g->files, file->name + length + 1, file->data, file->size);
+        if (file->name[length]) tl_chart_files_share(arena, &g->files, file->name + length + 1, file);
     }
     chart->charts = tl_arena_zalloc(arena, (count + 1) * sizeof *chart->charts);
     for (size_t i = 0; i < count; i++)
@@ -231,9 +231,8 @@ void tl_chart_collect_crds(tl_chart_files *out, tl_arena *arena, const tl_chart 
         if (!tl_text_same(dot, length, ".yaml") && !tl_text_same(dot, length, ".yml") && !tl_text_same(dot, length,
                 ".json"))
             continue;
-        tl_chart_files_add(arena, out,
-                           tl_arena_printf(arena, "%s/%s", tl_chart_full_path(chart, arena), file->name), file->data,
-                           file->size);
+        tl_chart_files_share(arena, out,
+                             tl_arena_printf(arena, "%s/%s", tl_chart_full_path(chart, arena), file->name), file);
     }
     for (size_t i = 0; i < chart->chart_count; i++) tl_chart_collect_crds(out, arena, chart->charts[i]);
 }

@@ -61,10 +61,10 @@ static void print_chart(const tl_object *self, tl_buf *out)
 }
 
 static const tl_object_type chart_type = {"struct { chart.Metadata; IsRoot bool }", TL_KIND_STRUCT, NULL, print_chart,
-                                          plain_json};
-static const tl_object_type metadata_type = {"chart.Metadata", TL_KIND_STRUCT, NULL, NULL, plain_json};
-static const tl_object_type maintainer_type = {"*chart.Maintainer", TL_KIND_POINTER, NULL, NULL, plain_json};
-static const tl_object_type dependency_type = {"*chart.Dependency", TL_KIND_POINTER, NULL, NULL, plain_json};
+                                          plain_json, NULL};
+static const tl_object_type metadata_type = {"chart.Metadata", TL_KIND_STRUCT, NULL, NULL, plain_json, NULL};
+static const tl_object_type maintainer_type = {"*chart.Maintainer", TL_KIND_POINTER, NULL, NULL, plain_json, NULL};
+static const tl_object_type dependency_type = {"*chart.Dependency", TL_KIND_POINTER, NULL, NULL, plain_json, NULL};
 
 static tl_value field_or_empty(tl_arena *arena, const tl_map *json, size_t index)
 {
@@ -139,9 +139,14 @@ tl_value tl_chart_object(tl_arena *arena, const tl_chart *chart)
 
 static const tl_object_type files_type;
 
-static tl_value file_bytes(const tl_object *files, tl_value name)
+static tl_map *files_of(tl_object *object)
 {
-    tl_value *found = tl_map_get(content_of(files), name.as.s, name.len), empty = tl_cstring_ref("");
+    return tl_object_content(object).as.map;
+}
+
+static tl_value file_bytes(tl_object *files, tl_value name)
+{
+    tl_value *found = tl_map_get(files_of(files), name.as.s, name.len), empty = tl_cstring_ref("");
     empty.type = TL_BYTES;
     return found && found->type == TL_BYTES ? *found : empty;
 }
@@ -166,7 +171,7 @@ static int files_glob(const tl_method_call *call, tl_value *out, tl_error *err)
     tl_map *matching = tl_map_new(call->arena, 4);
     const char *pattern = tl_arena_strndup(call->arena, call->args[0].as.s, call->args[0].len);
     uint32_t cursor = 0;
-    for (tl_entry *e; (e = tl_map_next(content_of(call->self), &cursor));)
+    for (tl_entry *e; (e = tl_map_next(files_of(call->self), &cursor));)
         if (tl_glob_match(pattern, e->key, e->key_len)) tl_map_set(matching, e->key, e->key_len, e->value);
     *out = tl_object_value(call->arena, &files_type, NULL, tl_map_value(matching));
     return 0;
@@ -178,7 +183,7 @@ static int files_yaml(const tl_method_call *call, int secret, tl_value *out, tl_
     tl_map *data = tl_map_new(call->arena, 4);
     tl_buf text = TL_BUF_INIT(TL_CHART_MAX_TOTAL * 2u);
     uint32_t cursor = 0;
-    for (tl_entry *e; (e = tl_map_next(content_of(call->self), &cursor));) {
+    for (tl_entry *e; (e = tl_map_next(files_of(call->self), &cursor));) {
         const char *slash = strrchr(e->key, '/'), *base = slash ? slash + 1 : e->key;
         tl_value value = e->value;
         value.type = TL_STRING;
@@ -229,17 +234,33 @@ static const tl_method files_methods[] = {
     {"GetBytes", "s", files_get_bytes}, {"Glob", "s", files_glob},          {"Lines", "s", files_lines},
     {NULL, NULL, NULL},
 };
-static const tl_object_type files_type = {"engine.files", TL_KIND_MAP, files_methods, NULL, NULL};
+typedef struct unopened {
+    tl_arena *arena;
+    const tl_chart_files *files;
+    tl_error *err;
+} unopened;
 
-tl_value tl_files_object(tl_arena *arena, const tl_chart_files *files)
+static tl_value open_files(const tl_object *self)
 {
-    tl_map *map = tl_map_new(arena, files->len);
-    for (size_t i = 0; i < files->len; i++) {
-        tl_value bytes = tl_string_ref(files->items[i].data, files->items[i].size);
+    const unopened *u = self->data;
+    tl_map *map = tl_map_new(u->arena, u->files->len);
+    for (size_t i = 0; i < u->files->len && !u->err->message; i++) {
+        tl_chart_file file;
+        if (tl_chart_file_read(&file, &u->files->items[i], u->err)) break;
+        tl_value bytes = tl_string_ref(file.data, file.size);
         bytes.type = TL_BYTES;
-        tl_map_sets(map, files->items[i].name, bytes);
+        tl_map_sets(map, file.name, bytes);
     }
-    return tl_object_value(arena, &files_type, NULL, tl_map_value(map));
+    return tl_map_value(map);
+}
+
+static const tl_object_type files_type = {"engine.files", TL_KIND_MAP, files_methods, NULL, NULL, open_files};
+
+tl_value tl_files_object(tl_arena *arena, const tl_chart_files *files, tl_error *err)
+{
+    unopened *u = tl_arena_alloc(arena, sizeof *u);
+    *u = (unopened){arena, files, err};
+    return tl_object_value(arena, &files_type, u, tl_null());
 }
 
 /* ---- .Capabilities ---- */
@@ -329,10 +350,10 @@ static const tl_method kube_methods[] = {{"GitVersion", "", git_version}, {"Stri
         NULL}};
 static const tl_method set_methods[] = {{"Has", "s", has_version}, {NULL, NULL, NULL}};
 static const tl_object_type kube_type = {"chartutil.KubeVersion", TL_KIND_STRUCT, kube_methods, print_kube_version,
-                                         NULL};
-static const tl_object_type set_type = {"chartutil.VersionSet", TL_KIND_SLICE, set_methods, NULL, NULL};
-static const tl_object_type build_type = {"version.BuildInfo", TL_KIND_STRUCT, NULL, NULL, plain_json};
-static const tl_object_type capabilities_type = {"*chartutil.Capabilities", TL_KIND_POINTER, NULL, NULL, NULL};
+                                         NULL, NULL};
+static const tl_object_type set_type = {"chartutil.VersionSet", TL_KIND_SLICE, set_methods, NULL, NULL, NULL};
+static const tl_object_type build_type = {"version.BuildInfo", TL_KIND_STRUCT, NULL, NULL, plain_json, NULL};
+static const tl_object_type capabilities_type = {"*chartutil.Capabilities", TL_KIND_POINTER, NULL, NULL, NULL, NULL};
 
 static tl_value build_info(tl_arena *arena)
 {

@@ -18,7 +18,8 @@ typedef struct tl_chart_capabilities {
 int tl_chart_kube_version(tl_chart_capabilities *out, tl_arena *arena, const char *text, tl_error *err);
 
 tl_value tl_chart_object(tl_arena *arena, const tl_chart *chart);
-tl_value tl_files_object(tl_arena *arena, const tl_chart_files *files);
+/* Files of a folder are read when a template asks for .Files; where that fails, *err says why and there are none. */
+tl_value tl_files_object(tl_arena *arena, const tl_chart_files *files, tl_error *err);
 tl_value tl_capabilities_object(tl_arena *arena, const tl_chart_capabilities *capabilities);
 
 #endif

@@ -33,23 +33,28 @@ static tl_value sorted_copy(tl_arena *arena, tl_value value)
     return value;
 }
 
-static tl_value file_list(tl_arena *arena, const tl_chart_files *files)
+static int add_files(tl_map *map, const char *field, tl_arena *arena, const tl_chart_files *files, tl_error *err)
 {
+    int result = 0;
     tl_list *list = tl_list_new(arena, files->len);
     tl_buf data = TL_BUF_INIT(MAX_RECORD);
-    for (size_t i = 0; i < files->len; i++) {
+    for (size_t i = 0; i < files->len && !result; i++) {
+        tl_chart_file read;
         tl_map *file = tl_map_new(arena, 2);
+        result = tl_chart_file_read(&read, &files->items[i], err);
+        if (result) break;
         tl_buf_clear(&data);
-        tl_base64_encode(&data, files->items[i].data, files->items[i].size, TL_BASE64_STD);
-        tl_map_sets(file, "name", tl_cstring_ref(files->items[i].name));
+        tl_base64_encode(&data, read.data, read.size, TL_BASE64_STD);
+        tl_map_sets(file, "name", tl_cstring_ref(read.name));
         tl_map_sets(file, "data", tl_string(arena, data.data, data.len));
         tl_list_push(arena, list, tl_map_value(file));
     }
     tl_buf_dispose(&data);
-    return files->len ? tl_list_value(list) : tl_null();
+    tl_map_sets(map, field, files->len ? tl_list_value(list) : tl_null());
+    return result;
 }
 
-static tl_value chart_json(tl_arena *arena, const tl_chart *chart)
+static int chart_json(tl_value *out, tl_arena *arena, const tl_chart *chart, tl_error *err)
 {
     tl_map *map = tl_map_new(arena, 6);
     tl_value schema = tl_null();
@@ -65,11 +70,11 @@ static tl_value chart_json(tl_arena *arena, const tl_chart *chart)
     tl_map_sets(map, "metadata", tl_map_value(metadata));
     tl_map *lock = tl_chart_lock_json(chart, arena);
     tl_map_sets(map, "lock", lock ? tl_map_value(lock) : tl_null());
-    tl_map_sets(map, "templates", file_list(arena, &chart->templates));
+    if (add_files(map, "templates", arena, &chart->templates, err)) return -1;
     tl_map_sets(map, "values", chart->values ? sorted_copy(arena, tl_map_value(chart->values)) : tl_null());
     tl_map_sets(map, "schema", schema);
-    tl_map_sets(map, "files", file_list(arena, &chart->files));
-    return tl_map_value(map);
+    *out = tl_map_value(map);
+    return add_files(map, "files", arena, &chart->files, err);
 }
 
 static tl_value text_list(tl_arena *arena, const char *const *items, size_t count)
@@ -88,7 +93,7 @@ static tl_value hook_json(tl_arena *arena, const tl_manifest *m)
     if (*m->name) tl_map_sets(map, "name", tl_cstring_ref(m->name));
     if (*m->kind) tl_map_sets(map, "kind", tl_cstring_ref(m->kind));
     tl_map_sets(map, "path", tl_cstring_ref(m->path));
-    tl_map_sets(map, "manifest", tl_cstring_ref(m->content));
+    tl_map_sets(map, "manifest", tl_string_ref(m->content, m->size));
     tl_map_sets(map, "events", text_list(arena, m->hook->events, m->hook->event_count));
     tl_map_sets(map, "last_run", tl_map_value(last_run));
     if (m->hook->weight) tl_map_sets(map, "weight", tl_int(m->hook->weight));
@@ -100,9 +105,12 @@ static tl_value hook_json(tl_arena *arena, const tl_manifest *m)
     return tl_map_value(map);
 }
 
-tl_map *tl_release_record(tl_arena *arena, const tl_rendered *rendered, const tl_release_info *info)
+int tl_release_record(tl_map **out, tl_arena *arena, const tl_rendered *rendered, const tl_release_info *info,
+                      tl_error *err)
 {
     tl_map *record = tl_map_new(arena, 8), *state = tl_map_new(arena, 6);
+    tl_value chart;
+    if (chart_json(&chart, arena, rendered->chart, err)) return -1;
     tl_map_sets(state, "first_deployed", text_or(info->first_deployed, ""));
     tl_map_sets(state, "last_deployed", text_or(info->last_deployed, ""));
     tl_map_sets(state, "deleted", tl_cstring_ref(""));
@@ -112,10 +120,11 @@ tl_map *tl_release_record(tl_arena *arena, const tl_rendered *rendered, const tl
 
     tl_map_sets(record, "name", text_or(info->name, ""));
     tl_map_sets(record, "info", tl_map_value(state));
-    tl_map_sets(record, "chart", chart_json(arena, rendered->chart));
+    tl_map_sets(record, "chart", chart);
     if (rendered->config && rendered->config->count)
         tl_map_sets(record, "config", sorted_copy(arena, tl_map_value((tl_map *)rendered->config)));
-    if (*rendered->manifest) tl_map_sets(record, "manifest", tl_cstring_ref(rendered->manifest));
+    if (rendered->manifest_size)
+        tl_map_sets(record, "manifest", tl_string_ref(rendered->manifest, rendered->manifest_size));
     if (rendered->hooks.len) {
         tl_list *hooks = tl_list_new(arena, rendered->hooks.len);
         for (size_t i = 0; i < rendered->hooks.len; i++)
@@ -124,7 +133,8 @@ tl_map *tl_release_record(tl_arena *arena, const tl_rendered *rendered, const tl
     }
     tl_map_sets(record, "version", tl_int(info->revision));
     tl_map_sets(record, "namespace", text_or(info->namespace_, ""));
-    return record;
+    *out = record;
+    return 0;
 }
 
 int tl_release_encode(tl_buf *out, tl_value record, tl_error *err)

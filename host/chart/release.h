@@ -13,7 +13,8 @@ typedef struct tl_release_info {
 } tl_release_info;
 
 /* The record of a render: a map in the field order of helm's struct. Parts of `rendered` are shared. */
-tl_map *tl_release_record(tl_arena *arena, const tl_rendered *rendered, const tl_release_info *info);
+int tl_release_record(tl_map **out, tl_arena *arena, const tl_rendered *rendered, const tl_release_info *info,
+                      tl_error *err);
 
 /* The text that helm puts into data.release of its Secret, before the API's own base64: JSON, gzip, base64. */
 int tl_release_encode(tl_buf *out, tl_value record, tl_error *err);

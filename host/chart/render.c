@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "chart/fault.h"
 #include "chart/objects.h"
+#include "chart/parsing.h"
 #include "chart/schema.h"
 #include "chart/text.h"
 #include "chart/values.h"
@@ -30,6 +31,7 @@ typedef struct pages {
     size_t len, cap;
     tl_value release, capabilities;
     const tl_chart *chart; /* as it was given */
+    tl_error unreadable;   /* why a file of the chart could not be read */
     tl_scripts *scripts;   /* NULL where no chart has any */
 } pages;
 
@@ -68,7 +70,7 @@ static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
 {
     tl_map *root = tl_map_new(p->arena, 8), *subcharts = tl_map_new(p->arena, chart->chart_count);
     tl_map_sets(root, "Chart", tl_chart_object(p->arena, chart));
-    tl_map_sets(root, "Files", tl_files_object(p->arena, &chart->files));
+    tl_map_sets(root, "Files", tl_files_object(p->arena, &chart->files, &p->unreadable));
     tl_map_sets(root, "Release", p->release);
     tl_map_sets(root, "Capabilities", p->capabilities);
     tl_map_sets(root, "Values", values);
@@ -127,6 +129,15 @@ static void phase_ends(clockwork *w, phase ended)
     w->last = now;
 }
 
+static int parse_page(tl_template_set *set, const pages *p, const page *page, tl_chart_parsing *parsing, tl_error *err)
+{
+    const tl_template_function *functions = p->scripts ? tl_scripts_functions(p->scripts, page->chart) : NULL;
+    const tl_template_text *text = parsing && !functions ? tl_chart_parsing_get(parsing, page->file) : NULL;
+    tl_template_set_functions(set, functions);
+    if (text) return tl_template_add(set, page->path, text, err);
+    return tl_template_parse(set, page->path, page->file->data, page->file->size, err);
+}
+
 static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *options, clockwork *w, tl_error *err)
 {
     tl_arena *arena = p->arena;
@@ -136,16 +147,15 @@ static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *op
     tl_template_render *render = NULL;
     tl_buf text = TL_BUF_INIT(MAX_MANIFEST);
     int result = -1;
-    for (size_t i = 0; i < p->len; i++) {
-        if (p->scripts) tl_template_set_functions(set, tl_scripts_functions(p->scripts, p->items[i].chart));
-        if (tl_template_parse(set, p->items[i].path, p->items[i].file->data, p->items[i].file->size, err)) goto out;
-    }
+    for (size_t i = 0; i < p->len; i++)
+        if (parse_page(set, p, &p->items[i], options->parsing, err)) goto out;
     phase_ends(w, PHASE_PARSE);
     render = tl_template_render_new(set, arena, &how);
     out->files = tl_arena_alloc(arena, (p->len + 1) * sizeof *out->files);
     for (size_t i = 0; i < p->len; i++) {
         if (is_partial(p->items[i].path)) continue;
         if (execute_page(render, arena, &p->items[i], &text, err)) goto out;
+        if (p->unreadable.message) goto out;
         if (tl_arena_over(arena)) {
             tl_error_set(err, "limit", "what the templates give is too large");
             goto out;
@@ -183,23 +193,64 @@ static void take_notes(tl_rendered *out, tl_arena *arena, const tl_render_option
     tl_buf_dispose(&notes);
 }
 
+/* A text whose size is counted before it is written, since a large one is not worth moving. */
+typedef struct joining {
+    char *text; /* NULL: only counted */
+    size_t size;
+} joining;
+
+static void join(joining *j, const char *bytes, size_t size)
+{
+    if (j->text && size) memcpy(j->text + j->size, bytes, size);
+    j->size += size;
+}
+
+static void join_document(joining *j, const char *path, const char *content, size_t size)
+{
+    static const char before[] = "---\n# Source: ";
+    join(j, before, sizeof before - 1);
+    join(j, path, strlen(path));
+    join(j, "\n", 1);
+    join(j, content, size);
+    join(j, "\n", 1);
+}
+
+static void join_list(joining *j, const tl_manifests *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        join_document(j, list->items[i].path, list->items[i].content, list->items[i].size);
+}
+
+static int join_crds(joining *j, const tl_chart_files *crds, tl_error *err)
+{
+    for (size_t i = 0; i < crds->len; i++) {
+        tl_chart_file crd;
+        if (tl_chart_file_read(&crd, &crds->items[i], err)) return -1;
+        join_document(j, crd.name, crd.data, crd.size);
+    }
+    return 0;
+}
+
+static int join_all(joining *j, tl_rendered *out, int with_crds, tl_error *err)
+{
+    j->size = 0;
+    if (with_crds && join_crds(j, &out->crds, err)) return -1;
+    join_list(j, &out->manifests);
+    out->manifest_size = j->size;
+    join_list(j, &out->hooks);
+    return 0;
+}
+
 static int join_manifest(tl_rendered *out, tl_arena *arena, int with_crds, tl_error *err)
 {
-    tl_buf text = TL_BUF_INIT(MAX_MANIFEST);
-    for (size_t i = 0; with_crds && i < out->crds.len; i++) {
-        tl_buf_addf(&text, "---\n# Source: %s\n", out->crds.items[i].name);
-        tl_buf_add(&text, out->crds.items[i].data, out->crds.items[i].size);
-        tl_buf_addc(&text, '\n');
-    }
-    for (size_t i = 0; i < out->manifests.len; i++) {
-        tl_buf_addf(&text, "---\n# Source: %s\n", out->manifests.items[i].path);
-        tl_buf_adds(&text, out->manifests.items[i].content);
-        tl_buf_addc(&text, '\n');
-    }
-    int over = text.over;
-    out->manifest = tl_arena_strndup(arena, text.data, text.len);
-    tl_buf_dispose(&text);
-    return over ? tl_error_set(err, "limit", "the rendered manifest is larger than %u bytes", MAX_MANIFEST) : 0;
+    joining j = {0};
+    if (join_all(&j, out, with_crds, err)) return -1;
+    if (j.size > MAX_MANIFEST)
+        return tl_error_set(err, "limit", "the rendered manifest is larger than %u bytes", MAX_MANIFEST);
+    out->manifest = j.text = tl_arena_alloc(arena, j.size + 1);
+    join_all(&j, out, with_crds, err);
+    if (out->manifests.len) out->printed_size = j.size; /* without them, blank lines behind the last definition go */
+    return 0;
 }
 
 static int read_capabilities(tl_chart_capabilities *caps, tl_arena *arena, const tl_render_options *options,
@@ -298,5 +349,8 @@ int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, co
            w.spent[PHASE_VALUES], w.spent[PHASE_PARSE], w.spent[PHASE_EXECUTE], w.spent[PHASE_YAML]);
 out:
     tl_scripts_close(p.scripts);
-    return result;
+    if (!p.unreadable.message) return result;
+    tl_error_dispose(err);
+    *err = p.unreadable;
+    return -1;
 }

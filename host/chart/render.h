@@ -22,6 +22,7 @@ typedef struct tl_render_options {
     const tl_map *defaults; /* in place of the chart's own values; NULL: those */
     tl_template_outside outside;
     const tl_script_runner *runner;   /* of the Lua in charts; NULL: it is not run */
+    struct tl_chart_parsing *parsing; /* of the chart's templates; NULL: they are parsed for this render alone */
     const tl_template_wanted *wanted; /* a render for its answer alone: what the templates gave is not read */
 } tl_render_options;
 
@@ -34,7 +35,9 @@ typedef struct tl_rendered {
     tl_manifests manifests, hooks; /* in install order */
     tl_chart_files crds;    /* named by their full path */
     const char *notes;
-    const char *manifest; /* the text that helm records */
+    const char *manifest;   /* the text that helm records; behind it the hooks in the same form; no NUL at the end */
+    size_t manifest_size;
+    size_t printed_size;    /* of both: what `helm template` prints. 0 where it prints something else */
 } tl_rendered;
 
 /* Renders into `arena`; `user` and `chart` are not changed. Errors carry helm's text; kind "lookup" where

@@ -24,10 +24,12 @@ static int on_bytes(void *context, const void *bytes, size_t length, tl_error *e
 
 static int write_file(tl_tar_writer *tar, tl_arena *arena, const char *base, const tl_chart_file *file, tl_error *err)
 {
-    tl_tar_entry entry = {.path = tl_arena_printf(arena, "%s/%s", base, file->name), .kind = TL_TAR_FILE,
-                          .mode = 0644, .size = (int64_t)file->size, .mtime = PACKED_AT};
+    tl_chart_file read;
+    if (tl_chart_file_read(&read, file, err)) return -1;
+    tl_tar_entry entry = {.path = tl_arena_printf(arena, "%s/%s", base, read.name), .kind = TL_TAR_FILE,
+                          .mode = 0644, .size = (int64_t)read.size, .mtime = PACKED_AT};
     if (tl_tar_writer_entry(tar, &entry, err)) return -1;
-    return tl_tar_writer_data(tar, file->data, file->size, err);
+    return tl_tar_writer_data(tar, read.data, read.size, err);
 }
 
 static int write_yaml(tl_tar_writer *tar, tl_arena *arena, const char *base, const char *name, tl_map *map,
@@ -35,7 +37,7 @@ static int write_yaml(tl_tar_writer *tar, tl_arena *arena, const char *base, con
 {
     tl_buf text = TL_BUF_INIT(TL_CHART_MAX_FILE);
     int result = tl_yaml_write(&text, tl_map_value(map), NULL, err);
-    tl_chart_file file = {name, text.data, text.len};
+    tl_chart_file file = {.name = name, .data = text.data, .size = text.len};
     if (!result) result = write_file(tar, arena, base, &file, err);
     tl_buf_dispose(&text);
     return result;
@@ -56,7 +58,7 @@ static int write_schema(tl_tar_writer *tar, tl_arena *arena, const char *base, c
 {
     tl_value ignored;
     tl_error why = {0};
-    tl_chart_file file = {"values.schema.json", chart->schema, chart->schema_size};
+    tl_chart_file file = {.name = "values.schema.json", .data = chart->schema, .size = chart->schema_size};
     if (!chart->schema) return 0;
     int result = tl_json_parse(arena, chart->schema, chart->schema_size, NULL, &ignored, &why);
     tl_error_dispose(&why);

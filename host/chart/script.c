@@ -36,7 +36,7 @@ static int asks(const tl_chart *chart)
 /* A whole float64 of values is an integer to Lua, an object of the engine its content. */
 static int plain(tl_arena *arena, tl_value value, int depth, tl_value *out, tl_error *err)
 {
-    *out = value.type == TL_OBJECT ? value.as.object->content : value;
+    *out = value.type == TL_OBJECT ? tl_object_content(value.as.object) : value;
     if (depth > MAX_DEPTH || tl_arena_over(arena))
         return tl_error_set(err, "limit", "a value is too large, or nested too deeply, for Lua");
     if (out->type == TL_FLOAT && out->as.d == floor(out->as.d) && fabs(out->as.d) < 9007199254740992.0)
@@ -198,6 +198,7 @@ static int take(documents *to, tl_arena *arena, const documents *from, long orig
                      ? tl_error_set(err, "chart", "%s/lua/objects.lua gave an object that is no table of fields", one->path)
                      : tl_yaml_write(&text, object, &options, err);
     made.content = tl_arena_strndup(arena, text.len ? text.data : "", text.len);
+    made.size = text.len;
     tl_buf_dispose(&text);
     to->items[to->len] = made;
     to->objects[to->len++] = object;
@@ -251,7 +252,7 @@ static int sort_again(tl_manifests *manifests, tl_manifests *hooks, tl_arena *ar
         const char *before = place ? files[place->as.i].text : "";
         size_t at = place ? (size_t)place->as.i : count;
         if (!place) tl_map_sets(places, m->path, tl_int((int64_t)count++));
-        const char *text = tl_arena_printf(arena, "%s---\n%s\n", before, m->content);
+        const char *text = tl_arena_printf(arena, "%s---\n%.*s\n", before, (int)m->size, m->content);
         files[at] = (tl_rendered_file){m->path, text, strlen(text)};
     }
     *manifests = *hooks = (tl_manifests){0};

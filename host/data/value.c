@@ -64,6 +64,12 @@ tl_value tl_object_value(tl_arena *arena, const tl_object_type *type, void *data
     return (tl_value){.type = TL_OBJECT, .as.object = object};
 }
 
+tl_value tl_object_content(tl_object *object)
+{
+    if (object->type->open && object->content.type == TL_NULL) object->content = object->type->open(object);
+    return object->content;
+}
+
 tl_value tl_as_go(tl_value value, tl_go go)
 {
     value.go = (uint8_t)go;

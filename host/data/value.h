@@ -128,12 +128,14 @@ typedef struct tl_object_type {
     void (*print)(const tl_object *self, tl_buf *out);
     /* The plain data that toYaml and toJson write (json names, omitted fields); NULL: the content. */
     int (*plain)(const tl_object *self, tl_arena *arena, tl_value *out);
+    /* Makes the content when it is first asked for; NULL: it is there from the start. */
+    tl_value (*open)(const tl_object *self);
 } tl_object_type;
 
 struct tl_object {
     const tl_object_type *type;
     void *data;       /* belongs to the arena or to the table's owner */
-    tl_value content; /* by kind: map or list; null where the type has neither fields nor items */
+    tl_value content; /* by kind: map or list; null where the type has neither fields nor items, or is not open yet */
 };
 
 tl_value tl_null(void);
@@ -149,6 +151,8 @@ tl_value tl_cstring(tl_arena *arena, const char *text);
 tl_value tl_list_value(tl_list *list);
 tl_value tl_map_value(tl_map *map);
 tl_value tl_object_value(tl_arena *arena, const tl_object_type *type, void *data, tl_value content);
+/* The content, made now where nobody asked for it before. */
+tl_value tl_object_content(tl_object *object);
 /* The same value with another Go type. */
 tl_value tl_as_go(tl_value value, tl_go go);
 

@@ -1,6 +1,7 @@
 /* Module chart: Helm's chart engine. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "chart/lint.h"
 #include "chart/patch.h"
@@ -18,6 +19,8 @@
 
 #define JOB_TYPE "todo.chart.Job"
 #define MAX_ROUNDS 16
+/* Bytes of templates that take longer to parse than a thread takes to start. */
+#define PARSE_AHEAD ((size_t)64 << 10)
 /* A stranger's chart must not take the machine's memory. */
 #define CHART_MEMORY ((size_t)512 << 20)
 
@@ -44,6 +47,16 @@ static int l_arena_owner_gc(lua_State *L)
     if (*arena) tl_arena_free(*arena);
     *arena = NULL;
     return 0;
+}
+
+static int l_chart_gc(lua_State *L)
+{
+    tl_chart_data *c = lua_touserdata(L, 1);
+    if (c->parsing) tl_chart_parsing_stop(c->parsing);
+    tl_job_stop(&c->ahead);
+    tl_chart_parsing_free(c->parsing);
+    c->parsing = NULL;
+    return l_arena_owner_gc(L);
 }
 
 static void *push_owner(lua_State *L, size_t size, const char *type, size_t memory)
@@ -177,22 +190,70 @@ static int by_file_name(const void *a, const void *b)
     return strcmp(((const tl_chart_file *)a)->name, ((const tl_chart_file *)b)->name);
 }
 
-/* What scripts read of a chart, kept as the userdata's value. */
-static void push_chart_fields(lua_State *L, const tl_chart_data *c)
+static void push_text(lua_State *L, const char *text)
 {
-    lua_newtable(L);
-    tl_lua_chart_push_text(L, "name", c->chart->name);
-    tl_lua_chart_push_text(L, "version", c->chart->version);
-    tl_lua_chart_push_text(L, "app_version", c->chart->app_version);
-    tl_lua_chart_push_text(L, "dir", c->chart->dir);
-    tl_push_value(L, tl_map_value(tl_chart_metadata_json(c->chart, c->arena)));
-    lua_setfield(L, -2, "metadata");
-    tl_push_value(L, tl_map_value(c->chart->values ? c->chart->values : tl_map_new(c->arena, 0)));
-    lua_setfield(L, -2, "values");
-    tl_map *lock = tl_chart_lock_json(c->chart, c->arena);
-    if (!lock) return;
-    tl_push_value(L, tl_map_value(lock));
-    lua_setfield(L, -2, "lock");
+    lua_pushstring(L, text && *text ? text : NULL);
+}
+
+static void push_map(lua_State *L, tl_map *map)
+{
+    if (map)
+        tl_push_value(L, tl_map_value(map));
+    else
+        lua_pushnil(L);
+}
+
+/* Pushes a field that scripts read of a chart; nil where there is none of that name. Values can be large, so that no field
+ * is made before somebody reads it. */
+static void push_chart_field(lua_State *L, const tl_chart_data *c, const char *name)
+{
+    const tl_chart *chart = c->chart;
+    if (!strcmp(name, "name"))
+        push_text(L, chart->name);
+    else if (!strcmp(name, "version"))
+        push_text(L, chart->version);
+    else if (!strcmp(name, "app_version"))
+        push_text(L, chart->app_version);
+    else if (!strcmp(name, "dir"))
+        push_text(L, chart->dir);
+    else if (!strcmp(name, "metadata"))
+        push_map(L, tl_chart_metadata_json(chart, c->arena));
+    else if (!strcmp(name, "values"))
+        push_map(L, chart->values ? chart->values : tl_map_new(c->arena, 0));
+    else if (!strcmp(name, "lock"))
+        push_map(L, tl_chart_lock_json(chart, c->arena));
+    else
+        lua_pushnil(L);
+}
+
+static void parse_ahead(tl_job *job)
+{
+    tl_chart_parsing_ahead(job->data);
+}
+
+static void parsed_ahead(tl_job *job)
+{
+    (void)job;
+}
+
+/* A large chart's templates are parsed by the worker thread while this one merges values. */
+static void start_parsing(lua_State *L, tl_chart_data *c)
+{
+    tl_error ignored = {0};
+    c->parsing = tl_chart_parsing_new(c->chart);
+    if (tl_chart_parsing_size(c->parsing) < PARSE_AHEAD) return;
+    c->ahead = (tl_job){.work = parse_ahead, .on_done = parsed_ahead, .data = c->parsing};
+    if (tl_job_start(tl_lua_loop(L), &c->ahead, &ignored)) tl_error_dispose(&ignored);
+}
+
+/* A chart with subcharts is worth a thread most times: it starts while this one reads the files. */
+static void prepare_worker(lua_State *L, const char *path)
+{
+    struct stat st;
+    tl_error ignored = {0};
+    lua_pushfstring(L, "%s/charts", path);
+    if (!stat(lua_tostring(L, -1), &st) && tl_job_prepare(tl_lua_loop(L), &ignored)) tl_error_dispose(&ignored);
+    lua_pop(L, 1);
 }
 
 static int l_load(lua_State *L)
@@ -203,6 +264,7 @@ static int l_load(lua_State *L)
     lua_settop(L, 1);
     tl_chart_data *c = push_owner(L, sizeof *c, TL_CHART_TYPE, CHART_MEMORY);
     if (is_path) {
+        prepare_worker(L, lua_tostring(L, 1));
         result = tl_chart_load(&c->chart, c->arena, lua_tostring(L, 1), &err);
     } else {
         tl_chart_files files = {0};
@@ -211,20 +273,26 @@ static int l_load(lua_State *L)
         result = tl_chart_load_files(&c->chart, c->arena, &files, &err);
     }
     if (result) return tl_raise(L, &err);
-    push_chart_fields(L, c);
+    start_parsing(L, c);
+    lua_newtable(L); /* the fields that somebody read */
     lua_setiuservalue(L, 2, 1);
     return 1;
 }
 
-/* Fields first, then methods (the upvalue). */
+/* Methods (the upvalue) and fields. */
 static int l_chart_index(lua_State *L)
 {
-    check_chart(L, 1);
+    tl_chart_data *c = check_chart(L, 1);
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL || lua_type(L, 2) != LUA_TSTRING) return 1;
     lua_getiuservalue(L, 1, 1);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, -2) != LUA_TNIL) return 1;
+    push_chart_field(L, c, lua_tostring(L, 2));
     lua_pushvalue(L, 2);
-    lua_rawget(L, lua_upvalueindex(1));
+    lua_pushvalue(L, -2);
+    lua_rawset(L, 4);
     return 1;
 }
 
@@ -314,6 +382,7 @@ static int run_round(lua_State *L, job *j)
     lua_pushvalue(L, 3); /* the result refers to the user's values, which lie in the job's memory */
     lua_setiuservalue(L, 4, 1);
     size_t asked = j->count;
+    j->options.parsing = c->parsing;
     int result = tl_chart_render(&r->rendered, r->arena, c->chart, j->user, &j->options, &err);
     if (j->count > asked) {
         tl_error_dispose(&err); /* what failed may have failed for want of the answers */
@@ -450,7 +519,8 @@ static int l_release(lua_State *L)
     tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
     tl_rendered rendered = r->rendered;
     /* A script may have transformed what is installed; the record says what was. */
-    rendered.manifest = tl_opt_string(L, 2, "manifest", rendered.manifest);
+    if (lua_getfield(L, 2, "manifest") == LUA_TSTRING)
+        rendered.manifest = lua_tolstring(L, -1, &rendered.manifest_size);
     rendered.notes = tl_opt_string(L, 2, "notes", rendered.notes);
     tl_release_info info = {.name = tl_opt_string(L, 3, "name", ""),
                             .namespace_ = tl_opt_string(L, 3, "namespace", ""),
@@ -459,7 +529,10 @@ static int l_release(lua_State *L)
                             .description = tl_opt_string(L, 3, "description", ""),
                             .first_deployed = tl_opt_string(L, 3, "first_deployed", ""),
                             .last_deployed = tl_opt_string(L, 3, "last_deployed", "")};
-    tl_push_value(L, tl_map_value(tl_release_record(arena, &rendered, &info)));
+    tl_error err = {0};
+    tl_map *record;
+    if (tl_release_record(&record, arena, &rendered, &info, &err)) return tl_raise(L, &err);
+    tl_push_value(L, tl_map_value(record));
     return 1;
 }
 
@@ -505,7 +578,7 @@ static const luaL_Reg functions[] = {
 int luaopen_chart(lua_State *L);
 int luaopen_chart(lua_State *L)
 {
-    tl_new_type(L, TL_CHART_TYPE, NULL, l_arena_owner_gc);
+    tl_new_type(L, TL_CHART_TYPE, NULL, l_chart_gc);
     luaL_getmetatable(L, TL_CHART_TYPE);
     luaL_newlib(L, methods);
     luaL_setfuncs(L, tl_chart_file_methods, 0);

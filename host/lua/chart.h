@@ -4,8 +4,10 @@
 #include <lauxlib.h>
 
 #include "chart/chart.h"
+#include "chart/parsing.h"
 #include "chart/render.h"
 #include "chart/values.h"
+#include "loop/loop.h"
 
 #define TL_CHART_TYPE "todo.chart.Chart"
 /* A stranger's chart must not take the machine's memory. */
@@ -15,6 +17,8 @@
 typedef struct tl_chart_data {
     tl_arena *arena; /* freed with the userdata */
     tl_chart *chart;
+    tl_chart_parsing *parsing;
+    tl_job ahead; /* parses on the worker thread */
 } tl_chart_data;
 
 #define TL_RENDER_TYPE "todo.chart.Render"

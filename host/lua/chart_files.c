@@ -15,11 +15,19 @@ static tl_chart *check_chart(lua_State *L)
     return c->chart;
 }
 
+static void push_content(lua_State *L, const tl_chart_file *file)
+{
+    tl_chart_file read;
+    tl_error err = {0};
+    if (tl_chart_file_read(&read, file, &err)) tl_raise(L, &err);
+    lua_pushlstring(L, read.data, read.size);
+}
+
 static int l_read(lua_State *L)
 {
     const tl_chart_file *file = tl_chart_files_get(&check_chart(L)->raw, luaL_checkstring(L, 2));
     if (!file) return 0;
-    lua_pushlstring(L, file->data, file->size);
+    push_content(L, file);
     return 1;
 }
 
@@ -30,7 +38,7 @@ static void push_files(lua_State *L, const tl_chart_files *files)
         lua_createtable(L, 0, 2);
         lua_pushstring(L, files->items[i].name);
         lua_setfield(L, -2, "name");
-        lua_pushlstring(L, files->items[i].data, files->items[i].size);
+        push_content(L, &files->items[i]);
         lua_setfield(L, -2, "data");
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }

@@ -51,7 +51,7 @@ static int push_manifest(lua_State *L, const tl_manifest *m)
     }
     lua_newtable(L);
     tl_lua_chart_push_text(L, "name", m->path);
-    lua_pushstring(L, m->content);
+    lua_pushlstring(L, m->content, m->size);
     lua_setfield(L, -2, "content");
     lua_pushstring(L, m->kind);
     lua_setfield(L, -2, "kind");
@@ -80,8 +80,9 @@ static void push_crds(lua_State *L, tl_render_data *r)
     tl_error err = {0};
     tl_manifests crds = {0}, hooks = {0};
     for (size_t i = 0; i < r->rendered.crds.len; i++) {
-        const tl_chart_file *crd = &r->rendered.crds.items[i];
-        tl_rendered_file file = {crd->name, crd->data, crd->size};
+        tl_chart_file crd;
+        if (tl_chart_file_read(&crd, &r->rendered.crds.items[i], &err)) tl_raise(L, &err);
+        tl_rendered_file file = {crd.name, crd.data, crd.size};
         if (tl_manifest_sort(&crds, &hooks, r->arena, &file, 1, &err)) tl_raise(L, &err);
     }
     push_manifests(L, &crds);
@@ -90,8 +91,14 @@ static void push_crds(lua_State *L, tl_render_data *r)
 static void push_output(lua_State *L, tl_render_data *r)
 {
     tl_error err = {0};
+    const tl_rendered *rendered = &r->rendered;
+    if (rendered->printed_size && !r->output.no_hooks && !r->output.skip_tests && !r->output.show_count) {
+        lua_pushlstring(L, rendered->manifest, rendered->printed_size);
+        return;
+    }
     tl_buf *out = tl_push_buf(L, SIZE_MAX);
-    if (tl_manifest_template_output(out, r->rendered.manifest, &r->rendered.hooks, &r->output, r->arena, &err))
+    if (tl_manifest_template_output(out, rendered->manifest, rendered->manifest_size, &rendered->hooks, &r->output,
+                                    r->arena, &err))
         tl_raise(L, &err);
     lua_pushlstring(L, out->data, out->len);
     tl_buf_dispose(out);
@@ -114,7 +121,7 @@ static int l_rendered_index(lua_State *L)
     else if (!strcmp(field, "crds"))
         push_crds(L, r);
     else if (!strcmp(field, "manifest"))
-        lua_pushstring(L, rendered->manifest);
+        lua_pushlstring(L, rendered->manifest, rendered->manifest_size);
     else if (!strcmp(field, "notes"))
         lua_pushstring(L, rendered->notes);
     else if (!strcmp(field, "values"))

@@ -48,7 +48,14 @@ static void run_file(lua_State *L, const job *j, const char *name)
         return;
     }
     const char *chunk = lua_pushfstring(L, "@%s/%s", j->s->path, name);
-    if (luaL_loadbufferx(L, file->data, file->size, chunk, "t") != LUA_OK) lua_error(L);
+    tl_chart_file read;
+    tl_error err = {0};
+    if (tl_chart_file_read(&read, file, &err)) {
+        lua_pushstring(L, err.message);
+        tl_error_dispose(&err);
+        tl_sandbox_raise(L, "%s", lua_tostring(L, -1));
+    }
+    if (luaL_loadbufferx(L, read.data, read.size, chunk, "t") != LUA_OK) lua_error(L);
     lua_call(L, 0, 1);
     lua_remove(L, -2);
 }

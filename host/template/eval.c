@@ -284,7 +284,7 @@ static int object_field(tl_exec *x, const tl_node *node, tl_span name, const tl_
                             .node = node};
         return tl_eval_call(x, &callee, operands ? operands : &none, value);
     }
-    if (object->type->kind == TL_KIND_MAP && object->content.type == TL_MAP)
+    if (object->type->kind == TL_KIND_MAP && tl_object_content(object).type == TL_MAP)
         return map_field(x, object->content, name, operands, value);
     const tl_value *found = NULL;
     if (object->type->kind != TL_KIND_SLICE && object->content.type == TL_MAP)
@@ -360,13 +360,13 @@ int tl_eval_field(tl_exec *x, const tl_node *node, const tl_operands *operands, 
 int tl_eval_chain(tl_exec *x, const tl_node *node, const tl_operands *operands, tl_value *out)
 {
     x->node = node;
-    if (node->with.term->type == TL_NODE_NIL) {
+    if (node->term->type == TL_NODE_NIL) {
         tl_buf text = TL_BUF_INIT(1 << 16);
         tl_node_print(&text, node);
         tl_exec_error(x, "indirection through explicit nil in %s", text.data);
         tl_buf_dispose(&text);
         return -1;
     }
-    if (tl_eval_arg(x, operands->dot, 0, node->with.term, out)) return -1;
+    if (tl_eval_arg(x, operands->dot, 0, node->term, out)) return -1;
     return tl_eval_field(x, node, operands, out);
 }

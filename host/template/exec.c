@@ -68,7 +68,7 @@ int tl_exec_error(tl_exec *x, const char *format, ...)
         tl_buf_adds(&text, ": executing ");
         tl_go_quote(&text, x->tmpl->name.s, x->tmpl->name.len);
         tl_buf_adds(&text, " at <");
-        tl_node_print(&text, x->node);
+        tl_node_print_executed(&text, x->node);
         tl_buf_adds(&text, ">: ");
     } else {
         tl_buf_add(&text, x->tmpl->name.s, x->tmpl->name.len);
@@ -187,9 +187,9 @@ static int not_a_function(tl_exec *x, const tl_node *first, const tl_operands *o
 
 static int eval_command(tl_exec *x, const tl_node *command, tl_operands *operands, tl_value *out)
 {
-    const tl_node *first = command->as.items[0];
-    operands->args = command->as.items + 1;
-    operands->count = command->count - 1;
+    const tl_node *first = tl_node_first(command);
+    operands->args = first == command ? NULL : command->as.items + 1;
+    operands->count = first == command ? 0 : command->count - 1;
     switch (first->type) {
     case TL_NODE_FIELD:
         *out = operands->dot;
@@ -229,7 +229,7 @@ int tl_eval_pipeline(tl_exec *x, tl_value dot, const tl_node *pipe, tl_value *ou
     }
     *out = operands.final;
     for (uint16_t i = 0; i < pipe->declared; i++)
-        if (set_variable(x, pipe->with.vars[i], *out)) return -1;
+        if (set_variable(x, pipe->vars[i], *out)) return -1;
     return 0;
 }
 
@@ -253,22 +253,22 @@ static int print_value(tl_exec *x, const tl_node *node, tl_value value)
 static int walk_if_or_with(tl_exec *x, tl_value dot, const tl_node *node)
 {
     tl_value value;
-    if (tl_eval_pipeline(x, dot, node->with.branch.pipe, &value)) return -1;
-    if (tl_truth(value)) return walk(x, node->type == TL_NODE_WITH ? value : dot, node->with.branch.body);
-    return node->with.branch.otherwise ? walk(x, dot, node->with.branch.otherwise) : WALK_OK;
+    if (tl_eval_pipeline(x, dot, node->branch.pipe, &value)) return -1;
+    if (tl_truth(value)) return walk(x, node->type == TL_NODE_WITH ? value : dot, node->branch.body);
+    return node->branch.otherwise ? walk(x, dot, node->branch.otherwise) : WALK_OK;
 }
 
 /* One round of a loop. 0 to go on, 1 to end it, -1 on errors. */
 static int iterate(tl_exec *x, const tl_node *node, const tl_value *index, tl_value item)
 {
-    const tl_node *pipe = node->with.branch.pipe;
-    if (pipe->declared == 1 && set_variable(x, pipe->with.vars[0], item)) return -1;
+    const tl_node *pipe = node->branch.pipe;
+    if (pipe->declared == 1 && set_variable(x, pipe->vars[0], item)) return -1;
     if (pipe->declared == 2) {
-        if (set_variable(x, pipe->with.vars[0], index ? *index : tl_null())) return -1;
-        if (set_variable(x, pipe->with.vars[1], item)) return -1;
+        if (set_variable(x, pipe->vars[0], index ? *index : tl_null())) return -1;
+        if (set_variable(x, pipe->vars[1], item)) return -1;
     }
     if (check_limits(x)) return -1;
-    int status = walk(x, item, node->with.branch.body);
+    int status = walk(x, item, node->branch.body);
     return status < 0 ? -1 : status == WALK_BREAK;
 }
 
@@ -303,7 +303,7 @@ static int range_map(tl_exec *x, const tl_node *node, tl_value map)
 static int range_int(tl_exec *x, const tl_node *node, tl_value limit)
 {
     int status = 0;
-    if (node->with.branch.pipe->declared > 1) {
+    if (node->branch.pipe->declared > 1) {
         tl_buf text = TL_BUF_INIT(1 << 16);
         tl_go_print(&text, limit);
         tl_exec_error(x, "can't use %s to iterate over more than one variable", text.data);
@@ -330,7 +330,7 @@ static int walk_range(tl_exec *x, tl_value dot, const tl_node *node)
 {
     tl_value value;
     x->node = node;
-    if (tl_eval_pipeline(x, dot, node->with.branch.pipe, &value)) return -1;
+    if (tl_eval_pipeline(x, dot, node->branch.pipe, &value)) return -1;
     tl_value content = tl_content(value);
     int status, some;
     switch (content.type) {
@@ -354,7 +354,7 @@ static int walk_range(tl_exec *x, tl_value dot, const tl_node *node)
     default: return cannot_range(x, value);
     }
     if (status < 0) return -1;
-    return !some && node->with.branch.otherwise ? walk(x, dot, node->with.branch.otherwise) : WALK_OK;
+    return !some && node->branch.otherwise ? walk(x, dot, node->branch.otherwise) : WALK_OK;
 }
 
 static int walk_template(tl_exec *x, tl_value dot, const tl_node *node)
@@ -370,7 +370,7 @@ static int walk_template(tl_exec *x, tl_value dot, const tl_node *node)
     }
     if (x->depth == MAX_DEPTH) return tl_exec_error(x, "exceeded maximum template depth (%d)", MAX_DEPTH);
     tl_value value;
-    if (tl_eval_pipeline(x, dot, node->with.branch.pipe, &value)) return -1;
+    if (tl_eval_pipeline(x, dot, node->as.pipe, &value)) return -1;
     return tl_exec_template(x, tmpl, value, x->out);
 }
 
@@ -389,12 +389,12 @@ static int walk(tl_exec *x, tl_value dot, const tl_node *node)
     switch (node->type) {
     case TL_NODE_ACTION: {
         tl_value value;
-        if (tl_eval_pipeline(x, dot, node->with.branch.pipe, &value)) return -1;
-        return node->with.branch.pipe->declared ? WALK_OK : print_value(x, node, value);
+        if (tl_eval_pipeline(x, dot, node, &value)) return -1;
+        return node->declared ? WALK_OK : print_value(x, node, value);
     }
     case TL_NODE_TEXT:
-        tl_buf_add(x->out, node->text.s, node->text.len);
-        if (x->render->trace) tl_trace_wrote(x, node, x->out->len - node->text.len);
+        tl_buf_add(x->out, node->as.written.s, node->as.written.len);
+        if (x->render->trace) tl_trace_wrote(x, node, x->out->len - node->as.written.len);
         return check_limits(x);
     case TL_NODE_LIST: return walk_list(x, dot, node);
     case TL_NODE_IF:

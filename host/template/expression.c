@@ -73,18 +73,28 @@ tl_token tl_parser_expect(tl_parser *p, tl_token_type type, const char *context)
 
 /* ---- nodes ---- */
 
-/* Most nodes have nothing in `with`, and charts have very many nodes: they end before it. */
+#define END_OF(member) (offsetof(tl_node, member) + sizeof((tl_node *)NULL)->member)
+
 static size_t node_size(tl_node_type type)
 {
     switch (type) {
+    case TL_NODE_BREAK:
+    case TL_NODE_CONTINUE:
+    case TL_NODE_DOT:
+    case TL_NODE_NIL:
+    case TL_NODE_BOOL:
+    case TL_NODE_ELSE: return offsetof(tl_node, as);
+    case TL_NODE_LIST:
+    case TL_NODE_COMMAND: return END_OF(as.items);
+    case TL_NODE_FIELD: return END_OF(as.names);
+    case TL_NODE_TEXT: return END_OF(as.written);
     case TL_NODE_ACTION:
+    case TL_NODE_PIPE: return END_OF(vars);
+    case TL_NODE_CHAIN: return END_OF(term);
     case TL_NODE_IF:
     case TL_NODE_WITH:
-    case TL_NODE_RANGE:
-    case TL_NODE_TEMPLATE:
-    case TL_NODE_PIPE:
-    case TL_NODE_CHAIN: return sizeof(tl_node);
-    default: return offsetof(tl_node, with);
+    case TL_NODE_RANGE: return END_OF(branch);
+    default: return sizeof(tl_node);
     }
 }
 
@@ -100,7 +110,7 @@ void tl_parser_open(tl_parser *p, tl_node *child)
 {
     if (p->open_count == p->open_cap) {
         size_t cap = p->open_cap ? p->open_cap * 2 : 256;
-        p->open = tl_arena_grow(p->arena, p->open, p->open_cap * sizeof child, cap * sizeof child);
+        p->open = tl_realloc(p->open, cap * sizeof child);
         p->open_cap = cap;
     }
     p->open[p->open_count++] = child;
@@ -144,7 +154,7 @@ static tl_node *new_variable(tl_parser *p, uint32_t pos, tl_span name)
 static tl_parser_variable *find_variable(tl_parser *p, tl_span name)
 {
     tl_parser_variable *pending = NULL;
-    for (size_t i = p->var_count; i-- > 0;) {
+    for (size_t i = p->var_count; i-- > p->first_var;) {
         tl_parser_variable *v = &p->vars[i];
         if (v->name.len != name.len || memcmp(v->name.s, name.s, name.len)) continue;
         if (!v->pending) return v;
@@ -156,9 +166,8 @@ static tl_parser_variable *find_variable(tl_parser *p, tl_span name)
 void tl_parser_push_variable(tl_parser *p, tl_node *node, int declare)
 {
     if (p->var_count == p->var_cap) {
-        size_t cap = p->var_cap ? p->var_cap * 2 : 16;
-        p->vars = tl_arena_grow(p->arena, p->vars, p->var_cap * sizeof *p->vars, cap * sizeof *p->vars);
-        p->var_cap = cap;
+        p->var_cap = p->var_cap ? p->var_cap * 2 : 16;
+        p->vars = tl_realloc(p->vars, p->var_cap * sizeof *p->vars);
     }
     if (declare) {
         node->slot = (int32_t)p->next_slot++;
@@ -249,7 +258,7 @@ static tl_node *new_number(tl_parser *p, tl_token token)
 static tl_node *new_string(tl_parser *p, tl_token token)
 {
     tl_node *node = tl_parser_node(p, TL_NODE_STRING, token.pos);
-    node->as.quoted = token.val;
+    node->as.written = token.val;
     if (tl_unquote(p->arena, token.val.s, token.val.len, &node->text)) return tl_parser_fail(p, "invalid syntax");
     return node;
 }
@@ -331,12 +340,13 @@ static void join_names(tl_parser *p, tl_node *node, const tl_span *more, uint32_
 
 static tl_node *chained(tl_parser *p, tl_node *node)
 {
-    uint32_t pos = tl_parser_peek(p).pos, count = 0, cap = 8;
-    tl_span *names = tl_arena_alloc(p->arena, cap * sizeof *names);
+    tl_span few[16], *names = few;
+    uint32_t pos = tl_parser_peek(p).pos, count = 0, cap = sizeof few / sizeof *few;
     while (tl_parser_peek(p).type == TL_TOKEN_FIELD) {
         tl_token token = tl_parser_next(p);
         if (count == cap) {
-            names = tl_arena_grow(p->arena, names, cap * sizeof *names, 2 * cap * sizeof *names);
+            tl_span *more = tl_arena_alloc(p->arena, 2 * cap * sizeof *names);
+            names = memcpy(more, names, count * sizeof *names);
             cap *= 2;
         }
         names[count++] = (tl_span){token.val.s + 1, token.val.len - 1};
@@ -362,17 +372,27 @@ static tl_node *chained(tl_parser *p, tl_node *node)
     }
     default: {
         tl_node *chain = tl_parser_node(p, TL_NODE_CHAIN, pos);
-        chain->with.term = node;
-        chain->as.names = names;
-        chain->count = count;
+        chain->term = node;
+        join_names(p, chain, names, count);
         return chain;
     }
     }
 }
 
+/* An operand alone is its command. */
+static tl_node *close_command(tl_parser *p, uint32_t pos, size_t mark)
+{
+    size_t count = p->open_count - mark;
+    if (!count) return tl_parser_fail(p, "empty command");
+    if (count == 1) return p->open[--p->open_count];
+    tl_node *command = tl_parser_node(p, TL_NODE_COMMAND, pos);
+    tl_parser_close(p, command, mark);
+    return command;
+}
+
 static tl_node *parse_command(tl_parser *p)
 {
-    tl_node *command = tl_parser_node(p, TL_NODE_COMMAND, tl_parser_peek_non_space(p).pos);
+    uint32_t pos = tl_parser_peek_non_space(p).pos;
     size_t mark = p->open_count;
     for (;;) {
         tl_parser_peek_non_space(p);
@@ -388,9 +408,7 @@ static tl_node *parse_command(tl_parser *p)
             return tl_parser_unexpected(p, token, "operand");
         break;
     }
-    tl_parser_close(p, command, mark);
-    if (!command->count) return tl_parser_fail(p, "empty command");
-    return command;
+    return close_command(p, pos, mark);
 }
 
 static void add_declared(tl_parser *p, tl_node *pipe, tl_token token, int declare)
@@ -398,8 +416,8 @@ static void add_declared(tl_parser *p, tl_node *pipe, tl_token token, int declar
     tl_node *node = new_variable(p, token.pos, token.val);
     tl_parser_push_variable(p, node, declare);
     p->vars[p->var_count - 1].pending = declare;
-    if (!pipe->with.vars) pipe->with.vars = tl_arena_zalloc(p->arena, 2 * sizeof *pipe->with.vars);
-    pipe->with.vars[pipe->declared++] = node;
+    if (!pipe->vars) pipe->vars = tl_arena_zalloc(p->arena, 2 * sizeof *pipe->vars);
+    pipe->vars[pipe->declared++] = node;
 }
 
 /* "$a, $b := " before a pipeline. A loop's first variable is only known to be declared or assigned at the second. */
@@ -459,7 +477,7 @@ static tl_node *check_pipeline(tl_parser *p, tl_node *pipe, const char *context)
 {
     if (!pipe->count) return tl_parser_fail(p, "missing value for %s", context);
     for (uint32_t i = 1; i < pipe->count; i++) {
-        switch (pipe->as.items[i]->as.items[0]->type) {
+        switch (tl_node_first(pipe->as.items[i])->type) {
         case TL_NODE_BOOL:
         case TL_NODE_DOT:
         case TL_NODE_NIL:

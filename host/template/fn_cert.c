@@ -6,7 +6,7 @@
 #include "template/internal.h"
 #include "template/pki.h"
 
-const tl_object_type tl_certificate_type = {"sprig.certificate", TL_KIND_STRUCT, NULL, NULL, NULL};
+const tl_object_type tl_certificate_type = {"sprig.certificate", TL_KIND_STRUCT, NULL, NULL, NULL, NULL};
 
 /* Turns the error into the function's, with Sprig's words before it. */
 static int fail(tl_exec *x, const char *before, tl_error *err)

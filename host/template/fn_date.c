@@ -142,7 +142,7 @@ static const tl_method methods[] = {
     {"Local", "", m_local},        {"AddDate", "iii", m_add_date},   {"IsZero", "", m_is_zero},
     {NULL, NULL, NULL}};
 
-const tl_object_type tl_time_type = {"time.Time", TL_KIND_STRUCT, methods, print_time, plain_time};
+const tl_object_type tl_time_type = {"time.Time", TL_KIND_STRUCT, methods, print_time, plain_time, NULL};
 
 int64_t tl_now(tl_exec *x)
 {

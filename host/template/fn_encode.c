@@ -91,7 +91,7 @@ int tl_plain_object(void *context, tl_value object, tl_value *out, tl_error *err
 {
     const tl_object_type *type = object.as.object->type;
     if (type->plain) return type->plain(object.as.object, context, out);
-    *out = object.as.object->content;
+    *out = tl_object_content(object.as.object);
     if (out->type != TL_NULL || !type->print) return 0;
     tl_buf text = TL_BUF_INIT(1 << 16);
     type->print(object.as.object, &text);

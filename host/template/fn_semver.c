@@ -149,8 +149,8 @@ static int plain_version(const tl_object *self, tl_arena *arena, tl_value *out)
     return 0;
 }
 
-static const tl_object_type pointer_type = {"*semver.Version", TL_KIND_POINTER, methods, print_version, plain_version};
-static const tl_object_type struct_type = {"semver.Version", TL_KIND_STRUCT, methods, print_version, plain_version};
+static const tl_object_type pointer_type = {"*semver.Version", TL_KIND_POINTER, methods, print_version, plain_version, NULL};
+static const tl_object_type struct_type = {"semver.Version", TL_KIND_STRUCT, methods, print_version, plain_version, NULL};
 
 static int compared(const tl_method_call *call, int *order, tl_error *err)
 {

@@ -392,7 +392,7 @@ static void print_object(tl_printer *p, tl_value value, uint32_t verb, int depth
         return;
     }
     if (object->type->kind >= TL_KIND_MAP)
-        tl_printer_arg(p, object->content, verb, depth);
+        tl_printer_arg(p, tl_object_content(object), verb, depth);
     else
         print_struct(p, object, verb, depth);
 }

@@ -1,4 +1,5 @@
 /* The table of all functions, found by name. */
+#include <pthread.h>
 #include <string.h>
 
 #include "template/internal.h"
@@ -41,9 +42,8 @@ static void fill(void)
 
 const tl_function *tl_function_find(const char *name, size_t length)
 {
-    static int filled;
-    if (!filled) fill();
-    filled = 1;
+    static pthread_once_t once = PTHREAD_ONCE_INIT; /* templates may be parsed on several threads */
+    pthread_once(&once, fill);
     for (uint32_t slot = hash(name, length) % SLOTS; slots[slot]; slot = (slot + 1) % SLOTS)
         if (strlen(slots[slot]->name) == length && !memcmp(slots[slot]->name, name, length)) return slots[slot];
     return NULL;

@@ -53,7 +53,7 @@ size_t tl_function_count(void);
 
 typedef enum tl_node_type {
     TL_NODE_TEXT,
-    TL_NODE_ACTION,
+    TL_NODE_ACTION, /* a pipe whose value is printed */
     TL_NODE_IF,
     TL_NODE_WITH,
     TL_NODE_RANGE,
@@ -91,24 +91,30 @@ struct tl_node {
     uint32_t pos;      /* byte offset in the source, as Go's node has it */
     uint32_t count;    /* children in `items`, or parts in `names` */
     int32_t slot;      /* variable: its place in the frame, -1 where none was declared */
-    tl_span text;      /* text, string (unquoted), number as written, template's name, function's name, variable's name */
+    /* Charts have very many nodes: each ends behind the last member that its type has. */
     union {
-        tl_node **items; /* list, pipe (commands), command (arguments) */
-        tl_span *names;  /* field, variable (without its own name), chain */
-        tl_span quoted;  /* string as written */
         struct {
-            int64_t i;
-            double d;
-        } number;
-        const tl_function *function; /* ident */
-    } as;
-    union {
-        tl_node **vars; /* pipe */
-        tl_node *term;  /* chain */
+            union {
+                tl_node **items; /* list, command (arguments), pipe and action (commands; operands where they stand alone) */
+                tl_span *names;  /* field, variable (without its own name), chain */
+                tl_span written; /* text; string as written */
+                struct {
+                    int64_t i;
+                    double d;
+                } number;
+                const tl_function *function; /* ident */
+                tl_node *pipe;               /* template, or NULL */
+            } as;
+            union {
+                tl_span text;   /* string unquoted, number as written, name of template, function, variable */
+                tl_node **vars; /* pipe and action */
+                tl_node *term;  /* chain */
+            };
+        };
         struct {
             tl_node *pipe, *body, *otherwise;
-        } branch; /* action, if, with, range, template (pipe may be NULL) */
-    } with;
+        } branch; /* if, with, range */
+    };
 };
 
 typedef struct tl_source {
@@ -144,12 +150,33 @@ typedef struct tl_tpl {
 
 tl_scope *tl_scope_new(tl_arena *arena, tl_scope *parent);
 tl_template *tl_scope_find(const tl_scope *scope, const char *name, size_t length);
-/* Parses into the scope; *main is the text's own template. On errors returns -1 with Go's message in *message
- * ("template: NAME:LINE: …"), made in the arena. */
+/* A text that was parsed and is in no scope yet. */
+typedef struct tl_parsed {
+    tl_arena *arena;
+    tl_map *defined; /* names that the text defines -> TL_INT position in `own` */
+    tl_template **own, *main;
+    size_t count, cap;
+} tl_parsed;
+
+/* Parses with memory from `arena`. On errors returns -1 with Go's message in *message ("template: NAME:LINE: …"), made in
+ * the arena. */
+int tl_parse_text(tl_parsed *out, tl_arena *arena, const tl_source *source, const char **message);
+/* Adds what was parsed to the scope, as coming from `source`; *main is the text's own template. Errors as above. */
+int tl_scope_add(tl_scope *scope, const tl_parsed *parsed, const tl_source *source, tl_template **main,
+                 const char **message);
+/* Both. */
 int tl_parse_source(tl_scope *scope, const tl_source *source, tl_template **main, const char **message);
 
 /* Appends the node as Go's String() writes it. */
 void tl_node_print(tl_buf *out, const tl_node *node);
+/* The same of a node that is executed: of an action that is its pipeline. */
+void tl_node_print_executed(tl_buf *out, const tl_node *node);
+
+/* What a command of a pipe calls or gives. */
+static inline const tl_node *tl_node_first(const tl_node *command)
+{
+    return command->type == TL_NODE_COMMAND ? command->as.items[0] : command;
+}
 
 /* ---- the lexer ---- */
 

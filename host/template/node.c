@@ -21,24 +21,24 @@ static void print_pipe(tl_buf *out, const tl_node *pipe)
 {
     for (uint16_t i = 0; i < pipe->declared; i++) {
         if (i) tl_buf_adds(out, ", ");
-        tl_node_print(out, pipe->with.vars[i]);
+        tl_node_print(out, pipe->vars[i]);
     }
     if (pipe->declared) tl_buf_adds(out, pipe->flags ? " = " : " := ");
     for (uint32_t i = 0; i < pipe->count; i++) {
         if (i) tl_buf_adds(out, " | ");
-        tl_node_print(out, pipe->as.items[i]);
+        print_parens(out, pipe->as.items[i]);
     }
 }
 
 static void print_branch(tl_buf *out, const char *name, const tl_node *node)
 {
     tl_buf_addf(out, "{{%s ", name);
-    tl_node_print(out, node->with.branch.pipe);
+    tl_node_print(out, node->branch.pipe);
     tl_buf_adds(out, "}}");
-    tl_node_print(out, node->with.branch.body);
-    if (node->with.branch.otherwise) {
+    tl_node_print(out, node->branch.body);
+    if (node->branch.otherwise) {
         tl_buf_adds(out, "{{else}}");
-        tl_node_print(out, node->with.branch.otherwise);
+        tl_node_print(out, node->branch.otherwise);
     }
     tl_buf_adds(out, "{{end}}");
 }
@@ -47,9 +47,9 @@ static void print_template(tl_buf *out, const tl_node *node)
 {
     tl_buf_adds(out, "{{template ");
     tl_go_quote(out, node->text.s, node->text.len);
-    if (node->with.branch.pipe) {
+    if (node->as.pipe) {
         tl_buf_addc(out, ' ');
-        tl_node_print(out, node->with.branch.pipe);
+        tl_node_print(out, node->as.pipe);
     }
     tl_buf_adds(out, "}}");
 }
@@ -58,11 +58,12 @@ void tl_node_print(tl_buf *out, const tl_node *node)
 {
     switch ((tl_node_type)node->type) {
     case TL_NODE_TEXT:
+    case TL_NODE_STRING: tl_buf_add(out, node->as.written.s, node->as.written.len); break;
     case TL_NODE_IDENT:
     case TL_NODE_NUMBER: tl_buf_add(out, node->text.s, node->text.len); break;
     case TL_NODE_ACTION:
         tl_buf_adds(out, "{{");
-        tl_node_print(out, node->with.branch.pipe);
+        print_pipe(out, node);
         tl_buf_adds(out, "}}");
         break;
     case TL_NODE_IF: print_branch(out, "if", node); break;
@@ -83,7 +84,7 @@ void tl_node_print(tl_buf *out, const tl_node *node)
         break;
     case TL_NODE_FIELD: print_names(out, node); break;
     case TL_NODE_CHAIN:
-        print_parens(out, node->with.term);
+        print_parens(out, node->term);
         print_names(out, node);
         break;
     case TL_NODE_VARIABLE:
@@ -93,8 +94,15 @@ void tl_node_print(tl_buf *out, const tl_node *node)
     case TL_NODE_DOT: tl_buf_addc(out, '.'); break;
     case TL_NODE_NIL: tl_buf_adds(out, "nil"); break;
     case TL_NODE_BOOL: tl_buf_adds(out, node->flags ? "true" : "false"); break;
-    case TL_NODE_STRING: tl_buf_add(out, node->as.quoted.s, node->as.quoted.len); break;
     case TL_NODE_END: tl_buf_adds(out, "{{end}}"); break;
     case TL_NODE_ELSE: tl_buf_adds(out, "{{else}}"); break;
     }
+}
+
+void tl_node_print_executed(tl_buf *out, const tl_node *node)
+{
+    if (node->type == TL_NODE_ACTION)
+        print_pipe(out, node);
+    else
+        tl_node_print(out, node);
 }

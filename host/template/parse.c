@@ -1,4 +1,5 @@
 /* Parses texts with their actions into templates, as Go's text/template/parse does. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "template/parser.h"
@@ -18,7 +19,7 @@ static tl_node *parse_text_or_action(tl_parser *p)
     if (p->error) return NULL;
     if (token.type == TL_TOKEN_TEXT) {
         tl_node *node = tl_parser_node(p, TL_NODE_TEXT, token.pos);
-        node->text = token.val;
+        node->as.written = token.val;
         return node;
     }
     if (token.type != TL_TOKEN_LEFT_DELIM) return tl_parser_unexpected(p, token, "input");
@@ -54,13 +55,13 @@ static tl_node *parse_control(tl_parser *p, tl_node_type type, const char *conte
     p->nesting++;
     tl_node *node = tl_parser_node(p, type, 0), *end = NULL;
     int range = type == TL_NODE_RANGE;
-    node->with.branch.pipe = tl_parser_pipeline(p, context, TL_TOKEN_RIGHT_DELIM);
-    if (!node->with.branch.pipe) return NULL;
-    node->pos = node->with.branch.pipe->pos;
+    node->branch.pipe = tl_parser_pipeline(p, context, TL_TOKEN_RIGHT_DELIM);
+    if (!node->branch.pipe) return NULL;
+    node->pos = node->branch.pipe->pos;
     p->range_depth += range;
-    node->with.branch.body = parse_list(p, &end);
+    node->branch.body = parse_list(p, &end);
     p->range_depth -= range;
-    if (!node->with.branch.body) return NULL;
+    if (!node->branch.body) return NULL;
     if (end->type == TL_NODE_ELSE) {
         tl_token_type follows = tl_parser_peek(p).type;
         int again = (type == TL_NODE_IF && follows == TL_TOKEN_IF) || (type == TL_NODE_WITH && follows == TL_TOKEN_WITH);
@@ -70,10 +71,10 @@ static tl_node *parse_control(tl_parser *p, tl_node_type type, const char *conte
             if (!inner) return NULL;
             tl_parser_open(p, inner);
             tl_parser_close(p, list, p->open_count - 1);
-            node->with.branch.otherwise = list;
+            node->branch.otherwise = list;
         } else {
-            node->with.branch.otherwise = parse_list(p, &end);
-            if (!node->with.branch.otherwise) return NULL;
+            node->branch.otherwise = parse_list(p, &end);
+            if (!node->branch.otherwise) return NULL;
             if (end->type != TL_NODE_END) return tl_parser_fail(p, "expected end; found {{else}}");
         }
     }
@@ -117,49 +118,54 @@ static int blank_list(const tl_node *list)
     for (uint32_t i = 0; i < list->count; i++) {
         const tl_node *node = list->as.items[i];
         if (node->type != TL_NODE_TEXT) return 0;
-        for (uint32_t k = 0; k < node->text.len; k++)
-            if (!strchr(" \t\r\n\v\f", node->text.s[k]) || !node->text.s[k]) return 0;
+        for (uint32_t k = 0; k < node->as.written.len; k++)
+            if (!strchr(" \t\r\n\v\f", node->as.written.s[k]) || !node->as.written.s[k]) return 0;
     }
     return 1;
+}
+
+static const char *defined_twice(tl_arena *arena, tl_span name)
+{
+    tl_buf quoted = TL_BUF_INIT(4096);
+    tl_go_quote(&quoted, name.s, name.len);
+    const char *text = tl_arena_printf(arena, "template: multiple definition of template %s", quoted.data);
+    tl_buf_dispose(&quoted);
+    return text;
 }
 
 /* One text may define a name once (empty ones aside). */
 static int add_template(tl_parser *p, tl_template *tmpl)
 {
-    tl_value *at = tl_map_get(p->defined, tmpl->name.s, tmpl->name.len);
+    tl_parsed *to = p->parsed;
+    tl_value *at = tl_map_get(to->defined, tmpl->name.s, tmpl->name.len);
     if (at) {
-        tl_template **slot = &p->own[at->as.i];
+        tl_template **slot = &to->own[at->as.i];
         if (blank_list((*slot)->root)) {
             *slot = tmpl;
         } else if (!blank_list(tmpl->root)) {
-            tl_buf quoted = TL_BUF_INIT(4096);
-            tl_go_quote(&quoted, tmpl->name.s, tmpl->name.len);
-            tl_parser_fail(p, "template: multiple definition of template %s", quoted.data);
-            tl_buf_dispose(&quoted);
+            tl_parser_fail(p, "%s", defined_twice(p->arena, tmpl->name));
             return -1;
         }
         return 0;
     }
-    if (p->own_count == p->own_cap) {
-        size_t cap = p->own_cap ? p->own_cap * 2 : 8;
-        p->own = tl_arena_grow(p->arena, p->own, p->own_cap * sizeof *p->own, cap * sizeof *p->own);
-        p->own_cap = cap;
+    if (to->count == to->cap) {
+        size_t cap = to->cap ? to->cap * 2 : 8;
+        to->own = tl_arena_grow(p->arena, to->own, to->cap * sizeof *to->own, cap * sizeof *to->own);
+        to->cap = cap;
     }
-    tl_map_set(p->defined, tmpl->name.s, tmpl->name.len, tl_int((int64_t)p->own_count));
-    p->own[p->own_count++] = tmpl;
+    tl_map_set(to->defined, tmpl->name.s, tmpl->name.len, tl_int((int64_t)to->count));
+    to->own[to->count++] = tmpl;
     return 0;
 }
 
 /* The body of a define or block: a template with variables of its own. */
 static int parse_body(tl_parser *p, tl_span name, const char *context)
 {
-    tl_parser_variable *vars = p->vars;
-    size_t count = p->var_count, cap = p->var_cap;
+    size_t first_var = p->first_var;
     uint32_t next_slot = p->next_slot, slots = p->slots, action = p->action;
     int range_depth = p->range_depth;
     tl_node root_var = {.text = {"$", 1}}, *end = NULL;
-    p->vars = NULL;
-    p->var_count = p->var_cap = 0;
+    p->first_var = p->var_count;
     p->next_slot = p->slots = 0;
     p->range_depth = 0;
     p->action = 0;
@@ -173,9 +179,8 @@ static int parse_body(tl_parser *p, tl_span name, const char *context)
     p->nesting--;
     if (tmpl->root && end->type != TL_NODE_END) tl_parser_fail(p, "unexpected {{else}} in %s", context);
     tmpl->slots = p->slots;
-    p->vars = vars;
-    p->var_count = count;
-    p->var_cap = cap;
+    p->var_count = p->first_var;
+    p->first_var = first_var;
     p->next_slot = next_slot;
     p->slots = slots;
     p->range_depth = range_depth;
@@ -188,8 +193,8 @@ static tl_node *parse_block(tl_parser *p)
     tl_token token = tl_parser_next_non_space(p);
     tl_node *node = tl_parser_node(p, TL_NODE_TEMPLATE, token.pos);
     if (parse_name(p, token, "block clause", &node->text)) return NULL;
-    node->with.branch.pipe = tl_parser_pipeline(p, "block clause", TL_TOKEN_RIGHT_DELIM);
-    if (!node->with.branch.pipe || parse_body(p, node->text, "block clause")) return NULL;
+    node->as.pipe = tl_parser_pipeline(p, "block clause", TL_TOKEN_RIGHT_DELIM);
+    if (!node->as.pipe || parse_body(p, node->text, "block clause")) return NULL;
     return node;
 }
 
@@ -201,8 +206,8 @@ static tl_node *parse_template_call(tl_parser *p)
     if (tl_parser_next_non_space(p).type == TL_TOKEN_RIGHT_DELIM) return node;
     if (p->error) return NULL;
     tl_parser_backup(p);
-    node->with.branch.pipe = tl_parser_pipeline(p, "template clause", TL_TOKEN_RIGHT_DELIM);
-    return node->with.branch.pipe ? node : NULL;
+    node->as.pipe = tl_parser_pipeline(p, "template clause", TL_TOKEN_RIGHT_DELIM);
+    return node->as.pipe ? node : NULL;
 }
 
 /* The left delimiter is past. */
@@ -215,8 +220,9 @@ static tl_node *parse_action(tl_parser *p)
     case TL_TOKEN_CONTINUE: return parse_jump(p, TL_NODE_CONTINUE, token);
     case TL_TOKEN_ELSE: return parse_else(p);
     case TL_TOKEN_END: {
-        tl_token end = tl_parser_expect(p, TL_TOKEN_RIGHT_DELIM, "end");
-        return p->error ? NULL : tl_parser_node(p, TL_NODE_END, end.pos);
+        static tl_node end = {.type = TL_NODE_END};
+        tl_parser_expect(p, TL_TOKEN_RIGHT_DELIM, "end");
+        return p->error ? NULL : &end;
     }
     case TL_TOKEN_IF: return parse_control(p, TL_NODE_IF, "if");
     case TL_TOKEN_RANGE: return parse_control(p, TL_NODE_RANGE, "range");
@@ -226,9 +232,9 @@ static tl_node *parse_action(tl_parser *p)
     }
     if (p->error) return NULL;
     tl_parser_backup(p);
-    tl_node *node = tl_parser_node(p, TL_NODE_ACTION, tl_parser_peek(p).pos);
-    node->with.branch.pipe = tl_parser_pipeline(p, "command", TL_TOKEN_RIGHT_DELIM);
-    return node->with.branch.pipe ? node : NULL;
+    tl_node *node = tl_parser_pipeline(p, "command", TL_TOKEN_RIGHT_DELIM);
+    if (node) node->type = TL_NODE_ACTION;
+    return node;
 }
 
 static void parse_text(tl_parser *p, tl_template *tmpl)
@@ -297,24 +303,53 @@ static void add_to_scope(tl_scope *scope, tl_template *tmpl)
     scope->templates[scope->count++] = tmpl;
 }
 
-int tl_parse_source(tl_scope *scope, const tl_source *source, tl_template **main, const char **message)
+int tl_parse_text(tl_parsed *out, tl_arena *arena, const tl_source *source, const char **message)
 {
-    tl_parser p = {.arena = scope->arena, .scope = scope, .source = source};
+    tl_parser p = {.arena = arena, .parsed = out, .source = source};
     tl_node root_var = {.text = {"$", 1}};
-    p.defined = tl_map_new(scope->arena, 0);
-    tl_lexer_init(&p.lexer, source->text, source->length, scope->arena);
+    *out = (tl_parsed){.arena = arena, .defined = tl_map_new(arena, 0), .main = tl_arena_zalloc(arena, sizeof *out->main)};
+    tl_lexer_init(&p.lexer, source->text, source->length, arena);
     tl_parser_push_variable(&p, &root_var, 1);
-    tl_template *tmpl = tl_arena_zalloc(scope->arena, sizeof *tmpl);
-    tmpl->name = (tl_span){source->name, (uint32_t)strlen(source->name)};
-    tmpl->source = source;
-    parse_text(&p, tmpl);
-    tmpl->slots = p.slots;
-    if (!p.error) add_template(&p, tmpl);
-    if (p.error) {
-        *message = p.error;
+    parse_text(&p, out->main);
+    out->main->slots = p.slots;
+    free(p.open);
+    free(p.vars);
+    *message = p.error;
+    return p.error ? -1 : 0;
+}
+
+/* The parsed form stays as it is, since a text may be in several scopes under several names. */
+static tl_template *add_copy(tl_scope *scope, const tl_template *tmpl, const tl_source *source, tl_span name)
+{
+    tl_template *copy = tl_arena_alloc(scope->arena, sizeof *copy);
+    *copy = *tmpl;
+    copy->source = source;
+    copy->name = name;
+    add_to_scope(scope, copy);
+    return copy;
+}
+
+int tl_scope_add(tl_scope *scope, const tl_parsed *parsed, const tl_source *source, tl_template **main,
+                 const char **message)
+{
+    tl_span name = {source->name, (uint32_t)strlen(source->name)};
+    const tl_value *at = tl_map_get(parsed->defined, name.s, name.len);
+    const tl_template *rival = at ? parsed->own[at->as.i] : NULL;
+    int yields = rival && blank_list(rival->root);
+    if (rival && !yields && !blank_list(parsed->main->root)) {
+        *message = tl_arena_printf(scope->arena, "template: %s:%d: %s", source->name,
+                                   tl_lexer_line(source->text, (uint32_t)source->length),
+                                   defined_twice(scope->arena, name));
         return -1;
     }
-    for (size_t i = 0; i < p.own_count; i++) add_to_scope(scope, p.own[i]);
-    *main = tmpl;
+    for (size_t i = 0; i < parsed->count; i++)
+        if (!yields || parsed->own[i] != rival) add_copy(scope, parsed->own[i], source, parsed->own[i]->name);
+    *main = add_copy(scope, parsed->main, source, name);
     return 0;
+}
+
+int tl_parse_source(tl_scope *scope, const tl_source *source, tl_template **main, const char **message)
+{
+    tl_parsed parsed;
+    return tl_parse_text(&parsed, scope->arena, source, message) ? -1 : tl_scope_add(scope, &parsed, source, main, message);
 }

@@ -16,19 +16,16 @@ typedef struct tl_parser_variable {
 
 typedef struct tl_parser {
     tl_arena *arena;
-    tl_scope *scope;
-    tl_map *defined; /* names of this text -> position in `own` */
-    tl_template **own;
-    size_t own_count, own_cap;
+    tl_parsed *parsed;
     const tl_source *source;
     tl_lexer lexer;
     tl_token tokens[3];
     int peeked, range_depth, nesting;
     uint32_t action; /* 1 + the place at which the current action starts; 0: none */
     tl_parser_variable *vars;
-    size_t var_count, var_cap;
+    size_t var_count, var_cap, first_var; /* of the template being parsed */
     uint32_t next_slot, slots; /* of the template being parsed */
-    tl_node **open;            /* children of the nodes that are not complete */
+    tl_node **open; /* children of the nodes that are not complete */
     size_t open_count, open_cap;
     const char *error;
 } tl_parser;

@@ -81,7 +81,7 @@ tl_value tl_content(tl_value value)
 {
     value = tl_unboxed(value);
     if (value.type != TL_OBJECT || value.as.object->type->kind < TL_KIND_MAP) return value;
-    return value.as.object->content;
+    return tl_object_content(value.as.object);
 }
 
 int tl_truth(tl_value value)
@@ -156,8 +156,8 @@ static int equal_parts(comparing *c, tl_value a, tl_value b)
     case TL_LIST: return equal_lists(c, a.as.list, b.as.list);
     case TL_MAP: return equal_maps(c, a.as.map, b.as.map);
     default:
-        return a.as.object == b.as.object || (a.as.object->type == b.as.object->type && a.as.object->content.type &&
-                                              equal(c, a.as.object->content, b.as.object->content));
+        return a.as.object == b.as.object || (a.as.object->type == b.as.object->type && tl_object_content(a.as.object).type &&
+                                              equal(c, tl_object_content(a.as.object), tl_object_content(b.as.object)));
     }
 }
 

@@ -50,14 +50,44 @@ static void clean_parse_error(const char *message, tl_error *err)
     tl_error_set(err, "template", "parse error at (%.*s): %s", (int)(end - place), place, text + 2);
 }
 
-int tl_template_parse(tl_template_set *set, const char *name, const char *text, size_t length, tl_error *err)
+#define MAX_TEXT (UINT32_MAX / 2)
+
+static tl_source *source_of(tl_template_set *set, const char *name, const char *text, size_t length)
 {
-    if (length > UINT32_MAX / 2) return tl_error_set(err, "limit", "the template \"%s\" is too large", name);
     tl_source *source = tl_arena_alloc(set->arena, sizeof *source);
     *source = (tl_source){tl_arena_strdup(set->arena, name), text, length, set->functions};
+    return source;
+}
+
+int tl_template_parse(tl_template_set *set, const char *name, const char *text, size_t length, tl_error *err)
+{
     tl_template *main;
     const char *message;
-    if (!tl_parse_source(set->scope, source, &main, &message)) return 0;
+    if (length > MAX_TEXT) return tl_error_set(err, "limit", "the template \"%s\" is too large", name);
+    if (!tl_parse_source(set->scope, source_of(set, name, text, length), &main, &message)) return 0;
+    clean_parse_error(message, err);
+    return -1;
+}
+
+struct tl_template_text {
+    tl_source source; /* without a name */
+    tl_parsed parsed;
+};
+
+tl_template_text *tl_template_text_new(tl_arena *arena, const char *text, size_t length)
+{
+    const char *message;
+    tl_template_text *made = tl_arena_alloc(arena, sizeof *made);
+    made->source = (tl_source){"", text, length, NULL};
+    return length > MAX_TEXT || tl_parse_text(&made->parsed, arena, &made->source, &message) ? NULL : made;
+}
+
+int tl_template_add(tl_template_set *set, const char *name, const tl_template_text *text, tl_error *err)
+{
+    tl_template *main;
+    const char *message;
+    const tl_source *source = source_of(set, name, text->source.text, text->source.length);
+    if (!tl_scope_add(set->scope, &text->parsed, source, &main, &message)) return 0;
     clean_parse_error(message, err);
     return -1;
 }

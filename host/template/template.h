@@ -42,6 +42,13 @@ int tl_template_has_function(const char *name);
  * it defines; a template of a name that is there already is replaced unless the new one is empty, as in Go. -1 with kind
  * "template" and helm's message: "parse error at (FILE:LINE): …". */
 int tl_template_parse(tl_template_set *set, const char *name, const char *text, size_t length, tl_error *err);
+
+/* A text parsed ahead, on any thread, with memory from `arena`; `text` must outlive it. NULL where it has an error, or calls
+ * what is no function of helm's: tl_template_parse says so when the text is parsed in its set. */
+typedef struct tl_template_text tl_template_text;
+tl_template_text *tl_template_text_new(tl_arena *arena, const char *text, size_t length);
+/* As tl_template_parse of the text, which may be in any number of sets and must outlive them. */
+int tl_template_add(tl_template_set *set, const char *name, const tl_template_text *text, tl_error *err);
 /* 1 where a template of that name exists. */
 int tl_template_defined(const tl_template_set *set, const char *name);
 

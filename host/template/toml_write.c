@@ -67,8 +67,8 @@ void tl_toml_key(tl_buf *out, const tl_list *parts)
 static tl_value plain(tl_value value)
 {
     if (value.type == TL_LIST && value.as.list->nil) return tl_null();
-    return value.type == TL_OBJECT && value.as.object->content.type != TL_NULL && !value.as.object->type->print
-               ? value.as.object->content
+    return value.type == TL_OBJECT && tl_object_content(value.as.object).type != TL_NULL && !value.as.object->type->print
+               ? tl_object_content(value.as.object)
                : value;
 }
 

@@ -106,7 +106,7 @@ static int find_line(tl_span bytes, tl_span line, size_t *at)
 static int source_line(const segment *at, size_t delta)
 {
     const tl_source *source = at->tmpl->source;
-    size_t pos = at->node->type == TL_NODE_TEXT ? (size_t)(at->node->text.s - source->text) + delta : at->node->pos;
+    size_t pos = at->node->type == TL_NODE_TEXT ? (size_t)(at->node->as.written.s - source->text) + delta : at->node->pos;
     int line = 1;
     for (size_t i = 0; i < pos && i < source->length; i++) line += source->text[i] == '\n';
     return line;

@@ -74,4 +74,4 @@ METHOD(path_value)
 static const tl_method methods[] = {
     {"AsMap", "", as_map}, {"YAML", "", yaml}, {"Table", "s", table}, {"PathValue", "s", path_value}, {NULL, NULL, NULL}};
 
-const tl_object_type tl_values_type = {"chartutil.Values", TL_KIND_MAP, methods, NULL, NULL};
+const tl_object_type tl_values_type = {"chartutil.Values", TL_KIND_MAP, methods, NULL, NULL, NULL};

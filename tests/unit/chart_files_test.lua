@@ -33,6 +33,70 @@ function tests.chart_gives_its_files()
     lu.assertNil(chart.load { files = { ["Chart.yaml"] = files["Chart.yaml"] } }.lock)
 end
 
+local function write_folder(dir)
+    for name, text in pairs(files) do
+        fs.mkdir(fs.join(dir, name):match("(.*)/"))
+        fs.write(fs.join(dir, name), text)
+    end
+    fs.write(fs.join(dir, "templates/b.yaml"), "b: {{ .Files.Get \"README.md\" | len }}\n")
+    return chart.load(dir)
+end
+
+function tests.files_of_a_folder_are_read_when_they_are_asked_for()
+    local dir <close> = fs.tempdir()
+    local c = write_folder(dir.path)
+    lu.assertEquals(c:read("README.md"), "read\0me")
+    lu.assertEquals(c:crds(), chart.load { files = files }:crds())
+    lu.assertStrContains(c:render().output, "b: 7\n")
+end
+
+function tests.a_file_that_changed_since_the_folder_was_read_is_refused()
+    local dir <close> = fs.tempdir()
+    local c = write_folder(dir.path)
+    fs.write(dir.path .. "/README.md", "another text")
+    fs.write(dir.path .. "/values.yaml", "a: 2\n")
+    fs.remove(dir.path .. "/crds/one.yaml")
+    local changed = "the chart's file README.md has changed since the chart was loaded"
+    local function check(message, action)
+        local ok, problem = pcall(action)
+        lu.assertFalse(ok)
+        lu.assertStrContains(fail.message(problem), message)
+    end
+    check(changed, function() c:read("README.md") end)
+    check(changed, function() c:render() end)
+    check(changed, function() c:save(dir.path .. "/out") end)
+    check("crds/one.yaml", function() c:crds() end)
+    lu.assertEquals(c:read("values.yaml"), files["values.yaml"])
+    lu.assertEquals(c:read("charts/db/crds/two.json"), "{}")
+end
+
+function tests.a_chart_under_two_names_names_its_templates_by_each()
+    local c = chart.load { files = {
+        ["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies:\n" ..
+            "- {name: db, version: '1', repository: '', alias: one}\n- {name: db, version: '1', repository: '', alias: two}\n",
+        ["charts/db/Chart.yaml"] = "apiVersion: v1\nname: db\nversion: 1.0.0\n",
+        ["charts/db/templates/a.yaml"] = "name: {{ .Template.Name }}\n{{ if .Values.bad }}{{ fail .Template.Name }}{{ end }}",
+    } }
+    lu.assertEquals(c:render().output, "---\n# Source: web/charts/one/templates/a.yaml\nname: web/charts/one/templates/a.yaml\n" ..
+        "---\n# Source: web/charts/two/templates/a.yaml\nname: web/charts/two/templates/a.yaml\n")
+    for _, name in ipairs { "one", "two" } do
+        local ok, problem = pcall(c.render, c, { values = { [name] = { bad = true } } })
+        lu.assertFalse(ok)
+        lu.assertStrContains(fail.message(problem), ("execution error at (web/charts/%s/templates/a.yaml:2:23)"):format(name))
+    end
+end
+
+function tests.a_text_may_not_define_its_own_name_again()
+    local source = { ["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.0.0\n" }
+    source["templates/a.yaml"] = 'a: 1\n{{ define "web/templates/a.yaml" }}a: 2{{ end }}\n'
+    local ok, problem = pcall(function() return chart.load { files = source }:render().output end)
+    lu.assertFalse(ok)
+    lu.assertStrContains(fail.message(problem),
+        'parse error at (web/templates/a.yaml:3): multiple definition of template "web/templates/a.yaml"')
+    source["templates/a.yaml"] = 'a: 1\n{{ define "web/templates/a.yaml" }} {{ end }}\n'
+    lu.assertEquals(chart.load { files = source }:render().output, "---\n# Source: web/templates/a.yaml\na: 1\n")
+end
+
 function tests.save_packs_a_chart_that_loads_again()
     local dir <close> = fs.tempdir()
     local c = chart.load { files = files }

@@ -252,7 +252,7 @@ static int double_it(const tl_method_call *call, tl_value *out, tl_error *err)
 static void objects_have_methods_and_fields(void **state)
 {
     static const tl_method methods[] = {{"Double", "i", double_it}, {NULL, NULL, NULL}};
-    static const tl_object_type type = {"x.T", TL_KIND_STRUCT, methods, NULL, NULL};
+    static const tl_object_type type = {"x.T", TL_KIND_STRUCT, methods, NULL, NULL, NULL};
     fixture *f = *state;
     tl_map *fields = tl_map_new(f->arena, 1), *root = tl_map_new(f->arena, 1);
     tl_map_sets(fields, "Name", tl_cstring_ref("n"));
