@@ -72,11 +72,15 @@ local function unknown(tree, path, command, word)
         (near and ("did you mean %s? "):format(near) or "") .. ("todo-lua %s --help lists the commands"):format(path))
 end
 
--- The command's own flags behind those of every command.
+-- The command's own flags and those of every command. Its own win, as cobra has it; their key is another then.
 local function joined(tree, command)
-    local all = table.move(tree.flags, 1, #tree.flags, 1, {})
-    if command == tree then return all end
-    return table.move(command.flags or {}, 1, #(command.flags or {}), #all + 1, all)
+    if command == tree then return tree.flags end
+    local all, own = table.move(command.flags or {}, 1, #(command.flags or {}), 1, {}), {}
+    for _, flag in ipairs(all) do own[flag[1]] = true end
+    for _, flag in ipairs(tree.flags) do
+        if not own[flag[1]] then all[#all + 1] = flag end
+    end
+    return all
 end
 
 ---The command that the words mean.

@@ -124,4 +124,23 @@ function tests.helm_refuses_wrong_words_with_helms_status()
     end
 end
 
+-- What a command calls as a flag of every command is called has a key of its own, or both would read the other's value.
+function tests.commands_own_flags_do_not_hide_those_of_all_commands()
+    local trees = { helm = require "release.flags".global, kube = require "kubectl.session".flags }
+    for name, global in pairs(trees) do
+        local keys = {}
+        for _, flag in ipairs(global) do keys[flag[1]] = flag.key or flag[1]:gsub("-", "_") end
+        local function check(path, command)
+            for _, flag in ipairs(command.flags or {}) do
+                lu.assertTrue(not keys[flag[1]] or flag.key and flag.key ~= keys[flag[1]], path .. " --" .. flag[1])
+            end
+            for word, child in pairs(command.commands or {}) do check(path .. " " .. word, child) end
+        end
+        for _, file in ipairs(program.resources("lua/" .. name .. "/")) do
+            local word = file:match("([%w-]+)%.lua$")
+            check(name .. " " .. word, require(name .. "." .. word))
+        end
+    end
+end
+
 return tests

@@ -143,7 +143,7 @@ end
 
 local function subjects_of(options)
     local subjects = json.list {}
-    for _, user in ipairs(options.user or {}) do
+    for _, user in ipairs(options.users or {}) do
         subjects[#subjects + 1] = { kind = "User", apiGroup = GROUP, name = user }
     end
     for _, group in ipairs(options.group or {}) do
@@ -168,7 +168,7 @@ end
 
 local function cluster_binding(name, options)
     if (options.clusterrole or "") == "" then kube_errors.raise('required flag(s) "clusterrole" not set') end
-    return binding(name, { clusterrole = options.clusterrole, user = options.user, group = options.group,
+    return binding(name, { clusterrole = options.clusterrole, users = options.users, group = options.group,
         serviceaccount = options.serviceaccount })
 end
 
@@ -178,7 +178,7 @@ local rule_flags = {
     { "resource-name", kind = "stringArray", help = "only the object of this name; may be repeated" },
 }
 local subject_flags = {
-    { "user", kind = "stringArray", help = "user who gets the role; may be repeated" },
+    { "user", key = "users", kind = "stringArray", help = "user who gets the role; may be repeated" },
     { "group", kind = "stringArray", help = "group that gets the role; may be repeated" },
     { "serviceaccount", kind = "stringArray", help = "NAMESPACE:NAME of an account that gets it; may be repeated" },
     { "clusterrole", help = "the ClusterRole" },
