@@ -1,6 +1,7 @@
 -- Runs todo-lua kube beside the real kubectl and compares what they print and how they end.
 local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
+local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local program = require "program"
@@ -121,6 +122,37 @@ function Judge:pair(line, options)
         lu.assertEquals(got.stderr:match("^[^\n]*"), wanted.stderr:match("^[^\n]*"), line)
     end
     return got.stdout
+end
+
+local UID = "%x+%-%x+%-%x+%-%x+%-%x+"
+
+-- What makes two objects of the same manifest differ.
+local function plain(namespace, text)
+    text = text:gsub(namespace, "NS"):gsub(UID, "UID"):gsub('"nodePort": %d+', '"nodePort": 1')
+    local list = json.decode(text)
+    for _, item in ipairs(list.items) do
+        local meta = item.metadata
+        for _, field in ipairs { "uid", "resourceVersion", "creationTimestamp", "selfLink" } do meta[field] = nil end
+        for _, entry in ipairs(meta.managedFields or {}) do entry.time = nil end
+        -- The server has them in the order of their seconds.
+        table.sort(meta.managedFields or {}, function(a, b)
+            return json.encode(a, { sort = true }) < json.encode(b, { sort = true })
+        end)
+        if item.spec then item.spec.clusterIP, item.spec.clusterIPs = nil, nil end
+    end
+    return json.encode(list.items, { sort = true, indent = " " })
+end
+
+---The two namespaces hold the same, who manages which field included.
+---@async
+---@param kinds string "deploy,svc"
+function Judge:same_content(kinds)
+    local texts = {}
+    for i, namespace in ipairs { "theirs", "ours" } do
+        local result = self:kubectl(("get %s -n %s -o json --show-managed-fields"):format(kinds, namespace))
+        texts[i] = plain(namespace, result.stdout)
+    end
+    lu.assertEquals(texts[2], texts[1])
 end
 
 function Judge:close() self.home:close() end

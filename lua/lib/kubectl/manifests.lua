@@ -91,10 +91,9 @@ end
 
 local function place(session, one)
     local object = one.object
-    local kind = ("%s/%s"):format(object.apiVersion, object.kind)
-    one.resource = session.client:resource(kind)
     local meta = object.metadata or {}
     object.metadata = meta
+    one.resource = session.client:resource(("%s/%s"):format(object.apiVersion, object.kind))
     if not one.resource then
         kube_errors.raise(('resource mapping not found for name: %q namespace: %q from %q: no matches for kind %q in '
             .. 'version %q'):format(meta.name or "", meta.namespace or "", one.source, object.kind, object.apiVersion),
@@ -112,7 +111,8 @@ end
 ---Reads everything that the command's -f names.
 ---@async
 ---@param session todo.KubeSession
----@param options { filename: string[], recursive: boolean?, validate: string? }
+---@param options { filename: string[], recursive: boolean?, validate: string?, local_: boolean? } local_: the server is
+---not asked, so that the objects are without resource and namespace
 ---@return todo.ManifestObject[]
 function manifests.read(session, options)
     local sources, objects = {}, {}
@@ -121,7 +121,7 @@ function manifests.read(session, options)
         for _, document in ipairs(decode(source)) do add_object(objects, document, source.name, options) end
     end
     if #objects == 0 then kube_errors.raise("no objects passed to the command") end
-    for _, one in ipairs(objects) do place(session, one) end
+    for _, one in ipairs(options.local_ and {} or objects) do place(session, one) end
     return objects
 end
 

@@ -29,6 +29,7 @@ function metadata_change.flags(kind)
         { "overwrite", kind = "bool", help = "change what has another value already" },
         { "list", kind = "bool", help = ("show the %s of the objects, too"):format(kind.field) },
         { "resource-version", help = "only if the object has this version still; for one object" },
+        resource_args.local_flag,
         { "field-manager", default = "kubectl-" .. kind.word, help = "who owns the fields" },
         kube_session.dry_run_flag,
     }
@@ -98,7 +99,7 @@ end
 
 local function one(session, found, kind, options, how)
     local object, resource = found.object, found.resource
-    local here = how.strategy == "client" or options.list
+    local here = how.strategy == "client" or options.local_ or options.list
     for _, key in ipairs(kind.missing and not here and how.remove or {}) do
         if not (object.metadata[kind.field] or {})[key] then io.write(("label %q not found.\n"):format(key)) end
     end
@@ -132,6 +133,9 @@ function metadata_change.run(kind, session, options, words)
     how.strategy, how.suffix = kube_session.dry_run(options)
     local resources, given = split(words, kind.word)
     how.new, how.remove = kind.parse(given)
+    if options.local_ and how.strategy == "server" then
+        kube_errors.raise("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+    end
     check(options, kind, resources, how.new, how.remove)
     how.print = object_printer.wanted(options) and options.output ~= "name" and object_printer.new(options)
     local found, problems

@@ -57,4 +57,15 @@ function pod_resources.requests(pod) return total(pod, "requests") end
 ---@return table<string, todo.Quantity>
 function pod_resources.limits(pod) return total(pod, "limits") end
 
+---A container's limit or request in whole units of the divisor, rounded up; 0 where it has none.
+---@param container table
+---@param ref table resourceFieldRef
+---@return integer
+function pod_resources.field(container, ref)
+    local kind, name = ref.resource:match("^(%a+)%.(.+)$")
+    local amount = quantity.parse(((container.resources or {})[kind] or {})[name])
+    local divisor = quantity.parse(ref.divisor ~= "0" and ref.divisor or 1)
+    return amount and divisor and -(-amount.milli // divisor.milli) or 0
+end
+
 return pod_resources

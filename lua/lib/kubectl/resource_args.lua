@@ -154,21 +154,42 @@ function resource_args.targets(session, words, options)
     return targets, false
 end
 
+---@type todo.Flag the flag --local of commands that can do without the server
+resource_args.local_flag = { "local", kind = "bool", key = "local_",
+    help = "do not ask the server: change the objects of -f, and print them" }
+
 ---@class todo.Found
 ---@field resource table
 ---@field object table
 ---@field source string? the file that it was read from
+
+-- The objects of files as they stand there.
+local function local_objects(session, words, options)
+    if #(options.filename or {}) == 0 and #words == 0 then
+        kube_errors.raise("one or more files must be specified as -f pod.yaml or --filename=pod.json")
+    end
+    if #words > 0 then
+        kube_errors.raise("you must specify resources by --filename when --local is set.\nExample resource "
+            .. "specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'")
+    end
+    local found = {}
+    for i, one in ipairs(require "kubectl.manifests".read(session, options)) do
+        found[i] = { resource = one.resource, object = one.object, source = one.source }
+    end
+    return found, {}, #found == 1
+end
 
 ---The objects that the words or the files name, as the server has them now.
 ---@async
 ---@param session todo.KubeSession
 ---@param words string[]
 ---@param options { filename: string[]?, recursive: boolean?, selector: string?, field_selector: string?,
----all_namespaces: boolean?, all: boolean?, whole: boolean? } as the flags of these names
+---all_namespaces: boolean?, all: boolean?, whole: boolean?, local_: boolean? } as the flags of these names
 ---@return todo.Found[] found
 ---@return any[] problems what could not be fetched
 ---@return boolean single one object was named
 function resource_args.find(session, words, options)
+    if options.local_ then return local_objects(session, words, options) end
     local found, problems = {}, {}
     local function take(resource, object)
         object.apiVersion = resource.group == "" and resource.version or resource.group .. "/" .. resource.version

@@ -1,4 +1,5 @@
 -- Containers, their states, probes, variables and mounts, as pods and pod templates describe them.
+local pod_resources = require "kubectl.pod_resources"
 local sort_by = require "kubectl.sort_by"
 local tables = require "tables"
 local text = require "kubectl.describe.text"
@@ -131,14 +132,9 @@ local function field_value(pod, path)
     return field and pod.metadata[field] or ""
 end
 
--- The container's own limit or request in whole units of the divisor, rounded up.
+-- The container's own limit or request, or where it comes from.
 local function resource_value(container, ref)
-    local quantity = require "kubectl.quantity"
-    local kind, name = ref.resource:match("^(%a+)%.(.+)$")
-    local amount = quantity.parse(tables.at(container, "resources." .. (kind or ""))
-        and container.resources[kind][name])
-    local divisor = quantity.parse(ref.divisor ~= "0" and ref.divisor or 1)
-    local value = amount and divisor and -(-amount.milli // divisor.milli) or 0
+    local value = pod_resources.field(container, ref)
     if value == 0 and (ref.resource == "limits.cpu"
         or ref.resource == "limits.memory") then return "node allocatable" end
     return ("%d"):format(value)
