@@ -4,7 +4,6 @@ local fail = require "fail"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
-local label_selector = require "kubectl.label_selector"
 local last_applied = require "kubectl.last_applied"
 local manifests = require "kubectl.manifests"
 local object_printer = require "kubectl.printer"
@@ -146,12 +145,7 @@ end
 
 -- The manifests that the selector leaves.
 local function chosen(session, options)
-    local all = manifests.read(session, options)
-    if not options.selector then return all end
-    local requirements, left = label_selector.parse(options.selector), {}
-    for _, one in ipairs(all) do
-        if label_selector.matches(requirements, one.object.metadata.labels) then left[#left + 1] = one end
-    end
+    local left = manifests.selected(manifests.read(session, options), options.selector)
     if #left == 0 then kube_errors.raise("no objects passed to apply") end
     return left
 end

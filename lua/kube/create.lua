@@ -1,10 +1,12 @@
 -- todo-lua kube create: makes objects, from manifests or from a few words.
+local editor = require "kubectl.editor"
 local fail = require "fail"
 local fs = require "fs"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
 local manifests = require "kubectl.manifests"
 local object_maker = require "kubectl.maker"
+local raw = require "kubectl.raw"
 local secret = require "secret"
 
 -- "key=path", "path" or a folder: adds the files' bytes under their keys.
@@ -58,7 +60,25 @@ local function collect(options, add)
     for _, given in ipairs(options.from_env_file or {}) do add_env_file(once, given) end
 end
 
+-- The name with the first 40 bits of a hash of the content, no two letters of which make a word.
+local LETTERS = { ["0"] = "g", ["1"] = "h", ["3"] = "k", a = "m", e = "t" }
+
+local function with_hash(kind, build)
+    return function(name, options)
+        local object = build(name, options)
+        if not options.append_hash then return object end
+        local hashed = { kind = kind, name = name, data = object.data or {},
+            binaryData = object.binaryData, type = kind == "Secret" and (object.type or "") or nil }
+        local digest = secret.sha256(json.encode(hashed, { sort = true, html = true }))
+        object.metadata.name = name .. "-" .. digest:sub(1, 10):gsub(".", LETTERS)
+        return object
+    end
+end
+
+local append_hash = { "append-hash", kind = "bool", help = "a hash of the content behind the name" }
+
 local sources = {
+    append_hash,
     { "from-literal", kind = "stringArray", help = "key=value; may be repeated" },
     { "from-file", kind = "strings", help = "[key=]file, or a folder of files; may be repeated" },
     { "from-env-file", kind = "strings", help = "file with lines key=value" },
@@ -210,6 +230,7 @@ local function service_command(kind, summary, flags, build)
 end
 
 local docker_flags = {
+    append_hash,
     { "docker-username", help = "user of the registry" },
     { "docker-password", help = "password; better a file that docker login wrote, with --from-file" },
     { "docker-email", help = "address of the user" },
@@ -223,7 +244,7 @@ local children = {
         aliases = { "ns" },
         build = function(name) return { metadata = { name = name }, spec = {}, status = {} } end },
     configmap = command { kind = "v1/ConfigMap", flags = sources, aliases = { "cm" }, what = "configmap",
-        usage = "NAME [--from-literal=K=V] [--from-file=FILE] [flags]", build = config_map,
+        usage = "NAME [--from-literal=K=V] [--from-file=FILE] [flags]", build = with_hash("ConfigMap", config_map),
         summary = "make a config map from values and files" },
     serviceaccount = command { kind = "v1/ServiceAccount", usage = "NAME [flags]", aliases = { "sa" },
         summary = "make a service account", what = "serviceaccount",
@@ -242,14 +263,15 @@ local children = {
         flags = { { "image", help = "image of the container" },
             { "from", help = "cronjob/NAME whose job is run now" } } },
     secret = { summary = "make a secret", commands = {
-        generic = command { kind = "v1/Secret", what = "secret", build = generic_secret,
+        generic = command { kind = "v1/Secret", what = "secret", build = with_hash("Secret", generic_secret),
             usage = "NAME [--from-literal=K=V] [--from-file=FILE] [flags]",
             summary = "make a secret from values and files",
             flags = { { "type", help = "type of the secret" }, table.unpack(sources) } },
-        tls = command { kind = "v1/Secret", what = "secret", build = tls_secret,
+        tls = command { kind = "v1/Secret", what = "secret", build = with_hash("Secret", tls_secret),
             usage = "NAME --cert=FILE --key=FILE [flags]", summary = "make a secret with a certificate and its key",
-            flags = { { "cert", help = "file with the certificate" }, { "key", help = "file with the key" } } },
-        ["docker-registry"] = command { kind = "v1/Secret", what = "secret", build = docker_secret,
+            flags = { append_hash, { "cert", help = "file with the certificate" },
+                { "key", help = "file with the key" } } },
+        ["docker-registry"] = command { kind = "v1/Secret", what = "secret", build = with_hash("Secret", docker_secret),
             usage = "NAME --docker-username=USER --docker-password=PASSWORD | --from-file=FILE [flags]",
             summary = "make a secret with which a registry's images may be pulled", flags = docker_flags },
     } },
@@ -270,13 +292,26 @@ local children = {
     rolebinding = rbac.rolebinding, clusterrolebinding = rbac.clusterrolebinding,
 }
 
+-- The object as the editor leaves it.
+local function edited(session, resource, namespace, object, options)
+    local format = options.output == "json" and "json" or "yaml"
+    editor.run { objects = { object }, format = format, head = editor.HEAD, accept = function(objects)
+        for _, one in ipairs(objects) do object_maker.create(session, resource, namespace, one, options) end
+        return { reasons = {} }
+    end }
+end
+
 return {
     summary = "make objects",
     usage = "-f FILE | KIND NAME … [flags]",
     examples = { "todo-lua kube create -f job.yaml", "todo-lua kube create configmap settings --from-file=conf/" },
-    flags = object_maker.with_flags(manifests.flags),
+    flags = object_maker.with_flags(table.move(manifests.flags, 1, #manifests.flags, 4, {
+        { "edit", kind = "bool", help = "edit the objects first, in $EDITOR" },
+        { "selector", short = "l", help = "only the manifests with these labels" },
+        { "raw", help = "POST the file of -f to this path, and print the answer" } })),
     commands = children,
     run = function(session, options, words)
+        if options.raw then return raw.send(session, "POST", options, words) end
         if #words > 0 then
             kube_errors.raise(('unknown command %q for "kube create"'):format(words[1]), "the kinds are listed by "
                 .. "todo-lua kube create --help; -f FILE makes any kind")
@@ -285,9 +320,11 @@ return {
             kube_errors.raise("must specify one of -f and -k", "name the manifests: -f FILE")
         end
         local problems = {}
-        for _, one in ipairs(manifests.read(session, options)) do
-            local ok, problem = pcall(object_maker.create, session, one.resource, one.namespace, one.object, options,
-                one.source)
+        local objects = manifests.selected(manifests.read(session, options), options.selector)
+        if #objects == 0 then kube_errors.raise("no objects passed to create") end
+        for _, one in ipairs(objects) do
+            local ok, problem = pcall(options.edit and edited or object_maker.create, session, one.resource,
+                one.namespace, one.object, options, one.source)
             if not ok then problems[#problems + 1] = problem end
             if fail.kind(problem) == "read_only" then break end
         end

@@ -3,8 +3,8 @@ local fail = require "fail"
 local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
 local manifests = require "kubectl.manifests"
-local object_printer = require "kubectl.printer"
-local object_wait = require "kubectl.object_wait"
+local raw = require "kubectl.raw"
+local removal = require "kubectl.removal"
 local resource_args = require "kubectl.resource_args"
 local task = require "task"
 
@@ -25,21 +25,16 @@ local flags = {
     { "wait", kind = "bool", default = true, help = "wait until the objects are gone" },
     { "timeout", kind = "duration", default = 0, help = "wait at most so long (0: a week)" },
     { "output", short = "o", help = '"name" prints the names only' },
+    { "raw", help = "DELETE this path, with the file of -f as its body, and print the answer" },
     kube_session.dry_run_flag,
 }
 table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
-
-local propagation = { background = "Background", foreground = "Foreground", orphan = "Orphan", ["true"] = "Background",
-    ["false"] = "Orphan" }
 
 local function prepare(options)
     if options.output and options.output ~= "" and options.output ~= "name" then
         kube_errors.raise(('unexpected -o output mode: %s. We only support \'-o name\''):format(options.output))
     end
-    if not propagation[options.cascade] then
-        kube_errors.raise(('invalid cascade value (%s). Must be "background", "foreground", or "orphan"'):format(
-            options.cascade))
-    end
+    removal.check_cascade(options)
     if options.all and options.selector then
         kube_errors.raise("cannot set --all and --selector at the same time")
     end
@@ -76,35 +71,10 @@ local function targets_of(session, words, options)
     return targets
 end
 
-local function delete(session, target, options)
-    local body = { kind = "DeleteOptions", apiVersion = "v1", propagationPolicy = propagation[options.cascade] }
-    if options.grace_period >= 0 then body.gracePeriodSeconds = options.grace_period end
-    if options.dry_run == "server" then body.dryRun = { "All" } end
-    local ok, answer = pcall(session.write, session, "DELETE", target.resource, target.namespace, target.name,
-        { body = body })
-    if not ok then error(manifests.problem("deleting", target.source, answer), 0) end
-    local details = answer.kind == "Status" and answer.details or answer.metadata or {}
-    return details.uid
-end
-
-local function name_of(target)
-    return object_printer.name { kind = target.resource.kind, metadata = { name = target.name },
-        apiVersion = target.resource.group ~= "" and target.resource.group .. "/v" or "v1" }
-end
-
-local function show(target, options, suffix)
-    local name = name_of(target)
-    if options.output == "name" then return io.write(name, "\n") end
-    local place = target.namespace and (" from %s namespace"):format(target.namespace) or ""
-    io.write(('%s "%s" %sdeleted%s%s\n'):format(name:match("^[^/]+"), target.name, options.grace_period == 0
-        and "force "
-        or "", place, suffix))
-end
-
 -- Shows the targets, and asks; only a "y" goes on. What is named is not looked for first, as kubectl does not.
 local function confirmed(targets)
     local names = {}
-    for i, target in ipairs(targets) do names[i] = name_of(target) end
+    for i, target in ipairs(targets) do names[i] = removal.name(target) end
     if #names == 0 then
         io.write("No resources found\n")
         return false
@@ -118,14 +88,6 @@ local function confirmed(targets)
     return false
 end
 
-local function wait_gone(session, target, uid, deadline)
-    local ok, problem = pcall(object_wait.until_true, session.client, target.resource, target.namespace, target.name,
-        deadline, function(object) return not object or uid ~= nil and object.metadata.uid ~= uid end)
-    if ok or fail.kind(problem) == "denied" then return end
-    if fail.kind(problem) ~= "timeout" then error(problem, 0) end
-    kube_errors.raise(("timed out waiting for the condition on %s/%s"):format(target.resource.plural, target.name))
-end
-
 return {
     summary = "remove objects",
     usage = "TYPE NAME… | TYPE/NAME… | TYPE -l SELECTOR | TYPE --all | -f FILE [flags]",
@@ -133,6 +95,7 @@ return {
         "todo-lua kube delete -f manifests/ --ignore-not-found" },
     flags = flags,
     run = function(session, options, words, seen)
+        if options.raw then return raw.send(session, "DELETE", options, words) end
         prepare(options)
         local strategy, suffix = kube_session.dry_run(options)
         if not seen.ignore_not_found and (options.all or options.selector or options.field_selector) then
@@ -143,9 +106,9 @@ return {
         local problems, deleted = {}, {}
         for _, target in ipairs(targets) do
             local ok, uid = true, nil
-            if strategy ~= "client" then ok, uid = pcall(delete, session, target, options) end
+            if strategy ~= "client" then ok, uid = pcall(removal.delete, session, target, options) end
             if ok then
-                show(target, options, suffix)
+                removal.show(target, options, suffix)
                 deleted[#deleted + 1] = { target, uid }
             elseif not (options.ignore_not_found and fail.field(uid, "status") == 404) then
                 problems[#problems + 1] = uid
@@ -156,6 +119,6 @@ return {
         if not options.wait or strategy ~= "none" then return end
         io.stdout:flush()
         local deadline = task.now() + (options.timeout > 0 and options.timeout or A_WEEK)
-        for _, one in ipairs(deleted) do wait_gone(session, one[1], one[2], deadline) end
+        for _, one in ipairs(deleted) do removal.wait(session, one[1], one[2], deadline) end
     end,
 }

@@ -43,15 +43,17 @@ end
 local function run(self, argv, line, options)
     local words = type(line) == "table" and line or split(line)
     table.move(words, 1, #words, #argv + 1, argv)
+    local env = { KUBECONFIG = options and options.kubeconfig or self.kubeconfig, HOME = self.home.path,
+        XDG_STATE_HOME = self.home.path, XDG_CONFIG_HOME = self.home.path, TZ = "Europe/Berlin",
+        KUBECTL_EXTERNAL_DIFF = false, NO_COLOR = "1" }
+    for name, value in pairs(options and options.env or {}) do env[name] = value end
     return proc.run(argv, { check = false, timeout = options and options.timeout or 60, cwd = self.cwd,
-        stdin = options and options.stdin, env = { KUBECONFIG = options and options.kubeconfig or self.kubeconfig,
-            HOME = self.home.path, XDG_STATE_HOME = self.home.path, XDG_CONFIG_HOME = self.home.path, TZ = "Europe/Berlin",
-            KUBECTL_EXTERNAL_DIFF = false, NO_COLOR = "1" } })
+        stdin = options and options.stdin, env = env })
 end
 
 ---@async
 ---@param line string|string[]
----@param options { stdin: string?, kubeconfig: string?, timeout: number? }?
+---@param options { stdin: string?, kubeconfig: string?, timeout: number?, env: table<string, string>? }?
 ---@return todo.ProcResult
 function Judge:kubectl(line, options)
     local result = run(self, { self.kubectl_program }, line, options)
@@ -62,7 +64,7 @@ end
 
 ---@async
 ---@param line string|string[]
----@param options { stdin: string?, kubeconfig: string?, timeout: number? }?
+---@param options { stdin: string?, kubeconfig: string?, timeout: number?, env: table<string, string>? }?
 ---@return todo.ProcResult
 function Judge:ours(line, options) return run(self, { program.executable, "--color=never", "kube" }, line, options) end
 
@@ -103,14 +105,17 @@ end
 ---in "ours". They print the same, with the same status.
 ---@async
 ---@param line string
----@param options { stdin: string?, errors: boolean?, timeout: number? }?
+---@param options { stdin: string?, errors: boolean?, timeout: number?, env: table<string, string>? }? in a variable of
+---env, NS is the namespace, too
 ---@return string stdout
 function Judge:pair(line, options)
     options = options or {}
     local function place(text, namespace) return text and (text:gsub("NS", namespace)) end
     local function run_one(method, namespace)
+        local env = {}
+        for name, value in pairs(options.env or {}) do env[name] = place(value, namespace) end
         local result = self[method](self, "--context test -n " .. namespace .. " " .. place(line, namespace),
-            { stdin = place(options.stdin, namespace), timeout = options.timeout })
+            { stdin = place(options.stdin, namespace), timeout = options.timeout, env = env })
         for _, stream in ipairs { "stdout", "stderr" } do result[stream] = result[stream]:gsub(namespace, "NS") end
         return result
     end

@@ -2,6 +2,8 @@
 local fail = require "fail"
 local fs = require "fs"
 local kube_errors = require "kubectl.errors"
+local label_selector = require "kubectl.label_selector"
+local tables = require "tables"
 local yaml = require "yaml"
 
 local manifests = {}
@@ -123,6 +125,18 @@ function manifests.read(session, options)
     if #objects == 0 then kube_errors.raise("no objects passed to the command") end
     for _, one in ipairs(options.local_ and {} or objects) do place(session, one) end
     return objects
+end
+
+---Those with these labels.
+---@param objects todo.ManifestObject[]
+---@param selector string? nil: all of them
+---@return todo.ManifestObject[]
+function manifests.selected(objects, selector)
+    if not selector or selector == "" then return objects end
+    local requirements = label_selector.parse(selector)
+    return tables.filter(objects, function(one)
+        return label_selector.matches(requirements, one.object.metadata.labels)
+    end)
 end
 
 ---The server's refusal with the file that it is about, as kubectl words it.
