@@ -15,14 +15,14 @@
     X(BN_mul) X(BN_div) X(BN_set_word) X(BN_sub_word) X(BN_copy) X(BN_mod_inverse) X(BN_set_flags)           \
     X(OSSL_PARAM_BLD_new) X(OSSL_PARAM_BLD_free) X(OSSL_PARAM_BLD_push_BN) X(OSSL_PARAM_BLD_to_param)                  \
     X(OSSL_PARAM_free) X(EVP_PKEY_CTX_new_from_name) X(EVP_PKEY_CTX_free) X(EVP_PKEY_fromdata_init)                    \
-    X(EVP_PKEY_fromdata)
+    X(EVP_PKEY_fromdata) X(BN_GENCB_new) X(BN_GENCB_free) X(BN_GENCB_set) X(BN_GENCB_get_arg) X(BN_num_bits)
 
 #define MEMBER(name) __typeof__(name) *name;
 static union {
     struct {
         CALLS(MEMBER)
     } f;
-    void *addresses[23];
+    void *addresses[28];
 } lib;
 
 #define NAME(name) #name,
@@ -35,19 +35,46 @@ static int load(tl_error *err)
 {
     static const char *const names[] = {"libcrypto.so.3", "libcrypto.3.dylib", NULL};
     static const tl_dynlib library = {names, "libssl3", symbols, COUNT};
-    _Static_assert(COUNT == 23, "room for all functions");
+    _Static_assert(COUNT == 28, "room for all functions");
     if (lib.addresses[COUNT - 1]) return 0;
     return tl_dynlib_load(&library, lib.addresses, err);
+}
+
+/* Rounds of Miller-Rabin after which a random number is prime enough for RSA, as in Go's keys, which helm makes: errors of
+ * such numbers are far rarer than those of chosen ones, for which libcrypto has its 64. */
+static int rounds_for(int bits)
+{
+    return bits >= 1536 ? 4 : bits >= 1024 ? 5 : 64;
+}
+
+typedef struct test {
+    int rounds, passed;
+} test;
+
+/* Ends the search when a candidate has passed its rounds. */
+static int on_step(int event, int round, BN_GENCB *callback)
+{
+    test *t = lib.f.BN_GENCB_get_arg(callback);
+    t->passed = event == 1 && round + 1 >= t->rounds;
+    return !t->passed;
 }
 
 /* A prime with its two highest bits set, so that the product of two has all its bits; prime - 1 is no multiple of the
  * exponent, which is prime itself. */
 static int find_prime(BIGNUM *out, int bits)
 {
-    do
-        if (!lib.f.BN_generate_prime_ex(out, bits, 0, NULL, NULL, NULL)) return 0;
-    while (lib.f.BN_mod_word(out, EXPONENT) == 1);
-    return 1;
+    test t = {rounds_for(bits), 0};
+    BN_GENCB *callback = lib.f.BN_GENCB_new();
+    int found = callback != NULL;
+    if (found) lib.f.BN_GENCB_set(callback, on_step, &t);
+    while (found) {
+        found = lib.f.BN_generate_prime_ex(out, bits, 0, NULL, NULL, callback) || t.passed;
+        /* An ended search leaves its candidate: not promised, so looked at. */
+        if (found && lib.f.BN_num_bits(out) != bits) found = lib.f.BN_generate_prime_ex(out, bits, 0, NULL, NULL, NULL);
+        if (found && lib.f.BN_mod_word(out, EXPONENT) != 1) break;
+    }
+    lib.f.BN_GENCB_free(callback);
+    return found;
 }
 
 typedef struct search {
