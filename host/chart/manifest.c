@@ -229,34 +229,35 @@ static int place(const char *const *order, const char *kind)
     return -1;
 }
 
-/* helm's lessByKind: known kinds in order, then unknown ones by name. */
-static int kind_before(const char *a, const char *b, const char *const *order)
-{
-    int first = place(order, a), second = place(order, b);
-    if (first < 0 && second < 0) return strcmp(a, b) < 0;
-    if (first < 0 || second < 0) return second < 0;
-    return first < second;
-}
+typedef struct ranked {
+    int place;
+    size_t at;
+    const char *kind;
+} ranked;
 
-/* A stable merge sort of references, so that big objects do not move. */
-static void sort_kinds(tl_manifest *items, size_t count, const char *const *order, tl_manifest *scratch)
+/* helm's lessByKind: known kinds in order, then unknown ones by name; stable. */
+static int by_kind(const void *a, const void *b)
 {
-    if (count < 2) return;
-    size_t half = count / 2, left = 0, right = half, n = 0;
-    sort_kinds(items, half, order, scratch);
-    sort_kinds(items + half, count - half, order, scratch);
-    while (left < half && right < count)
-        scratch[n++] = kind_before(items[right].kind, items[left].kind, order) ? items[right++] : items[left++];
-    while (left < half) scratch[n++] = items[left++];
-    while (right < count) scratch[n++] = items[right++];
-    memcpy(items, scratch, count * sizeof *items);
+    const ranked *x = a, *y = b;
+    if ((x->place < 0) != (y->place < 0)) return x->place < 0 ? 1 : -1;
+    int order = x->place < 0 ? strcmp(x->kind, y->kind) : x->place - y->place;
+    return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
 static void sort_list(tl_manifests *list, const char *const *order)
 {
-    tl_manifest *scratch = tl_malloc((list->len + 1) * sizeof *scratch);
-    sort_kinds(list->items, list->len, order, scratch);
-    free(scratch);
+    if (list->len < 2) return;
+    ranked *ranks = tl_malloc(list->len * sizeof *ranks);
+    tl_manifest *unsorted = tl_malloc(list->len * sizeof *unsorted);
+    for (size_t i = 0; i < list->len; i++) {
+        const char *kind = list->items[i].kind;
+        ranks[i] = (ranked){place(order, kind), i, kind};
+        unsorted[i] = list->items[i];
+    }
+    qsort(ranks, list->len, sizeof *ranks, by_kind);
+    for (size_t i = 0; i < list->len; i++) list->items[i] = unsorted[ranks[i].at];
+    free(unsorted);
+    free(ranks);
 }
 
 void tl_manifest_sort_uninstall(tl_manifests *manifests)

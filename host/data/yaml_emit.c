@@ -279,8 +279,24 @@ static void put_literal(tl_yaml_emitter *e, text t)
     }
 }
 
+/* Most strings: nothing in them that could mean anything to YAML. */
+static int is_word(const char *string, size_t length)
+{
+    static const unsigned char word[256] = {
+        ['0' ... '9'] = 2, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2, ['_'] = 2, ['/'] = 2, ['-'] = 1, ['.'] = 1,
+    };
+    if (!length || word[(unsigned char)*string] < 2) return 0;
+    for (size_t i = 1; i < length; i++)
+        if (!word[(unsigned char)string[i]]) return 0;
+    return 1;
+}
+
 void tl_yaml_emit_string(tl_yaml_emitter *e, const char *string, size_t length, int quote, int simple_key)
 {
+    if (!quote && is_word(string, length)) {
+        tl_yaml_emit_plain(e, string, length);
+        return;
+    }
     text t = {(const unsigned char *)string, length};
     shape allowed = analyze(t, e->tabs_in_blocks);
     int outer = e->indent;
