@@ -5,8 +5,10 @@ local judge = require "tests.kube.judge"
 local k8s = require "k8s"
 local lu = require "luaunit"
 local node = require "tests.kube.node"
+local numbered_log = require "tests.kube.numbered_log"
 local proc = require "proc"
 local program = require "program"
+local task = require "task"
 
 local tests = {}
 local NAMESPACE = "kube-logs"
@@ -168,6 +170,25 @@ function tests.follow_over_cut_connections_loses_and_doubles_nothing()
     lu.assertTrue(cut > 4, "the proxy cut " .. cut .. " connections only")
     client:close()
     proxy:close()
+end
+
+function tests.follow_over_restarts_of_the_api_server_loses_and_doubles_nothing()
+    numbered_log.pod(here, "numbered")
+    local lines = numbered_log.check(here, "numbered", function()
+        for _ = 1, 2 do numbered_log.kill_api_server(here) end
+    end)
+    lu.assertTrue(lines > 200, lines .. " lines only")
+end
+
+function tests.follow_over_killed_containers_loses_and_doubles_nothing()
+    numbered_log.pod(here, "killed")
+    local lines, runs = numbered_log.check(here, "killed", function()
+        task.sleep(1.5)
+        numbered_log.kill_container(here, "killed")
+        task.sleep(1.5)
+    end)
+    lu.assertTrue(lines > 200, lines .. " lines only")
+    lu.assertEquals(runs, 2)
 end
 
 return tests

@@ -5,6 +5,7 @@ local fs = require "fs"
 local lu = require "luaunit"
 local needs = require "tests.needs"
 local node = require "tests.kube.node"
+local numbered_log = require "tests.kube.numbered_log"
 local standalone = require "cluster.standalone"
 local task = require "task"
 
@@ -34,6 +35,21 @@ function tests.hundred_thousand_lines_over_a_rotation_are_followed_without_gap_a
     local files = fs.list(("%s/pods/%s_writer_%s/main"):format(standalone.layout(needs.context()).state, here.namespace,
         pod.metadata.uid))
     lu.assertTrue(#files > 1, "the node has rotated nothing")
+end
+
+function tests.log_over_fifty_restarts_of_the_api_server_and_killed_containers()
+    local here = node.open("kclient-restart-soak")
+    task.defer(function() here:close() end)
+    numbered_log.pod(here, "numbered")
+    local lines, runs = numbered_log.check(here, "numbered", function()
+        for i = 1, 50 do
+            numbered_log.kill_api_server(here)
+            if i % 25 == 0 then numbered_log.kill_container(here, "numbered") end
+            print(("# %d restarts of the API server"):format(i))
+        end
+    end)
+    lu.assertEquals(runs, 3)
+    print(("# 50 restarts of the API server, 2 of the container, %d lines: none lost, none doubled"):format(lines))
 end
 
 return tests
