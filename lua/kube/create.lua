@@ -4,6 +4,7 @@ local fail = require "fail"
 local fs = require "fs"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
+local kube_session = require "kubectl.session"
 local manifests = require "kubectl.manifests"
 local object_maker = require "kubectl.maker"
 local raw = require "kubectl.raw"
@@ -305,7 +306,8 @@ return {
     summary = "make objects",
     usage = "-f FILE | KIND NAME … [flags]",
     examples = { "todo-lua kube create -f job.yaml", "todo-lua kube create configmap settings --from-file=conf/" },
-    flags = object_maker.with_flags(table.move(manifests.flags, 1, #manifests.flags, 4, {
+    flags = object_maker.with_flags(table.move(manifests.flags, 1, #manifests.flags, 5, {
+        kube_session.validate_flag,
         { "edit", kind = "bool", help = "edit the objects first, in $EDITOR" },
         { "selector", short = "l", help = "only the manifests with these labels" },
         { "raw", help = "POST the file of -f to this path, and print the answer" } })),

@@ -22,19 +22,23 @@ end
 ---@param options table
 ---@param words string[]
 ---@param closed boolean
-function cordon.run(session, options, words, closed)
+---@param command string? how the command is called, where it does more
+---@return string[] names of the nodes
+function cordon.run(session, options, words, closed, command)
     local strategy, suffix = kube_session.dry_run(options)
     local verb = closed and "cordon" or "uncordon"
     if #words == 0 and not options.selector then
-        kube_errors.raise(("USAGE: %s NODE [flags]"):format(verb), "todo-lua kube get nodes lists them")
+        kube_errors.raise(("USAGE: %s NODE [flags]"):format(command or verb), "todo-lua kube get nodes lists them")
     end
     if #words > 0 and options.selector then
         kube_errors.raise("cannot specify both a node name and a --selector option")
     end
     local found, problems = resource_args.find(session, words_of(words, options.selector), options)
     kube_errors.raise_all(problems) -- nothing is changed unless all are there
+    local names = {}
     for _, one in ipairs(found) do
         local name = one.object.metadata.name
+        names[#names + 1] = name
         local now = one.object.spec.unschedulable == true
         if now == closed then
             io.write(("node/%s already %sed%s\n"):format(name, verb, suffix))
@@ -53,6 +57,7 @@ function cordon.run(session, options, words, closed)
         end
     end
     kube_errors.raise_all(problems)
+    return names
 end
 
 return cordon

@@ -7,17 +7,15 @@ local object_printer = require "kubectl.printer"
 
 local object_maker = {}
 
----@type todo.Flag[]
-object_maker.flags = { kube_session.dry_run_flag, kube_session.validate_flag,
-    { "field-manager", default = "kubectl-create", help = "who owns the fields" },
-    { "save-config", kind = "bool", help = "remember the object for a later apply" } }
-table.move(object_printer.flags, 1, #object_printer.flags, #object_maker.flags + 1, object_maker.flags)
-
 ---@param own todo.Flag[]
+---@param manager string? default of --field-manager
 ---@return todo.Flag[]
-function object_maker.with_flags(own)
-    local all = { table.unpack(own) }
-    return table.move(object_maker.flags, 1, #object_maker.flags, #all + 1, all)
+function object_maker.with_flags(own, manager)
+    local all = { kube_session.dry_run_flag,
+        { "field-manager", default = manager or "kubectl-create", help = "who owns the fields" },
+        { "save-config", kind = "bool", help = "remember the object for a later apply" } }
+    table.move(own, 1, #own, #all + 1, all)
+    return table.move(object_printer.flags, 1, #object_printer.flags, #all + 1, all)
 end
 
 -- A refusal as kubectl words it for the kinds that it makes: "error: failed to create job: …".
@@ -43,7 +41,8 @@ end
 ---@return table
 function object_maker.command(entry)
     return {
-        summary = entry.summary, usage = entry.usage, flags = object_maker.with_flags(entry.flags or {}),
+        summary = entry.summary, usage = entry.usage,
+        flags = object_maker.with_flags({ kube_session.validate_flag, table.unpack(entry.flags or {}) }),
         aliases = entry.aliases,
         run = function(session, options, words)
             if #words == 0 or #words > 1 and not entry.command then
@@ -66,7 +65,7 @@ end
 ---@param resource table
 ---@param namespace string?
 ---@param object table
----@param options table of the command
+---@param options table of the command; done: what is printed in place of "created"
 ---@param source string? file that it comes from
 function object_maker.create(session, resource, namespace, object, options, source)
     local strategy, suffix = kube_session.dry_run(options)
@@ -84,7 +83,7 @@ function object_maker.create(session, resource, namespace, object, options, sour
     elseif object_printer.wanted(options) then
         io.write(object_printer.new(options)(made))
     else
-        io.write(name, " created", suffix, "\n")
+        io.write(name, " ", options.done or "created", suffix, "\n")
     end
 end
 
