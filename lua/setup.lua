@@ -19,7 +19,7 @@ local options = cli.parse {
 
 local ctx = project.open(options)
 local provider, why = fail.catch({ not_found = true }, function() return cluster.choose(ctx) end)
-local detection = provider and provider.detect(ctx) or { available = false, reason = fail.message(why) }
+local detection = provider and cluster.detect(ctx, provider) or { available = false, reason = fail.message(why) }
 
 local items, missing = json.list {}, 0
 local function look(list)

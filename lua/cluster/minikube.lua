@@ -70,12 +70,21 @@ local function state_of(document)
     return "broken"
 end
 
+local function home_folder()
+    local home = proc.env("MINIKUBE_HOME")
+    return home and (fs.basename(home) == ".minikube" and home or fs.join(home, ".minikube"))
+        or fs.join(proc.platform().home, ".minikube")
+end
+
 -- Reading the profile's file is free; asking minikube costs a process that asks Docker.
 local function profile_config(ctx)
-    local home = proc.env("MINIKUBE_HOME")
-    home = home and (fs.basename(home) == ".minikube" and home or fs.join(home, ".minikube"))
-        or fs.join(proc.platform().home, ".minikube")
-    local text = fs.read(fs.join(home, "profiles", profile(ctx), "config.json"))
+    local home = home_folder()
+    local readable, text = pcall(fs.read, fs.join(home, "profiles", profile(ctx), "config.json"))
+    if not readable and fail.kind(text) == "denied" then
+        fail.raise("denied", ("Minikube's folder %s belongs to another user"):format(home),
+            "set MINIKUBE_HOME to a folder of your own, or choose another cluster with --cluster")
+    end
+    if not readable then error(text, 0) end
     local ok, config = pcall(json.decode, text or "")
     return ok and type(config) == "table" and config or nil, home
 end

@@ -7,6 +7,16 @@ local provider = require "provider"
 
 local cluster = {}
 
+---What a provider finds out; another user's cluster is no cluster that can be used here, and in no other's way.
+---@async
+---@param ctx todo.Context
+---@param one todo.ClusterProvider
+---@return todo.ClusterDetection
+function cluster.detect(ctx, one)
+    local detection, problem = fail.catch({ denied = true }, function() return one.detect(ctx) end)
+    return detection or { available = false, reason = fail.message(problem) }
+end
+
 ---Chooses: --context, --cluster or the configuration, what runs already, what exists, what is installed.
 ---@async
 ---@param ctx todo.Context
@@ -24,7 +34,7 @@ function cluster.choose(ctx)
     local found = {}
     for _, name in ipairs(ctx.config.cluster.order) do
         local one = provider.load(name, ctx.config)
-        local detection = one.detect(ctx)
+        local detection = cluster.detect(ctx, one)
         if detection.running then return take(one, "it runs already") end
         found[#found + 1] = { provider = one, detection = detection }
     end

@@ -16,6 +16,7 @@ local prerequisites = {}
 ---@field version string[]? command that prints the version
 ---@field packages table<string, string>? package by package manager; "apt" etc.
 ---@field why string
+---@field page string? where to get it by hand
 ---@field optional boolean? todo-lua does without it
 
 -- The engine that the seed's workflow runs on; the others do parts of the work that todo-lua has built in.
@@ -27,15 +28,16 @@ local by_provider = {
     minikube = {
         { name = "Minikube", programs = { "minikube" }, minimum = "1.33",
             version = { "minikube", "version", "--short" },
-          why = "the local cluster", packages = { pacman = "minikube", brew = "minikube" } },
+          why = "the local cluster", packages = { pacman = "minikube", brew = "minikube" },
+          page = "https://minikube.sigs.k8s.io/docs/start" },
     },
     kind = {
         { name = "kind", programs = { "kind" }, version = { "kind", "version" }, why = "the local cluster",
-          packages = { brew = "kind" } },
+          packages = { brew = "kind" }, page = "https://kind.sigs.k8s.io/docs/user/quick-start" },
     },
     k3d = {
         { name = "k3d", programs = { "k3d" }, version = { "k3d", "version" }, why = "the local cluster",
-          packages = { brew = "k3d" } },
+          packages = { brew = "k3d" }, page = "https://k3d.io" },
     },
 }
 local built_in = {
@@ -162,7 +164,7 @@ function prerequisites.commands(missing, packages)
         local package = key and item.packages and item.packages[key]
         if not package then
             fail.raise("missing", ("%s is missing (%s)"):format(item.name, item.why),
-                ("install it by hand, then run again; README.md lists where each comes from"):format())
+                ("install it by hand%s, then run again"):format(item.page and (" (%s)"):format(item.page) or ""))
         end
         for word in package:gmatch("%S+") do names[#names + 1] = word end
     end

@@ -1,0 +1,89 @@
+-- A machine whose Minikube cannot be used: missing, too old, another user's. One clear cause and the next step. What a
+-- working one does is in tests/minikube.
+local fs = require "fs"
+local json = require "json"
+local lu = require "luaunit"
+local proc = require "proc"
+local program = require "program"
+
+local tests = {}
+local NOBODY = "65534"
+local dir
+
+function tests.setup()
+    dir = fs.tempdir()
+    for _, name in ipairs { "bin", "lua", "home" } do fs.mkdir(dir.path .. "/" .. name) end
+    for _, name in ipairs { "lua", "chart" } do
+        proc.run { "cp", "-r", program.project .. "/" .. name, dir.path .. "/" }
+    end
+    proc.run { "cp", program.executable, dir.path .. "/todo-lua" }
+    proc.run { "chown", "-R", NOBODY, dir.path .. "/home" }
+    proc.run { "chmod", "755", dir.path, dir.path .. "/todo-lua" }
+end
+
+function tests.teardown() dir:close() end
+
+-- What the machine has installed.
+local function install(name, script)
+    fs.write(dir.path .. "/bin/" .. name, "#!/bin/sh\n" .. script, 493) -- 0755
+end
+
+-- Runs the program as an ordinary user who has nothing on PATH but what was installed.
+local function run(arguments, env)
+    local all = { PATH = dir.path .. "/bin", HOME = dir.path .. "/home", XDG_STATE_HOME = false, XDG_CONFIG_HOME = false,
+        XDG_CACHE_HOME = false, MINIKUBE_HOME = false, MINIKUBE_PROFILE = false, KUBECONFIG = false,
+        DOCKER_HOST = "unix:///nonexistent", ASAN_OPTIONS = "detect_leaks=0" }
+    for name, value in pairs(env or {}) do all[name] = value end
+    local setpriv = assert(proc.which "setpriv")
+    return proc.run({ setpriv, "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", dir.path .. "/todo-lua", "-C",
+        dir.path, table.unpack(arguments) }, { check = false, timeout = 60, env = all })
+end
+
+local deploy = { "deploy", "--yes", "--cluster", "minikube" }
+
+function tests.missing_minikube_is_named_with_the_place_it_comes_from()
+    local result = run(deploy)
+    lu.assertEquals(result.status, 1, result.stderr)
+    lu.assertStrContains(result.stderr, "Minikube is missing (the local cluster)")
+    lu.assertStrContains(result.stderr, "https://minikube.sigs.k8s.io/docs/start")
+end
+
+function tests.minikube_that_is_too_old_is_told_its_version_and_the_wanted_one()
+    install("minikube", "echo v1.32.0")
+    local result = run(deploy)
+    lu.assertEquals(result.status, 1, result.stderr)
+    lu.assertStrContains(result.stderr, "Minikube 1.32.0 is too old: 1.33 or newer is needed")
+    local checked = json.decode(run({ "setup", "--check", "--cluster", "minikube", "-o", "json" }).stdout)
+    lu.assertFalse(checked.ok)
+    local item = checked.items[1]
+    lu.assertEquals({ item.name, item.version, item.minimum, item.ok }, { "Minikube", "1.32.0", "1.33", false })
+    install("minikube", "echo v1.33.0")
+    lu.assertNotStrContains(run(deploy).stderr, "too old")
+end
+
+local function another_users_home()
+    local home = dir.path .. "/other"
+    fs.mkdir(home .. "/.minikube/profiles/minikube")
+    fs.write(home .. "/.minikube/profiles/minikube/config.json", "{}")
+    proc.run { "chmod", "700", home }
+    return home
+end
+
+function tests.profile_of_another_user_is_told_as_such()
+    install("minikube", "echo v1.38.1")
+    local result = run(deploy, { MINIKUBE_HOME = another_users_home() })
+    lu.assertEquals(result.status, 1, result.stderr)
+    lu.assertStrContains(result.stderr, "other/.minikube belongs to another user")
+    lu.assertStrContains(result.stderr, "MINIKUBE_HOME")
+end
+
+function tests.profile_of_another_user_does_not_hide_other_clusters()
+    install("minikube", "echo v1.38.1")
+    fs.write(dir.path .. "/todo.local.lua", 'return { cluster = { order = { "minikube", "kind" } } }\n')
+    install("kind", "echo kind v0.33.0")
+    install("docker", "exit 0")
+    local checked = json.decode(run({ "setup", "--check", "-o", "json" }, { MINIKUBE_HOME = another_users_home() }).stdout)
+    lu.assertEquals(checked.provider, "kind")
+end
+
+return tests
