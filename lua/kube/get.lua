@@ -21,7 +21,7 @@ local flags = {
     { "label-columns", short = "L", kind = "strings", default = {}, help = "a column for each of these labels" },
     { "show-kind", kind = "bool", help = "names with their type" },
     { "ignore-not-found", kind = "bool", help = "an object that does not exist is no error" },
-    { "chunk-size", kind = "int", default = 500, help = "objects of one request (0: all at once)" },
+    { "chunk-size", kind = "int", default = 500, help = "objects of one request at most (0: all at once)" },
     { "subresource", help = "that part of the object: status, scale" },
     { "server-print", kind = "bool", default = true, help = "have the server make the tables" },
     { "sort-by", help = "order of the objects: a JSONPath such as .metadata.name" },
@@ -72,13 +72,17 @@ local function early_token(text)
     return text:sub(1, 4096):match('^{"kind":"%w+","apiVersion":"[^"]+","metadata":{[^{}]*"continue":"([^"]+)"')
 end
 
+-- Whole objects are a hundred times as large as the rows of a table, and two pages are held at once: with larger ones the
+-- time is the same, the memory is not.
+local TEXT_PAGE = 250
+
 -- The pages of a list as text. The server makes the next one while each(text) works, which returns the next token.
 local function fetch_texts(session, target, options, each)
     local path = kube_session.path(target.resource, target.namespace)
     local function ask(token)
         local ok, text = pcall(session.client.request, session.client, "GET", path, { text = true,
             query = { labelSelector = options.selector, fieldSelector = options.field_selector,
-                limit = options.chunk_size > 0 and options.chunk_size or nil, continue = token } })
+                limit = options.chunk_size > 0 and math.min(options.chunk_size, TEXT_PAGE) or nil, continue = token } })
         return ok and text or error(list_problem(target, options, text), 0)
     end
     local text = ask()
