@@ -123,3 +123,15 @@ int tl_tty_raw(int fd, int on)
 {
     return set_typing(fd, on ? cfmakeraw : NULL);
 }
+
+static int borrowers;
+
+void tl_tty_lend(int lent)
+{
+    borrowers += lent ? 1 : -1;
+}
+
+int tl_tty_is_lent(void)
+{
+    return borrowers > 0;
+}

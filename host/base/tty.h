@@ -16,6 +16,10 @@ int tl_tty_echo(int fd, int on);
 int tl_tty_raw(int fd, int on);
 /* Puts cursor and typing right; safe in a signal handler. Called at exit by itself. */
 void tl_tty_restore(void);
+/* Another program asks people something on the terminal: 1 from when it starts, 0 when it has ended. */
+void tl_tty_lend(int lent);
+/* Whether one does: then nothing is drawn. */
+int tl_tty_is_lent(void);
 /* Writes all of the bytes, waiting where the descriptor is not ready. -1 where it is closed. */
 int tl_tty_write(int fd, const char *bytes, size_t length);
 

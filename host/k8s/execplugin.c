@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/tty.h"
 #include "data/base64.h"
 #include "data/json.h"
 #include "k8s/rfc3339.h"
@@ -51,6 +52,7 @@ static void stop_run(tl_exec_plugin *plugin)
 {
     if (!plugin->running) return;
     plugin->running = 0;
+    if (plugin->interactive) tl_tty_lend(0);
     tl_timer_stop(&plugin->deadline);
     tl_watch_stop(&plugin->output);
     if (plugin->child.pipes[1] >= 0) close(plugin->child.pipes[1]);
@@ -304,6 +306,7 @@ static int start_run(tl_exec_plugin *plugin, tl_error *err)
     }
     plugin->running = plugin->output_open = 1;
     plugin->interactive = interactive;
+    if (interactive) tl_tty_lend(1);
     plugin->exited = 0;
     plugin->output = (tl_watch){.on_ready = on_output, .data = plugin};
     tl_watch_start(plugin->loop, &plugin->output, plugin->child.pipes[1], POLLIN);

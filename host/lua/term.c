@@ -290,6 +290,12 @@ static int l_is_tty(lua_State *L)
     return 1;
 }
 
+static int l_is_lent(lua_State *L)
+{
+    lua_pushboolean(L, tl_tty_is_lent());
+    return 1;
+}
+
 static int is_set(const char *name)
 {
     const char *text = getenv(name);
@@ -477,6 +483,7 @@ static int l_prompt(lua_State *L)
 static const luaL_Reg functions[] = {
     {"write", l_write},
     {"write_err", l_write_err},
+    {"is_lent", l_is_lent},
     {"is_tty", l_is_tty},
     {"color", l_color},
     {"size", l_size},

@@ -82,7 +82,8 @@ local function fetch_texts(session, target, options, each)
     local function ask(token)
         local ok, text = pcall(session.client.request, session.client, "GET", path, { text = true,
             query = { labelSelector = options.selector, fieldSelector = options.field_selector,
-                limit = options.chunk_size > 0 and math.min(options.chunk_size, TEXT_PAGE) or nil, continue = token } })
+                limit = options.chunk_size > 0 and math.min(options.chunk_size, TEXT_PAGE) or nil,
+                continue = token } })
         return ok and text or error(list_problem(target, options, text), 0)
     end
     local text = ask()

@@ -98,6 +98,7 @@ end
 ---@param force boolean?
 function Board:draw(force)
     if not self.live or self.suspended > 0 then return end
+    if term.is_lent() then return self.write(erase(self)) end
     local now = self.now()
     if not force and now - self.last_draw < REDRAW_SECONDS then return end
     self.last_draw = now

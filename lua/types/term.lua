@@ -13,6 +13,10 @@ function term.write_err(text) end
 ---@return boolean
 function term.is_tty(stream) end
 
+---Whether another program, such as a credential plugin, asks people something on the terminal: then nothing is drawn.
+---@return boolean
+function term.is_lent() end
+
 ---Whether colour is wanted: --color, NO_COLOR, CLICOLOR_FORCE, TERM=dumb, terminal.
 ---@return boolean
 function term.color() end

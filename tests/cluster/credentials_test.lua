@@ -243,6 +243,37 @@ function tests.interactive_mode_decides_about_the_terminal()
     end
 end
 
+-- The lines of a board would run over the question.
+function tests.live_lines_wait_while_a_plugin_asks()
+    local by = plugin("lines", { text = "interactiveMode: Always" },
+        "sleep 0.5; printf 'Code: ' >&2; read -r code; printf 'Thanks.' >&2; sleep 0.5")
+    local script = server.dir .. "/lines.lua"
+    fs.write(script, [[
+        local line = require "board".new { live = true }:line("deploy", "goes on")
+        require "task".sleep(0.5)
+        require "k8s".connect { kubeconfig = require "program".args[1] }:get("ns", "default")
+        require "task".sleep(0.5)
+        line:done("has its namespace")]])
+    local child <close> = proc.spawn({ "script", "-qec", table.concat({ program.executable, script, by.kubeconfig }, " "),
+        "/dev/null" }, { stdin = "pipe", stderr = "stdout" })
+    local text = ""
+    local function read_until(words)
+        task.timeout(60, function()
+            while not text:find(words, 1, true) do text = text .. assert(child:read(), text) end
+        end)
+    end
+    read_until "Code: "
+    task.sleep(1)
+    child:write("1\n")
+    read_until "has its namespace"
+    lu.assertEquals(child:wait(), 0, text)
+    local before, asked, after = text:match("^(.-)Code: (.-)Thanks%.(.*)$")
+    lu.assertNotNil(before, text)
+    lu.assertStrContains(before, "goes on")
+    lu.assertNotStrContains(asked, "goes on")
+    lu.assertStrContains(after, "goes on")
+end
+
 function tests.people_may_take_their_time()
     local by = asking("slow", "Always")
     local script = server.dir .. "/slow.lua"
