@@ -18,7 +18,7 @@ local function load_luaunit()
 end
 local lu = load_luaunit()
 
-io.stdout:setvbuf("line") -- the runner takes tests that say nothing for too long for dead
+io.stdout:setvbuf("line") -- of long ones people want to see how far they are
 assert(file, "usage: todo-lua tests/harness.lua [--pattern=PATTERN] FILE")
 
 local cwd = fs.cwd()

@@ -33,12 +33,12 @@ local suites = {
     { name = "deploy", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster", "browser" },
         files = { "tests/deploy/*_test.lua" }, notes = true },
     { name = "minikube", lane = "host", needs = { "docker", "judges", "programs" },
-        files = { "tests/minikube/*_test.lua" }, notes = true },
+        files = { "tests/minikube/*_test.lua" }, notes = true, silent = 3600 },
     { name = "kind", lane = "host", needs = { "docker", "judges", "programs" },
         files = { "tests/kind/*_test.lua" }, notes = true },
     { name = "soak", lane = "node", needs = { "docker", "judges", "programs", "cluster" },
-        files = { "tests/soak/*_test.lua" }, notes = true },
-    { name = "fuzz", lane = "host", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true },
+        files = { "tests/soak/*_test.lua" }, notes = true, silent = 3600 },
+    { name = "fuzz", lane = "host", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true, silent = 36000 },
 }
 
 local function names(default)
@@ -86,7 +86,7 @@ end
 -- failed test, counts as one failure: prove's verdict says so.
 local totals = { passed = 0, failed = 0 }
 
-local SILENT_SECONDS = 900 -- no test is quiet for so long
+local SILENT_SECONDS = 900 -- no file of tests takes so long: prove says nothing before its end
 
 local function say(suite, text) term.write(("%-8s %s\n"):format(suite.name, text)) end
 
@@ -130,8 +130,9 @@ local function prove(suite, command, files)
     local process <close> = proc.spawn(argv, { stderr = "stdout", cwd = root })
     local heard = task.now()
     local watchdog = task.spawn(function()
-        while task.now() - heard < SILENT_SECONDS do task.sleep(5) end
-        say(suite, ("not a word for %d s: giving up on these tests"):format(SILENT_SECONDS))
+        local patience = suite.silent or SILENT_SECONDS
+        while task.now() - heard < patience do task.sleep(5) end
+        say(suite, ("not a word for %d s: giving up on these tests"):format(patience))
         process:kill("KILL")
     end)
     for line in process.read_line, process do

@@ -72,8 +72,8 @@ local function early_token(text)
     return text:sub(1, 4096):match('^{"kind":"%w+","apiVersion":"[^"]+","metadata":{[^{}]*"continue":"([^"]+)"')
 end
 
--- Whole objects are a hundred times as large as the rows of a table, and two pages are held at once: with larger ones the
--- time is the same, the memory is not.
+-- Whole objects are a hundred times as large as the rows of a table, and two pages are held at once: with larger ones
+-- the time is the same, the memory is not.
 local TEXT_PAGE = 250
 
 -- The pages of a list as text. The server makes the next one while each(text) works, which returns the next token.

@@ -5,7 +5,6 @@ local lu = require "luaunit"
 local jsonpath = require "tests.fuzz.jsonpath"
 local targets = require "tests.fuzz.targets"
 
--- The runner takes a test that is silent for too long for dead.
 local SLICE = 125000
 
 local seed = os.time() % 1000000000
