@@ -1,7 +1,7 @@
 -- todo-lua kube attach: a container's own process.
+local attaching = require "kubectl.attaching"
 local kube_errors = require "kubectl.errors"
 local kube_pods = require "kubectl.pods"
-local remote = require "kubectl.remote"
 
 local flags = {
     { "container", short = "c", help = "container to use (default: the pod's default container, else its first)" },
@@ -10,15 +10,6 @@ local flags = {
     { "quiet", short = "q", kind = "bool", help = "only what the process says" },
 }
 table.move(kube_pods.flags, 1, #kube_pods.flags, #flags + 1, flags)
-
--- A process with a terminal has to be spoken to as one.
-local function terminal(container, options)
-    if container.tty or not options.tty then return container.tty end
-    if not options.quiet then
-        io.stderr:write(("error: Unable to use a TTY - container %s did not allocate one\n"):format(container.name))
-    end
-    return false
-end
 
 return {
     summary = "join the process of a running container",
@@ -36,17 +27,6 @@ return {
         local pod = kube_pods.find(session, table.concat(words, "/"), options)
         kube_pods.check_running(pod, "attach")
         local container = kube_pods.container(pod, options.container, say, "cannot attach to the container: ")
-        local tty = terminal(container, options) and kube_pods.wants_tty({ stdin = options.stdin, tty = true }, say)
-        if say then
-            say("All commands and output from this session will be recorded in container logs, including credentials "
-                .. "and sensitive information passed through the command prompt.")
-            say("If you don't see a command prompt, try pressing enter.")
-        end
-        local client = session:writer()
-        local status = remote.join(function(size)
-            return client:attach(pod.metadata.name, { namespace = pod.metadata.namespace, container = container.name,
-                stdin = options.stdin, tty = tty or container.tty, size = size })
-        end, { stdin = options.stdin, tty = tty, detach = tty })
-        return status or 0
+        return attaching.join(session, pod, container, options)
     end,
 }

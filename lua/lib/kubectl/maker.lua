@@ -59,32 +59,50 @@ function object_maker.command(entry)
     }
 end
 
+---Creates the object, or only checks it, as --dry-run says.
+---@async
+---@param session todo.KubeSession
+---@param resource table
+---@param namespace string?
+---@param object table
+---@param options table of the command
+---@param source string? file that it comes from
+---@return table made
+function object_maker.send(session, resource, namespace, object, options, source)
+    local strategy = kube_session.dry_run(options)
+    if options.save_config then object = require "kubectl.last_applied".remembering(object) end
+    if strategy == "client" then return object end
+    local ok, result = pcall(session.write, session, "POST", resource, namespace, nil,
+        { body = object, manager = options.field_manager, options = options })
+    return ok and result or error(manifests.problem("creating", source, result), 0)
+end
+
+---Prints what was made.
+---@param made table
+---@param options table of the command; done: what is printed in place of "created"
+---@param print fun(object: table): string? of several objects, the printer of all
+function object_maker.show(made, options, print)
+    local _, suffix = kube_session.dry_run(options)
+    local name = object_printer.name(made)
+    if options.output == "name" then
+        io.write(name, "\n")
+    elseif object_printer.wanted(options) then
+        io.write((print or object_printer.new(options))(made))
+    else
+        io.write(name, " ", options.done or "created", suffix, "\n")
+    end
+end
+
 ---Creates the object and prints it.
 ---@async
 ---@param session todo.KubeSession
 ---@param resource table
 ---@param namespace string?
 ---@param object table
----@param options table of the command; done: what is printed in place of "created"
+---@param options table of the command
 ---@param source string? file that it comes from
 function object_maker.create(session, resource, namespace, object, options, source)
-    local strategy, suffix = kube_session.dry_run(options)
-    if options.save_config then object = require "kubectl.last_applied".remembering(object) end
-    local made = object
-    if strategy ~= "client" then
-        local ok, result = pcall(session.write, session, "POST", resource, namespace, nil,
-            { body = object, manager = options.field_manager, options = options })
-        if not ok then error(manifests.problem("creating", source, result), 0) end
-        made = result
-    end
-    local name = object_printer.name(made)
-    if options.output == "name" then
-        io.write(name, "\n")
-    elseif object_printer.wanted(options) then
-        io.write(object_printer.new(options)(made))
-    else
-        io.write(name, " ", options.done or "created", suffix, "\n")
-    end
+    object_maker.show(object_maker.send(session, resource, namespace, object, options, source), options)
 end
 
 return object_maker
