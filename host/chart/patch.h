@@ -14,6 +14,10 @@ int tl_patch_create(tl_value *out, tl_patch_type *type, tl_arena *arena, tl_valu
                     tl_value live,
                     tl_error *err);
 
+/* What a strategic merge patch makes of an object. Kind "usage" where the kind is none of Kubernetes' own. Parts of both
+ * are shared. */
+int tl_patch_apply(tl_value *out, tl_arena *arena, tl_value object, tl_value patch, tl_error *err);
+
 /* How the elements of a field are merged; the knowledge that Kubernetes' Go types carry in their tags. */
 typedef enum tl_patch_place {
     TL_PLACE_PLAIN, /* nothing special below */

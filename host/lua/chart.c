@@ -559,6 +559,20 @@ static int l_patch(lua_State *L)
     return 2;
 }
 
+static int l_patched(lua_State *L)
+{
+    tl_error err = {0};
+    tl_value object, patch, out;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
+    if (tl_to_value(L, 1, arena, TL_SECRETS_REVEAL, &object, &err)) return tl_raise(L, &err);
+    if (tl_to_value(L, 2, arena, TL_SECRETS_REVEAL, &patch, &err)) return tl_raise(L, &err);
+    if (tl_patch_apply(&out, arena, object, patch, &err)) return tl_raise(L, &err);
+    tl_push_value(L, out);
+    return 1;
+}
+
 static const luaL_Reg methods[] = {
     {"merge", l_merge},
     {"render", l_render},
@@ -571,6 +585,7 @@ static const luaL_Reg functions[] = {
     {"lint", l_lint},
     {"load", l_load},
     {"patch", l_patch},
+    {"patched", l_patched},
     {"release", l_release},
     {NULL, NULL},
 };

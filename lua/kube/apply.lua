@@ -189,6 +189,7 @@ return {
         "todo-lua kube apply -f manifests/ --server-side --dry-run=server",
         "todo-lua kube apply -f manifests/ --prune -l app=web" },
     flags = flags,
+    commands = require "kubectl.applied".commands,
     run = function(session, options, words)
         if #words > 0 then kube_errors.raise(("Unexpected args: [%s]"):format(table.concat(words, " "))) end
         if #(options.filename or {}) == 0 then

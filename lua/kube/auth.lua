@@ -1,6 +1,7 @@
 -- todo-lua kube auth: what this user may do, and who it is.
 local json = require "json"
 local kube_errors = require "kubectl.errors"
+local object_printer = require "kubectl.printer"
 local sort_by = require "kubectl.sort_by"
 local tables = require "tables"
 local tabwriter = require "tabwriter"
@@ -116,9 +117,7 @@ end
 local function whoami(session, options)
     local body = { apiVersion = "authentication.k8s.io/v1", kind = "SelfSubjectReview" }
     local answer = session.client:request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body = body })
-    if options.output ~= "" then
-        return io.write(require "kubectl.printer".new(options)(answer))
-    end
+    if object_printer.wanted(options) then return io.write(object_printer.new(options)(answer)) end
     local user = answer.status.userInfo
     local writer = tabwriter.new(io.write)
     writer:line("ATTRIBUTE\tVALUE")
@@ -151,6 +150,6 @@ return {
                     or 0
             end },
         whoami = { summary = "show who this user is to the server", usage = "[flags]", arguments = { max = 0 },
-            flags = { { "output", short = "o", default = "", help = "json or yaml" } }, run = whoami },
+            flags = object_printer.flags, run = whoami },
     },
 }

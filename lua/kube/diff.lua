@@ -4,6 +4,7 @@ local fail = require "fail"
 local kube_errors = require "kubectl.errors"
 local last_applied = require "kubectl.last_applied"
 local manifests = require "kubectl.manifests"
+local prune = require "kubectl.prune"
 local tables = require "tables"
 local yaml = require "yaml"
 
@@ -12,6 +13,12 @@ local flags = {
     { "force-conflicts", kind = "bool", help = "with --server-side: take fields from other managers" },
     { "field-manager", help = "who would own the fields" },
     { "show-managed-fields", kind = "bool", help = "compare metadata.managedFields, too" },
+    { "show-secrets", kind = "bool", help = "do not mask the values of Secrets" },
+    { "selector", short = "l", help = "only the manifests with these labels" },
+    { "prune", kind = "bool", help = "show what apply --prune would remove, too" },
+    { "prune-allowlist", kind = "stringArray",
+        help = "GROUP/VERSION/KIND that may be pruned, in place of the usual kinds; may be repeated" },
+    { "concurrency", kind = "int", default = 1, help = "accepted for kubectl's sake" },
     { "context-lines", kind = "int", default = 3, help = "unchanged lines around each change" },
 }
 table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
@@ -51,21 +58,48 @@ local function as_text(object, options)
 end
 
 -- A file's name as kubectl makes it: "apps.v1.Deployment.shop.web".
-local function label_of(one)
-    local parts = { one.resource.version, one.resource.kind, one.namespace or "", one.object.metadata.name }
-    if one.resource.group ~= "" then table.insert(parts, 1, one.resource.group) end
+local function label_of(resource, namespace, name)
+    local parts = { resource.version, resource.kind, namespace or "", name }
+    if resource.group ~= "" then table.insert(parts, 1, resource.group) end
     return table.concat(parts, ".")
 end
 
-local function compare(session, one, options)
-    local ok, live = pcall(session.fetch, session, one.resource, one.namespace, one.object.metadata.name)
+-- The difference of one object; live and new may be nil.
+local function text_of(label, live, new, options)
+    if (live or new).kind == "Secret" and not options.show_secrets then live, new = diff.mask(live, new) end
+    local text = diff.unified(as_text(live, options), as_text(new, options), { from = "LIVE/" .. label,
+        to = "MERGED/" .. label, context = options.context_lines })
+    return text ~= "" and ("diff -u -N LIVE/%s MERGED/%s\n%s"):format(label, label, text) or nil
+end
+
+local function compare(session, one, options, visited)
+    local name = one.object.metadata.name
+    local ok, live = pcall(session.fetch, session, one.resource, one.namespace, name)
     if not ok and fail.field(live, "status") ~= 404 then error(live, 0) end
     live = ok and live or nil
-    local new = merged(session, one, live, options)
-    if one.resource.kind == "Secret" then live, new = diff.mask(live, new) end
-    local label = label_of(one)
-    return diff.unified(as_text(live, options), as_text(new, options), { from = "LIVE/" .. label,
-        to = "MERGED/" .. label, context = options.context_lines })
+    if live then visited.uids[live.metadata.uid] = true end
+    if one.namespace then visited.namespaces[one.namespace] = true end
+    local label = label_of(one.resource, one.namespace, name)
+    return label, text_of(label, live, merged(session, one, live, options), options)
+end
+
+-- The differences by the names under which they are shown.
+local function differences(session, options)
+    local texts, visited = {}, { uids = {}, namespaces = {} }
+    local kinds = options.prune and prune.kinds(session, options)
+    for _, one in ipairs(manifests.selected(manifests.read(session, options), options.selector)) do
+        local label, text = compare(session, one, options, visited)
+        texts[label] = text
+    end
+    if not kinds then return texts end
+    if not options.prune_allowlist then
+        kinds = tables.filter(kinds, function(resource) return resource.namespaced end)
+    end
+    prune.each(session, kinds, visited, options.selector, function(object, resource, namespace)
+        local label = label_of(resource, namespace, object.metadata.name)
+        texts[label] = text_of(label, object, nil, options)
+    end)
+    return texts
 end
 
 return {
@@ -75,24 +109,14 @@ return {
     examples = { "todo-lua kube diff -f manifests/" },
     flags = flags,
     run = function(session, options)
-        local function failed(problem)
-            local raised = fail.new("kube", kube_errors.text(problem), nil, { verbatim = true, exit_status = 2 })
-            error(raised, 0)
-        end
         if #(options.filename or {}) == 0 then
             kube_errors.raise("must specify one of -f and -k", "name the manifests: -f FILE")
         end
-        local ok, objects = pcall(manifests.read, session, options)
-        if not ok then failed(objects) end
-        table.sort(objects, function(a, b) return label_of(a) < label_of(b) end)
-        local differs = false
-        for _, one in ipairs(objects) do
-            local done, text = pcall(compare, session, one, options)
-            if not done then failed(text) end
-            differs = differs or text ~= ""
-            if text ~= "" then io.write(("diff -u -N LIVE/%s MERGED/%s\n"):format(label_of(one), label_of(one)),
-                text) end
+        local ok, texts = pcall(differences, session, options)
+        if not ok then
+            fail.raise("kube", kube_errors.text(texts), nil, { verbatim = true, exit_status = 2 })
         end
-        return differs and 1 or 0
+        for _, label in ipairs(tables.keys(texts)) do io.write(texts[label]) end
+        return next(texts) and 1 or 0
     end,
 }

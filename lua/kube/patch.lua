@@ -2,6 +2,7 @@
 local fs = require "fs"
 local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
+local local_patch = require "kubectl.local_patch"
 local manifests = require "kubectl.manifests"
 local object_printer = require "kubectl.printer"
 local resource_args = require "kubectl.resource_args"
@@ -19,7 +20,7 @@ local flags = {
     { "type", default = "strategic", help = "what the patch is: json, merge or strategic" },
     { "subresource", help = "patch that part: status, scale" },
     { "field-manager", default = "kubectl-patch", help = "who owns the fields" },
-    kube_session.dry_run_flag,
+    resource_args.local_flag, kube_session.dry_run_flag,
 }
 table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
 table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
@@ -39,6 +40,11 @@ local function patch_of(options)
     return patch
 end
 
+-- The object as the patch would leave it, without the server.
+local function patched(object, patch, options)
+    return local_patch[options.type](tables.copy(object), patch)
+end
+
 return {
     summary = "change fields of objects",
     usage = "TYPE NAME | TYPE/NAME | -f FILE -p PATCH [flags]",
@@ -51,8 +57,10 @@ return {
         local print = object_printer.wanted(options) and object_printer.new(options)
         for _, one in ipairs(found) do
             local before, meta = one.object, one.object.metadata
-            local ok, after = true, before
-            if strategy ~= "client" then
+            local ok, after
+            if options.local_ or strategy == "client" then
+                ok, after = pcall(patched, before, patch, options)
+            else
                 ok, after = pcall(session.write, session, "PATCH", one.resource, meta.namespace, meta.name, {
                     body = patch, type = types[options.type], subresource = options.subresource, options = options,
                     manager = options.field_manager })

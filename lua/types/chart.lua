@@ -177,4 +177,10 @@ function chart.release(c, rendered, info) end
 ---@return "application/strategic-merge-patch+json"|"application/merge-patch+json" content_type
 function chart.patch(original, target, live) end
 
+---What a strategic merge patch makes of an object. Raises "usage" for kinds that are not Kubernetes' own.
+---@param object table with apiVersion and kind
+---@param patch table
+---@return table
+function chart.patched(object, patch) end
+
 return chart

@@ -174,4 +174,31 @@ function tests.replace_puts_whole_objects()
     both:same_content("cm")
 end
 
+function tests.last_applied_is_shown_set_and_edited()
+    fs.write(server.dir .. "/applied.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied}\ndata: {a: '1'}\n")
+    fs.write(server.dir .. "/other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied}\ndata: {a: '2'}\n")
+    fs.write(server.dir .. "/two.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: two}\n")
+    both:pair("apply -f applied.yaml")
+    for line in ([[
+        view-last-applied cm/applied
+        view-last-applied -f applied.yaml
+        view-last-applied cm applied -o wide
+        view-last-applied cm/nope
+        set-last-applied -f applied.yaml
+        set-last-applied -f other.yaml --dry-run=server
+        set-last-applied -f other.yaml
+        set-last-applied -f two.yaml
+        set-last-applied -f two.yaml --create-annotation -o name
+        set-last-applied -f /nope
+        view-last-applied cm applied]]):gmatch("%s*([^\n]+)") do both:pair("apply " .. line) end
+    both:pair("apply view-last-applied cm two", { errors = false })
+    edit("apply edit-last-applied cm/applied", "sed -i 's/a: .*/a: \"3\"/' FILE")
+    edit("apply edit-last-applied cm/applied", "true")
+    edit("apply edit-last-applied deploy/web", "true")
+    both:pair("apply view-last-applied cm applied")
+    local json_text = both:ours("--context test -n ours apply view-last-applied cm applied -o json").stdout
+    lu.assertEquals(require "json".decode(json_text).data, { a = "3" })
+    both:same_content("cm")
+end
+
 return tests

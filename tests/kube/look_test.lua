@@ -219,7 +219,9 @@ function tests.discovery_and_access_are_told_as_kubectl_does()
         auth can-i list nonsense
         auth can-i get
         auth can-i --list
-        auth whoami]]
+        auth whoami
+        auth whoami -o jsonpath={.status.userInfo.groups}
+        auth whoami -o go-template --template={{.status.userInfo.username}}]]
     lu.assertStrContains(both:ours("version").stdout, "Server Version: v1.36.3")
 end
 
@@ -309,6 +311,36 @@ function tests.diff_finds_what_apply_would_change()
     lu.assertEquals(both:ours("diff -f /nowhere --context test").status, both:kubectl("diff -f /nowhere").status)
     local secret = "{apiVersion: v1, kind: Secret, metadata: {name: keys, namespace: shop}, stringData: {password: changed}}"
     lu.assertNotStrContains(both:ours("diff -f - --context test", { stdin = secret }).stdout, "Y2hhbmdlZA")
+    lu.assertStrContains(both:ours("diff -f - --context test --show-secrets", { stdin = secret }).stdout, "Y2hhbmdlZA")
+    both:same("diff -f - --context test --show-secrets", { stdin = secret, change = lines })
+end
+
+function tests.diff_shows_what_would_be_pruned_and_chooses_by_labels()
+    local function config(name, label, value)
+        return ("{apiVersion: v1, kind: ConfigMap, metadata: {name: %s, namespace: default, labels: {l: %s}}, data: {k: %s}}\n"):format(
+            name, label, value)
+    end
+    local function apply(text) lu.assertEquals(both:kubectl("apply -f -", { stdin = text }).status, 0) end
+    apply(config("kept", "a", "x"))
+    apply(config("dropped", "a", "x"))
+    apply(config("other", "b", "x"))
+    local now = config("kept", "a", "new") .. "---\n" .. config("other", "b", "new")
+    -- Names and changed lines; of what goes kubectl prints fields that it hides elsewhere.
+    local function changes(output)
+        local kept = {}
+        for line in output:gmatch("[^\n]+") do
+            local name = line:match("^%-%-%- .*LIVE[^/]*/(%S+)")
+            kept[#kept + 1] = name or line:match("^[-+]  k: .*$")
+        end
+        return table.concat(kept, "\n")
+    end
+    for _, flags in ipairs { "-l l=a", "-l l=a --prune", "--prune -l l=b", "--prune --prune-allowlist=core/v1/ConfigMap -l l=a",
+        "--prune --prune-allowlist=apps/v1/Deployment -l l=a", "-l l=none", "--concurrency=4" } do
+        both:same("diff --context test -f - " .. flags, { stdin = now, change = changes, errors = false })
+    end
+    lu.assertEquals(changes(both:ours("diff --context test -f - --prune -l l=a", { stdin = now }).stdout),
+        "v1.ConfigMap.default.dropped\n-  k: x\nv1.ConfigMap.default.kept\n-  k: x\n+  k: new")
+    both:kubectl("delete cm kept dropped other")
 end
 
 function tests.rollout_tells_status_and_history_as_kubectl_does()

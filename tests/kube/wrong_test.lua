@@ -71,6 +71,9 @@ function tests.words_and_flags_that_mean_nothing()
         logs
         exec
         exec lonely
+        exec -f /nope -- true
+        exec -f /nope
+        exec -f /nope lonely
         cp a
         delete
         delete pods

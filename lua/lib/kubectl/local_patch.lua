@@ -1,5 +1,6 @@
--- Patches applied here, to objects that are not sent yet or not at all: JSON merge patches (RFC 7386) and JSON patches
--- (RFC 6902).
+-- Patches applied here, to objects that are not sent yet or not at all: JSON merge patches (RFC 7386), JSON patches
+-- (RFC 6902) and Kubernetes' strategic merge patches.
+local chart = require "chart"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
 local tables = require "tables"
@@ -17,6 +18,11 @@ function local_patch.merge(value, patch)
     end
     return value
 end
+
+---@param object table
+---@param patch table
+---@return table
+function local_patch.strategic(object, patch) return chart.patched(object, patch) end
 
 local function keys_of(pointer)
     local keys = {}
@@ -70,8 +76,8 @@ function operations.remove(value, one)
     if tables.is_list(parent) then table.remove(parent, place(parent, key)) else parent[key] = nil end
 end
 
+-- As the API server has it: a field that is not there is set.
 function operations.replace(value, one)
-    get(value, one.path, one)
     local parent, key = parent_of(value, keys_of(one.path), one)
     parent[place(parent, key)] = one.value
 end

@@ -9,7 +9,7 @@ local overrides = {}
 ---@type todo.Flag[]
 overrides.flags = {
     { "overrides", help = "JSON that is merged into the object" },
-    { "override-type", default = "merge", help = "how: merge or json" },
+    { "override-type", default = "merge", help = "how: merge, json or strategic" },
 }
 
 ---@param object table changed
@@ -18,7 +18,7 @@ overrides.flags = {
 function overrides.apply(object, options)
     if (options.overrides or "") == "" then return object end
     local apply = local_patch[options.override_type] or kube_errors.raise(
-        ("invalid override type: %s"):format(options.override_type), "merge or json; strategic is not supported")
+        ("invalid override type: %s"):format(options.override_type), "merge, json or strategic")
     local ok, patch = pcall(yaml.decode, options.overrides, { name = "--overrides" })
     if not ok or type(patch) ~= "table" then
         kube_errors.raise("--overrides is not JSON" .. (ok and "" or ": " .. fail.message(patch)))

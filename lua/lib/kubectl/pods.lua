@@ -22,10 +22,13 @@ end
 ---The object that "NAME" (a pod) or "TYPE/NAME" means.
 ---@async
 ---@param session todo.KubeSession
----@param word string
+---@param word string? nil: the object that the file of --filename names
+---@param options table?
 ---@return table object
-function kube_pods.object(session, word)
-    local target = resource_args.targets(session, word:find("/", 1, true) and { word } or { "pods", word })[1]
+function kube_pods.object(session, word, options)
+    local words = not word and {} or word:find("/", 1, true) and { word } or { "pods", word }
+    local target = resource_args.targets(session, words, not word and { filename = options.filename,
+        recursive = options.recursive } or nil)[1]
     local resource = target.resource
     local api_version = resource.group == "" and resource.version or resource.group .. "/" .. resource.version
     local object = session.client:request("GET", kube_session.path(resource, target.namespace, target.name))
@@ -36,7 +39,7 @@ end
 ---The pod behind it.
 ---@async
 ---@param session todo.KubeSession
----@param word string
+---@param word string?
 ---@param options table
 ---@return table pod
 ---@return table object
@@ -44,7 +47,7 @@ function kube_pods.find(session, word, options)
     if options.pod_running_timeout <= 0 then
         kube_errors.raise("--pod-running-timeout must be higher than zero")
     end
-    local object = kube_pods.object(session, word)
+    local object = kube_pods.object(session, word, options)
     if object.kind ~= "Pod" and not pods.selector(object) then
         local type_name = ("*%s.%s"):format(object.apiVersion:match("[^/]*$"), object.kind)
         kube_errors.raise(("cannot attach to %s: selector for %s not implemented"):format(type_name, type_name),

@@ -38,28 +38,21 @@ function prune.kinds(session, options)
     return resources
 end
 
----Removes them; calls show(object) for each.
+---Calls fn(object, resource, namespace) for each object that was applied once and was not visited now.
 ---@async
 ---@param session todo.KubeSession
 ---@param resources table[]
 ---@param visited { uids: table<string, boolean>, namespaces: table<string, boolean> }
----@param options table the command's
----@param show fun(object: table)
-function prune.run(session, resources, visited, options, show)
-    local body = { kind = "DeleteOptions", apiVersion = "v1", propagationPolicy = options.propagation,
-        gracePeriodSeconds = options.grace_period >= 0 and options.grace_period or nil }
-    if options.dry_run == "server" then body.dryRun = { "All" } end
+---@param selector string?
+---@param fn fun(object: table, resource: table, namespace: string?)
+function prune.each(session, resources, visited, selector, fn)
     local function in_place(resource, namespace)
-        local list = session.client:list(kube_session.kind(resource),
-            { namespace = namespace, labels = options.selector })
+        local list = session.client:list(kube_session.kind(resource), { namespace = namespace, labels = selector })
         for _, object in ipairs(list) do
             if last_applied.of(object) and not visited.uids[object.metadata.uid] then
-                if options.dry_run ~= "client" then
-                    session:write("DELETE", resource, namespace, object.metadata.name, { body = body })
-                end
                 object.apiVersion = (resource.group == "" and "" or resource.group .. "/") .. resource.version
                 object.kind = resource.kind
-                show(object)
+                fn(object, resource, namespace)
             end
         end
     end
@@ -71,6 +64,25 @@ function prune.run(session, resources, visited, options, show)
     for _, resource in ipairs(resources) do
         if not resource.namespaced then in_place(resource) end
     end
+end
+
+---Removes them; calls show(object) for each.
+---@async
+---@param session todo.KubeSession
+---@param resources table[]
+---@param visited { uids: table<string, boolean>, namespaces: table<string, boolean> }
+---@param options table the command's
+---@param show fun(object: table)
+function prune.run(session, resources, visited, options, show)
+    local body = { kind = "DeleteOptions", apiVersion = "v1", propagationPolicy = options.propagation,
+        gracePeriodSeconds = options.grace_period >= 0 and options.grace_period or nil }
+    if options.dry_run == "server" then body.dryRun = { "All" } end
+    prune.each(session, resources, visited, options.selector, function(object, resource, namespace)
+        if options.dry_run ~= "client" then
+            session:write("DELETE", resource, namespace, object.metadata.name, { body = body })
+        end
+        show(object)
+    end)
 end
 
 return prune
