@@ -138,6 +138,7 @@ local function check(options, strategy)
     for _, case in ipairs(wrong) do
         if case[1] then kube_errors.raise(case[2]) end
     end
+    kube_session.validation(options.validate)
     if forced and options.grace_period < 0 then options.grace_period = 0 end
     options.propagation = propagation[options.cascade]
     if options.selector == "" then options.selector = nil end
@@ -145,7 +146,8 @@ end
 
 -- The manifests that the selector leaves.
 local function chosen(session, options)
-    local left = manifests.selected(manifests.read(session, options), options.selector)
+    local left = manifests.selected(manifests.read(session, { filename = options.filename,
+        recursive = options.recursive, validate = options.validate, verb = "apply" }), options.selector)
     if #left == 0 then kube_errors.raise("no objects passed to apply") end
     return left
 end

@@ -321,8 +321,10 @@ return {
         if #(options.filename or {}) == 0 then
             kube_errors.raise("must specify one of -f and -k", "name the manifests: -f FILE")
         end
+        kube_session.validation(options.validate)
         local problems = {}
-        local objects = manifests.selected(manifests.read(session, options), options.selector)
+        local objects = manifests.selected(manifests.read(session, { filename = options.filename,
+            recursive = options.recursive, validate = options.validate, verb = "create" }), options.selector)
         if #objects == 0 then kube_errors.raise("no objects passed to create") end
         for _, one in ipairs(objects) do
             local ok, problem = pcall(options.edit and edited or object_maker.create, session, one.resource,

@@ -55,7 +55,7 @@ local function targets_of(session, words, options)
     local targets = {}
     local selecting = options.selector or options.field_selector or options.all
     local named = resource_args.targets(session, words, { all_namespaces = options.all_namespaces,
-        filename = options.filename, recursive = options.recursive, selector = selecting and true })
+        filename = options.filename, recursive = options.recursive, none = true, selector = selecting and true })
     for _, target in ipairs(named) do
         if target.name then
             targets[#targets + 1] = target

@@ -110,7 +110,7 @@ return {
     flags = flags,
     run = function(session, options)
         if #(options.filename or {}) == 0 then
-            kube_errors.raise("must specify one of -f and -k", "name the manifests: -f FILE")
+            fail.raise("kube", "must specify one of -f and -k", "name the manifests: -f FILE", { exit_status = 2 })
         end
         local ok, texts = pcall(differences, session, options)
         if not ok then

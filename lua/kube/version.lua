@@ -1,5 +1,6 @@
 -- todo-lua kube version: this program's version and the server's.
 local json = require "json"
+local kube_errors = require "kubectl.errors"
 local program = require "program"
 local yaml = require "yaml"
 
@@ -9,9 +10,12 @@ return {
     arguments = { max = 0 },
     flags = {
         { "client", kind = "bool", help = "this program's only" },
-        { "output", short = "o", default = "", choices = { "", "json", "yaml" }, help = "json or yaml" },
+        { "output", short = "o", default = "", help = "json or yaml" },
     },
     run = function(session, options)
+        if options.output ~= "" and options.output ~= "json" and options.output ~= "yaml" then
+            kube_errors.raise("--output must be 'yaml' or 'json'")
+        end
         local versions = { clientVersion = { gitVersion = "todo-lua " .. program.version } }
         local ok, server = true, nil
         if not options.client then ok, server = pcall(function() return session.client:version() end) end

@@ -135,6 +135,35 @@ function tests.manifests_that_are_none()
     both:same("patch deploy backend -n shop --context test -p '{\"spec\":{\"replicas\":\"x\"}}'")
 end
 
+function tests.files_that_are_none()
+    fs.write(server.dir .. "/empty.yaml", "")
+    fs.write(server.dir .. "/typo.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replicas: x}\n")
+    fs.mkdir(server.dir .. "/nothing")
+    for line in ([[
+        apply -f DIR/empty.yaml
+        create -f DIR/empty.yaml
+        delete -f DIR/empty.yaml
+        apply -f DIR/nothing
+        apply -f DIR/typo.yaml
+        apply -f DIR/typo.yaml --validate=maybe
+        create -f DIR/typo.yaml --validate=maybe
+        create -f DIR/typo.yaml
+        delete -f DIR/typo.yaml
+        diff -f DIR/typo.yaml
+        diff
+        version --output=nope
+        rollout pause sts/db -n shop
+        rollout restart cm/settings -n shop
+        get pods -o go-template={{.x
+        get pods -o go-template={{.x}}{{end}}
+        scale pod/backend-1 --replicas=1 -n shop]]):gmatch("%s*([^\n]+)") do
+        both:same(line:gsub("DIR", server.dir) .. " --context test")
+    end
+    -- What may not be written is told as it is, not as the server's refusal of a file.
+    lu.assertStrMatches(both:ours("apply -f " .. server.dir .. "/typo.yaml").stderr,
+        "error: POST /apis/apps/v1/namespaces/default/deployments was not sent: context test is not local.*")
+end
+
 function tests.rights_that_are_missing()
     for _, line in ipairs { "get pods -n shop", "get nodes", "describe pod lonely -n shop", "logs lonely -n shop",
         "exec lonely -n shop -- true", "events -n shop", "scale deploy/backend --replicas=1 -n shop" } do

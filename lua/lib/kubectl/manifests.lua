@@ -18,6 +18,7 @@ manifests.flags = {
 local function is_manifest(name) return name:find("%.json$") or name:find("%.yaml$") or name:find("%.yml$") end
 
 local function add_folder(sources, folder, recursive)
+    local before = #sources
     for _, name in ipairs(fs.list(folder)) do
         local path = folder:gsub("/+$", "") .. "/" .. name
         local stat = fs.stat(path)
@@ -26,6 +27,9 @@ local function add_folder(sources, folder, recursive)
         elseif stat and is_manifest(name) then
             sources[#sources + 1] = { name = path, text = fs.read(path) }
         end
+    end
+    if #sources == before and not recursive then
+        kube_errors.raise(("error reading [%s]: recognized file extensions are [.json .yaml .yml]"):format(folder))
     end
 end
 
@@ -113,8 +117,9 @@ end
 ---Reads everything that the command's -f names.
 ---@async
 ---@param session todo.KubeSession
----@param options { filename: string[], recursive: boolean?, validate: string?, local_: boolean? } local_: the server is
----not asked, so that the objects are without resource and namespace
+---@param options { filename: string[], recursive: boolean?, validate: string?, local_: boolean?, none: boolean?,
+---verb: string? } local_: the server is not asked, so that the objects are without resource and namespace; none: there
+---may be no object at all; verb: the command's, for the message that there is none
 ---@return todo.ManifestObject[]
 function manifests.read(session, options)
     local sources, objects = {}, {}
@@ -122,7 +127,9 @@ function manifests.read(session, options)
     for _, source in ipairs(sources) do
         for _, document in ipairs(decode(source)) do add_object(objects, document, source.name, options) end
     end
-    if #objects == 0 then kube_errors.raise("no objects passed to the command") end
+    if #objects == 0 and not options.none then
+        kube_errors.raise("no objects passed to " .. (options.verb or "the command"))
+    end
     for _, one in ipairs(options.local_ and {} or objects) do place(session, one) end
     return objects
 end
@@ -145,7 +152,7 @@ end
 ---@param problem any
 ---@return any
 function manifests.problem(verb, source, problem)
-    if not source or type(problem) == "string" or fail.kind(problem) == "invalid" then return problem end
+    if not source or not fail.field(problem, "status") or fail.kind(problem) == "invalid" then return problem end
     return fail.new(problem.kind, ("error when %s %q: %s"):format(verb, source, problem.message), problem.hint,
         { status = problem.status, cause = problem.cause })
 end

@@ -158,6 +158,10 @@ makers["go-template"] = function(text, _)
     return function(object)
         local ok, result = pcall(gotemplate.on, text, object)
         if ok then return result end
+        local line, why = fail.message(result):match("parse error at %(text/templates/_output:(%d+)%): (.*)$")
+        if line then
+            kube_errors.raise(("error parsing template %s, template: output:%s: %s"):format(text, line, why))
+        end
         kube_errors.raise(("error executing template %q: %s"):format(text, fail.message(result)))
     end
 end

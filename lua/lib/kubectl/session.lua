@@ -234,6 +234,16 @@ function kube_session.dry_run(options)
     return given, dry_runs[given][2]
 end
 
+local validations = { strict = "Strict", ["true"] = "Strict", warn = "Warn", ignore = "Ignore", ["false"] = "Ignore" }
+
+---What the server calls a value of --validate.
+---@param given string
+---@return string
+function kube_session.validation(given)
+    return validations[given] or kube_errors.raise(('invalid - validate option %q; must be one of: strict (or true), '
+        .. 'warn, ignore (or false)'):format(given))
+end
+
 ---@class todo.KubeWrite
 ---@field subresource string?
 ---@field body any?
@@ -256,19 +266,9 @@ function Session:write(method, resource, namespace, name, write)
     query.fieldManager = write.manager
     if write.options and write.options.dry_run == "server" then query.dryRun = "All" end
     local validate = write.options and write.options.validate
-    if validate and method ~= "DELETE" then query.fieldValidation = self.validations(validate) end
+    if validate and method ~= "DELETE" then query.fieldValidation = kube_session.validation(validate) end
     return (self:writer():request(method, kube_session.path(resource, namespace, name, write.subresource),
         { body = write.body, query = query, headers = write.type and { ["Content-Type"] = write.type } or nil }))
-end
-
-local validations = { strict = "Strict", ["true"] = "Strict", warn = "Warn", ignore = "Ignore", ["false"] = "Ignore" }
-
----What the server calls a value of --validate.
----@param given string
----@return string
-function Session.validations(given)
-    return validations[given] or kube_errors.raise(('invalid - validate option %q; must be one of: strict (or true), '
-        .. 'warn, ignore (or false)'):format(given))
 end
 
 ---@type todo.Flag the flag --validate of every command that takes manifests

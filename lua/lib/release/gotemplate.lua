@@ -3,22 +3,23 @@ local chart = require "chart"
 
 local gotemplate = {}
 
+-- A chart's notes are the one template whose text is not taken for YAML; `partial` is another that they may include.
+local function render(notes, values, partial)
+    return chart.load { files = { ["Chart.yaml"] = "apiVersion: v2\nname: text\nversion: 0.0.0\n",
+        ["templates/NOTES.txt"] = notes, ["templates/_output"] = partial } }:render({ values = values }).notes
+end
+
 ---@param text string
 ---@param values table? what the template finds in .Values
 ---@return string
-function gotemplate.evaluate(text, values)
-    -- A chart's notes are the one template whose text is not taken for YAML.
-    return chart.load { files = {
-        ["Chart.yaml"] = "apiVersion: v2\nname: text\nversion: 0.0.0\n", ["templates/NOTES.txt"] = text,
-    } }:render({ values = values }).notes
-end
+function gotemplate.evaluate(text, values) return render(text, values) end
 
 ---A template on a value of its own: the dot and $ are that value.
 ---@param text string
 ---@param value any
 ---@return string
 function gotemplate.on(text, value)
-    return gotemplate.evaluate('{{ define "on" }}' .. text .. '{{ end }}{{ include "on" .Values.on }}', { on = value })
+    return render('{{ include "text/templates/_output" .Values.on }}', { on = value }, text)
 end
 
 ---Which of the texts match a regular expression of Go. Raises where it is none.
