@@ -113,7 +113,7 @@ function tests.debug_makes_pods_in_nodes_namespaces()
         end
         lu.assertEquals(specs[2], specs[1], profile)
     end
-    both:ours("-n ours --context test run alone --image=i")
+    both:ours("-n ours --context test run alone --image=i --labels=a=b")
     local made = both:ours("-n ours --context test debug alone --image=busybox")
     lu.assertStrMatches(made.stdout, "Defaulting debug container name to debugger%-%w%w%w%w%w%.\n", nil, nil, made.stderr)
 end
