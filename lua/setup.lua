@@ -1,4 +1,5 @@
 -- Shows what this machine needs for a deploy, and installs what is missing.
+local addons = require "addons"
 local cli = require "cli"
 local cluster = require "cluster"
 local fail = require "fail"
@@ -50,10 +51,14 @@ local function show()
     end
     log.info("%s %-14s %-22s %s", detection.available and term.style("green", "✓") or term.style("red", "✗"), "cluster",
         provider and provider.name or "none", detection.available and why or detection.reason or "")
+    for _, addon in ipairs(addons.wanted(ctx)) do
+        log.info("+ %-14s %-22s %s", addon.name, "with the cluster", addon.purpose)
+    end
 end
 
 if options.output == "json" then
     term.write(json.encode({ ok = missing == 0, provider = provider and provider.name, items = items,
+        addons = json.list(addons.wanted(ctx)),
         reason = not detection.available and detection.reason or nil,
         packages = json.list(tables.copy(detection.packages or {})) }, { indent = "  " }) .. "\n")
 else

@@ -1,4 +1,5 @@
 -- The cluster: which provider, whether its cluster runs, and a client that may write to nothing else.
+local addons = require "addons"
 local fail = require "fail"
 local fs = require "fs"
 local k8s = require "k8s"
@@ -92,7 +93,9 @@ function cluster.up(ctx, line)
     local changed = chosen.start(ctx)
     local client = cluster.connect(ctx)
     local version = client:version()
-    return changed, ("%s, Kubernetes %s"):format(chosen.name, version.gitVersion:gsub("^v", ""))
+    local enabled, names = addons.ensure(ctx, chosen)
+    return changed or enabled, ("%s, Kubernetes %s%s"):format(chosen.name, version.gitVersion:gsub("^v", ""),
+        #names > 0 and " with " .. table.concat(names, ", ") or "")
 end
 
 ---For scripts that only look: the running cluster's client, or an error that says what to do.
