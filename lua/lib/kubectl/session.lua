@@ -93,7 +93,7 @@ local function overrides(options)
         ca = file_text("certificate-authority", options.certificate_authority),
         cert = file_text("client-certificate", options.client_certificate),
         key = hidden(file_text("client-key", options.client_key)), token = hidden(options.token),
-        username = options.username, password = hidden(options.password), trace = options.v >= 6 }
+        username = options.username, password = hidden(options.password), trace = (options.v or 0) >= 6 }
 end
 
 local function connect(options)
