@@ -164,6 +164,21 @@ function tests.files_that_are_none()
         "error: POST /apis/apps/v1/namespaces/default/deployments was not sent: context test is not local.*")
 end
 
+function tests.several_where_one_is_meant()
+    fs.write(server.dir .. "/two.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: backend-1, namespace: shop}}\n---\n"
+        .. "{apiVersion: v1, kind: Pod, metadata: {name: lonely, namespace: shop}}\n")
+    local line = "exec -f " .. server.dir .. "/two.yaml -- true"
+    both:same(line)
+    lu.assertStrContains(both:ours(line).stderr, "pod/backend-1, pod/lonely: name one of them")
+    all_same [[
+        logs backend-1 web side -n shop
+        logs backend-1 web -c side -n shop
+        exec pods/backend-1/lonely -n shop -- true
+        exec deploy,svc/backend -n shop -- true
+        attach backend-1 lonely -n shop
+        port-forward backend-1,lonely 80 -n shop]]
+end
+
 function tests.rights_that_are_missing()
     for _, line in ipairs { "get pods -n shop", "get nodes", "describe pod lonely -n shop", "logs lonely -n shop",
         "exec lonely -n shop -- true", "events -n shop", "scale deploy/backend --replicas=1 -n shop" } do
