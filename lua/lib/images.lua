@@ -139,7 +139,7 @@ end
 
 -- The engine repeats the whole instruction in its complaint.
 local function shortened(message)
-    local head, status = message:match("^(.-): The command .* returned a non%-zero code: (%d+)$")
+    local head, status = message:match("^(.-): The command.* returned a non%-zero code: (%d+)$")
     if not head then return message end
     return ("%s (exit status %s)"):format(term.truncate(head:gsub("%s+", " "), 160), status)
 end
