@@ -135,6 +135,52 @@ function tests.manifests_that_are_none()
     both:same("patch deploy backend -n shop --context test -p '{\"spec\":{\"replicas\":\"x\"}}'")
 end
 
+function tests.words_that_mean_nothing_to_commands_that_change()
+    all_same [[
+        edit
+        edit foo x
+        edit pod nope -n shop
+        replace
+        replace -f /nope
+        run x --image=i -n nowhere --context test
+        expose
+        expose foo x
+        expose pod nope -n shop
+        expose pod lonely -n shop
+        autoscale
+        autoscale deploy nope --max=3 -n shop
+        set env
+        set env deploy/backend -n shop
+        set env deploy/nope A=1 -n shop
+        set resources deploy/backend -n shop
+        set sa deploy/backend -n shop
+        set selector svc/backend -n shop
+        set subject
+        drain
+        drain nope
+        taint
+        taint node
+        taint node nope a=b:NoSchedule
+        taint pod x a=b:NoSchedule
+        debug
+        debug nope --image=i -n shop
+        debug lonely -n shop
+        debug lonely --image=i --profile=nope -n shop
+        autoscale cm/settings --max=3 -n shop
+        patch --local -f /nope -p '{}'
+        label --local -f /nope a=b
+        config delete-context nope
+        config delete-user nope
+        config get-users extra
+        apply view-last-applied
+        apply view-last-applied cm nope
+        apply edit-last-applied
+        create --raw /api -f /nope
+        create -f /nope --edit
+        get pods --user
+        get pods --v=x]]
+end
+
 function tests.files_that_are_none()
     fs.write(server.dir .. "/empty.yaml", "")
     fs.write(server.dir .. "/typo.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replicas: x}\n")
