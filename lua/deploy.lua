@@ -28,7 +28,6 @@ local options = cli.parse {
     options = {
         { "database", value = "WHAT",
             help = "local, ask, file:PATH or a URL (default: DATABASE_URL, the store, local)" },
-        { "platform", value = "OS/ARCH", help = "build for this platform (default: the Docker engine's)" },
         { "timeout", value = "SECONDS", help = "until every pod has to be Ready (default 120)" },
     },
     groups = { "cluster", "values", "output", "yes" },
