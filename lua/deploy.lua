@@ -8,7 +8,6 @@ local cluster = require "cluster"
 local database = require "database"
 local engine = require "engine"
 local field_lint = require "field_lint"
-local fs = require "fs"
 local images = require "images"
 local ingress = require "ingress"
 local json = require "json"
@@ -82,12 +81,7 @@ end
 local function prove()
     local address, _, forwarder = url.prove(ctx)
     ctx.url = address
-    ctx.ingress = ingress.prove(ctx)
-    if options.hosts and ctx.ingress and not ctx.ingress.resolves then
-        local command = ingress.hosts_command(fs.read("/etc/hosts") or "", ctx.ingress)
-        prerequisites.run(ctx, { command }, ctx.ingress.url .. " needs a line in /etc/hosts:")
-        ctx.ingress = ingress.prove(ctx)
-    end
+    ctx.ingress = ingress.ensure(ctx)
     local named = ctx.ingress and ctx.ingress.url .. " answers, " or ""
     if not forwarder then return false, named .. address .. " answers" end
     forwarder:close()

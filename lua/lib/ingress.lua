@@ -1,5 +1,7 @@
 -- The stack under a name: what the ingress controller answers for the host of the chart's Ingress.
 local fail = require "fail"
+local fs = require "fs"
+local prerequisites = require "prerequisites"
 local stack = require "stack"
 local tables = require "tables"
 local task = require "task"
@@ -87,6 +89,18 @@ function ingress.hosts_command(text, proof)
         end
     end
     return { "sh", "-c", ("echo '%s' >> /etc/hosts"):format(proof.hosts_line) }
+end
+
+---As prove; with --hosts the name leads there from this machine, too.
+---@async
+---@param ctx todo.Context
+---@return todo.IngressProof?
+function ingress.ensure(ctx)
+    local proof = ingress.prove(ctx)
+    if not proof or proof.resolves or not ctx.options.hosts then return proof end
+    local command = ingress.hosts_command(fs.read("/etc/hosts") or "", proof)
+    prerequisites.run(ctx, { command }, proof.url .. " needs a line in /etc/hosts:")
+    return ingress.prove(ctx)
 end
 
 return ingress

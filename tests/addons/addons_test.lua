@@ -136,7 +136,8 @@ function tests.t04_top_tells_what_the_pods_use()
     local shown = eventually(90, "kubectl top pods", figures)
     print("# " .. shown:gsub("\n(.)", "\n# %1"):gsub("\n$", ""))
     for _, arguments in ipairs { { "top", "--cluster", "standalone" },
-        { "kube", "top", "pods", "--cluster", "standalone", "-n", "todo-app" } } do
+        { "kube", "top", "pods", "-n", "todo-app",
+        "--kubeconfig", standalone.kubeconfig(ctx).kubeconfig } } do
         local text = run(arguments).stdout
         lu.assertStrMatches(text, "NAME +CPU%(cores%) +MEMORY%(bytes%).*todo%-app%-backend%-%S+ +%d+m +%d+Mi.*")
     end
@@ -156,13 +157,17 @@ function tests.t05_killed_addons_come_back_and_so_does_the_whole_cluster()
     table.move(processes.in_pods(layout), 1, #processes.in_pods(layout), #all + 1, all)
     for _, process in ipairs(all) do proc.signal(process.pid, "KILL", process.start) end
     eventually(10, "everything is dead", function() return #processes.find(layout) == 0 end)
+    lu.assertNil(processes.noted(layout, "traefik"))
+    lu.assertNil(processes.noted(layout, "metrics-server"))
     deploy("--ingress")
     assert_todo_local(layout.ip)
     eventually(120, "kubectl top pods", figures)
 end
 
 function tests.t06_destroy_leaves_nothing()
+    local before = processes.noted(standalone.layout(ctx), "traefik")
     run { "destroy.lua", "--yes", "--data", "--cluster", "standalone" }
+    lu.assertNotEquals(processes.start_time(before.pid), before.start)
     lu.assertEquals(standalone.remains(ctx), {})
     lu.assertEquals(standalone.status(ctx).state, "absent")
 end

@@ -108,6 +108,8 @@ function ingress.component(l, bin)
         "--entrypoints.websecure.http.aliasheadersstrategy=delete",
         "--entrypoints.websecure.http.tls=true", "--providers.kubernetesingressnginx=true",
         "--providers.kubernetesingressnginx.publishstatusaddress=" .. l.ip,
+        -- The cluster's processes are found by its folder among their arguments.
+        ("--providers.kubernetesingressnginx.certauthfilepath=%s/ca.crt"):format(l.pki),
     } }
 end
 
@@ -190,6 +192,14 @@ function addons.enable(layout, names, progress)
     fs.write(note_path(layout.state), json.encode(list) .. "\n")
 end
 
+---@param layout todo.StandaloneLayout
+---@param name string
+---@param bin string folder of its program
+---@return table component as components.list has them
+function addons.component(layout, name, bin)
+    return known[name].component(layout, bin)
+end
+
 ---Processes of what is enabled, built now where the cache has lost them.
 ---@async
 ---@param layout todo.StandaloneLayout
@@ -198,9 +208,8 @@ end
 function addons.components(layout, progress)
     local list = {}
     for _, name in ipairs(addons.enabled(layout.state)) do
-        local addon = known[name]
-        if addon.check then addon.check(layout) end
-        list[#list + 1] = addon.component(layout, build(layout.programs, name, progress))
+        if known[name].check then known[name].check(layout) end
+        list[#list + 1] = addons.component(layout, name, build(layout.programs, name, progress))
     end
     return list
 end
