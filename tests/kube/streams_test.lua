@@ -67,6 +67,14 @@ function tests.exec_is_kubectls()
     same { "exec", "ns/default", "--", "true" }
 end
 
+function tests.exec_of_a_shell_that_the_image_lacks_says_what_else_there_is()
+    for _, shell in ipairs { "bash", "/bin/zsh" } do
+        same { "exec", "idle", "-q", "--", shell }
+        lu.assertStrContains(ours { "exec", "idle", "-q", "--", shell }.stderr,
+            ("the container's image has no %s; sh is in most images"):format(shell))
+    end
+end
+
 function tests.exec_input_is_binary_and_ends()
     local bytes = {}
     for i = 1, 100000 do bytes[i] = string.char((i * 7919 + i // 251) % 256) end
