@@ -31,7 +31,7 @@ end
 ---@async
 ---@param here todo.TestNode
 ---@param name string
----@param trouble async fun()
+---@param trouble async fun(reads: fun(): integer) reads: the run that is read now
 ---@return integer lines
 ---@return integer runs of the container
 function numbered_log.check(here, name, trouble)
@@ -61,7 +61,7 @@ function numbered_log.check(here, name, trouble)
     end)
     local ok, problem = pcall(function()
         node.eventually(30, "the first line", function() return lines > 0 end)
-        trouble()
+        trouble(function() return run end)
         local newest = here.client:logs(name, { tail = 1 }):text()
         wanted_run, wanted_number = math.tointeger(newest:match("^%d+")), math.tointeger(newest:match("%.(%d+)"))
         task.timeout(90, function() reading:wait() end)
