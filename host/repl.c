@@ -354,9 +354,10 @@ static int compile(lua_State *L, const tl_buf *chunk)
     int status = luaL_loadbufferx(L, text, length, "=prompt", "t");
     lua_remove(L, -2);
     if (status == LUA_OK) return LUA_OK;
+    int begun = is_incomplete(L); /* an expression such as "1 +" is no statement at all */
     lua_pop(L, 1);
     status = luaL_loadbufferx(L, chunk->data, chunk->len, "=prompt", "t");
-    return status == LUA_ERRSYNTAX && is_incomplete(L) ? 1 : status;
+    return status == LUA_ERRSYNTAX && (begun || is_incomplete(L)) ? 1 : status;
 }
 
 /* Running. */

@@ -31,6 +31,7 @@ local options = cli.parse {
             help = "local, ask, file:PATH or a URL (default: DATABASE_URL, the store, local)" },
         { "ingress", help = "also under the chart's host name (todo.local): enables the cluster's ingress" },
         { "hosts", help = "add that name to /etc/hosts, as root" },
+        { "platform", value = "OS/ARCH", help = "build for this platform (default: the Docker engine's)" },
         { "timeout", value = "SECONDS", help = "until every pod has to be Ready (default 120)" },
     },
     groups = { "cluster", "values", "output", "yes" },

@@ -211,6 +211,11 @@ void tl_context_free(tl_context *c)
     free(c);
 }
 
+int tl_context_hides_dockerfile(const tl_context *c)
+{
+    return c->dockerfile && !strcmp(c->dockerfile, HIDDEN_DOCKERFILE);
+}
+
 const char *tl_context_dockerfile(const tl_context *c)
 {
     return c->dockerfile;

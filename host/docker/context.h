@@ -33,6 +33,8 @@ void tl_context_free(tl_context *context);
 /* The Dockerfile's name in the archive. One that is ignored or lies elsewhere gets a name of its own, which rules in the
  * archive make the engine drop before the first COPY. */
 const char *tl_context_dockerfile(const tl_context *context);
+/* 1 where it has such a name: BuildKit, given an archive, drops nothing from it. */
+int tl_context_hides_dockerfile(const tl_context *context);
 /* The next bytes of the archive, at most `size`; 0 at the end, -1 on failure. */
 int64_t tl_context_read(tl_context *context, char *buffer, size_t size, tl_error *err);
 /* Bytes read so far. */

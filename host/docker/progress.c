@@ -8,10 +8,10 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "data/cjson_dl.h"
+#include "docker/buildkit.h"
+#include "docker/output.h"
 
-#define TAIL_LINES 20
 #define LONGEST_MESSAGE ((size_t)16 << 20)
-#define LONGEST_LINE ((size_t)64 << 10)
 
 typedef struct layer {
     char *id;
@@ -23,11 +23,10 @@ struct tl_progress {
     tl_progress_sink sink;
     void *context;
     tl_buf message; /* a message that has not ended */
-    tl_buf line;    /* a line of output that has not ended */
+    tl_output output; /* of the running step */
+    tl_buildkit *buildkit; /* where that builds: it tells steps and output its own way */
     int step, steps, counts, fresh; /* counts: the step could come from the cache; fresh: steps that did not */
     char *instruction;
-    char *tail[TAIL_LINES];
-    size_t tail_count;
     tl_buf tail_text;
     char *failure;
     int failure_status;
@@ -47,24 +46,17 @@ tl_progress *tl_progress_new(tl_progress_sink sink, void *context, tl_error *err
     p->sink = sink;
     p->context = context;
     tl_buf_init(&p->message, LONGEST_MESSAGE);
-    tl_buf_init(&p->line, LONGEST_LINE);
+    tl_output_init(&p->output);
     tl_buf_init(&p->tail_text, SIZE_MAX);
     return p;
-}
-
-static void clear_tail(tl_progress *p)
-{
-    size_t held = p->tail_count < TAIL_LINES ? p->tail_count : TAIL_LINES;
-    for (size_t i = 0; i < held; i++) free(p->tail[i]);
-    p->tail_count = 0;
 }
 
 void tl_progress_free(tl_progress *p)
 {
     if (!p) return;
-    clear_tail(p);
+    tl_output_dispose(&p->output);
+    tl_buildkit_free(p->buildkit);
     tl_buf_dispose(&p->message);
-    tl_buf_dispose(&p->line);
     tl_buf_dispose(&p->tail_text);
     for (size_t i = 0; i < p->loaded_count; i++) free(p->loaded[i]);
     for (size_t i = 0; i < p->layer_count; i++) free(p->layers[i].id);
@@ -107,7 +99,7 @@ static int read_step(tl_progress *p, const char *line)
     p->steps = steps;
     p->counts = !starts(line + at, "FROM ");
     set_text(&p->instruction, line + at);
-    clear_tail(p);
+    tl_output_forget(&p->output);
     emit(p, TL_PROGRESS_STEP, p->instruction);
     return 1;
 }
@@ -151,32 +143,13 @@ static void drop_paint(tl_buf *line)
         }
 }
 
-static void take_line(tl_progress *p)
+static void take_line(void *data, const char *line)
 {
-    drop_paint(&p->line);
-    const char *line = p->line.data;
-    if (!read_step(p, line) && !is_remark(p, line) && *line) {
-        char **slot = &p->tail[p->tail_count % TAIL_LINES];
-        if (p->tail_count >= TAIL_LINES) free(*slot);
-        *slot = tl_strdup(line);
-        p->tail_count++;
-        emit(p, TL_PROGRESS_OUTPUT, line);
-    }
-    tl_buf_clear(&p->line);
-}
-
-static void take_stream(tl_progress *p, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '\n') {
-            take_line(p);
-        } else if (*text == '\r') {
-            /* A bar that draws over itself: what stands there in the end counts. */
-            if (text[1] != '\n') tl_buf_clear(&p->line);
-        } else {
-            tl_buf_addc(&p->line, *text);
-        }
-    }
+    tl_progress *p = data;
+    drop_paint(&p->output.line);
+    if (read_step(p, line) || is_remark(p, line) || !*line) return;
+    tl_output_keep(&p->output, line);
+    emit(p, TL_PROGRESS_OUTPUT, line);
 }
 
 static layer *find_layer(tl_progress *p, const char *id)
@@ -213,7 +186,12 @@ static void take_message(tl_progress *p, const cJSON *message)
     const cJSON *detail = p->cjson->GetObjectItemCaseSensitive(message, "errorDetail");
     const char *stream = tl_cjson_text(message, "stream"), *status = tl_cjson_text(message, "status");
     const char *failure = tl_cjson_text(message, "error"), *id = aux ? tl_cjson_text(aux, "ID") : NULL;
-    if (stream) take_stream(p, stream);
+    const char *kind = tl_cjson_text(message, "id"), *trace = tl_cjson_text(message, "aux");
+    if (trace && kind && !strcmp(kind, "moby.buildkit.trace")) {
+        if (!p->buildkit) p->buildkit = tl_buildkit_new(p->sink, p->context);
+        tl_buildkit_take(p->buildkit, trace);
+    }
+    if (stream) tl_output_feed(&p->output, stream, strlen(stream), take_line, p);
     if (status) take_status(p, message, status);
     if (id) set_text(&p->id, id);
     if (!failure && detail) failure = tl_cjson_text(detail, "message");
@@ -256,6 +234,9 @@ static void explain(tl_progress *p, tl_error *err)
     if (strstr(why, "no space left on device")) {
         if (err) snprintf(err->kind, sizeof err->kind, "no_space");
         tl_error_hint(err, "the engine's disk is full: docker system df shows by what, docker system prune frees some");
+    } else if (strstr(why, "option requires BuildKit")) {
+        tl_error_hint(err, "the engine's API cannot give a build such a mount: name the file in build_files, or build the image in a "
+                           "step of your own with docker buildx");
     } else if (strstr(why, "pull access denied") || strstr(why, "manifest unknown") || strstr(why, "manifest for ")) {
         if (err) snprintf(err->kind, sizeof err->kind, "pull");
         tl_error_hint(err, "check the image's name and tag; a private image needs docker login, a local one must be made first");
@@ -266,14 +247,30 @@ static void explain(tl_progress *p, tl_error *err)
     }
 }
 
+/* BuildKit tells the exit status in words, and names the command again, which the step does. */
+static void take_failed_step(tl_progress *p)
+{
+    const char *instruction = tl_buildkit_failed(p->buildkit, p->failure, &p->step, &p->steps, &p->tail_text);
+    const char *status = strstr(p->failure, "exit code: ");
+    if (!instruction) return;
+    set_text(&p->instruction, instruction);
+    if (!status) return;
+    p->failure_status = atoi(status + strlen("exit code: "));
+    tl_buf said = TL_BUF_INIT(SIZE_MAX);
+    tl_buf_addf(&said, "The command returned a non-zero code: %d", p->failure_status);
+    set_text(&p->failure, said.data);
+    tl_buf_dispose(&said);
+}
+
 int tl_progress_end(tl_progress *p, tl_error *err)
 {
     if (p->message.len && parse(p, p->message.data, p->message.len, err) < 0) return -1;
     tl_buf_clear(&p->message);
-    if (p->line.len) take_line(p);
+    tl_output_flush(&p->output, take_line, p);
     p->fresh += p->counts;
     p->counts = 0;
     if (!p->failure) return 0;
+    if (p->buildkit) take_failed_step(p);
     if (p->step)
         tl_error_set(err, "build", "step %d of %d failed: %s: %s", p->step, p->steps, p->instruction, p->failure);
     else
@@ -286,9 +283,10 @@ int tl_progress_end(tl_progress *p, tl_error *err)
 const char *tl_progress_tail(const tl_progress *progress)
 {
     tl_progress *p = (tl_progress *)progress; /* the text is made on demand */
-    size_t first = p->tail_count > TAIL_LINES ? p->tail_count - TAIL_LINES : 0;
-    tl_buf_clear(&p->tail_text);
-    for (size_t i = first; i < p->tail_count; i++) tl_buf_addf(&p->tail_text, "%s\n", p->tail[i % TAIL_LINES]);
+    if (!p->buildkit) {
+        tl_buf_clear(&p->tail_text);
+        tl_output_tail(&p->output, &p->tail_text);
+    }
     return p->tail_text.data;
 }
 
@@ -305,5 +303,6 @@ const char *const *tl_progress_loaded(const tl_progress *p, size_t *count)
 
 int tl_progress_cached(const tl_progress *p)
 {
+    if (p->buildkit) return tl_buildkit_cached(p->buildkit) && !p->failure;
     return p->steps > 0 && !p->fresh && !p->failure;
 }

@@ -149,10 +149,8 @@ static int on_http_body(tl_http_request *http, const char *bytes, size_t length,
 static void on_http_headers(tl_http_request *http, void *data)
 {
     tl_k8s_call *call = data;
-    if (call->client->trace) /* asked for, so it is told at every level */
-        tl_log(TL_LOG_ERROR, "%s %s%s %d in %lld ms", call->proving ? "GET" : call->method,
-               call->client->target.server, call->proving ? TL_K8S_IDENTITY_PATH : call->request.path,
-               tl_http_status(http), (long long)(tl_loop_now(call->client->loop) - call->sent));
+    tl_k8s_trace(call->client, call->proving ? "GET" : call->method,
+                 call->proving ? TL_K8S_IDENTITY_PATH : call->request.path, tl_http_status(http), call->sent);
     if (call->request.on_body && !call->proving && !refused(call)) tl_timer_stop(&call->deadline);
 }
 

@@ -118,6 +118,14 @@ void tl_k8s_read_only(tl_k8s *client, const char *why)
     if (!client->read_only) client->read_only = tl_strdup(why);
 }
 
+void tl_k8s_trace(const tl_k8s *client, const char *method, const char *path, int status, int64_t since)
+{
+    if (!client->trace) return;
+    /* asked for, so it is told at every level */
+    tl_log(TL_LOG_ERROR, "%s %s%s %d in %lld ms", method, client->target.server, path, status,
+           (long long)(tl_loop_now(client->loop) - since));
+}
+
 double tl_k8s_random(tl_k8s *client)
 {
     client->random = client->random * 1664525u + 1013904223u;

@@ -39,6 +39,8 @@ void tl_k8s_call_abort(tl_k8s_call *call);
 /* The same for an upgraded connection. */
 void tl_upgrade_detach(struct tl_upgrade *upgrade);
 void tl_upgrade_abort(struct tl_upgrade *upgrade);
+/* Where the client is to tell its answers: this one, to a request that was sent at `since` of the loop's clock. */
+void tl_k8s_trace(const tl_k8s *client, const char *method, const char *path, int status, int64_t since);
 /* A number in [0, 1). */
 double tl_k8s_random(tl_k8s *client);
 void tl_discovery_free(struct tl_discovery *discovery);

@@ -30,6 +30,7 @@ struct tl_upgrade {
     tl_credential_wait wait;
     tl_credential credential; /* of this connection; texts in the arena or the target */
     tl_timer deadline;
+    int64_t sent; /* when, of the request now */
     tl_stream *stream;
     tl_buf unsent;
     tl_answer answer;
@@ -113,6 +114,7 @@ static int has_line_end(const char *text)
 /* One GET with our identity. Header values come from the kubeconfig: none may bring a header of its own. */
 static int request(tl_upgrade *u, const char *path, const tl_header *more, size_t count, tl_error *err)
 {
+    u->sent = tl_loop_now(u->client->loop);
     tl_header_list list = {.count = 0};
     const tl_kube_target *target = &u->client->target;
     tl_headers_add(&list, "Host", u->host);
@@ -250,6 +252,8 @@ out:
 /* A complete answer, with what came after it. */
 static int take_answer(tl_upgrade *u, const char *rest, size_t length, tl_error *err)
 {
+    tl_k8s_trace(u->client, "GET", u->state == PROVING ? TL_K8S_IDENTITY_PATH : u->options.path, u->answer.status,
+                 u->sent);
     int again = asked_again(u, err);
     if (again) return again < 0 ? -1 : 0;
     if (u->state == PROVING) {

@@ -72,7 +72,8 @@ static const tl_context_file *read_files(lua_State *L, int index, tl_arena *aren
     return files;
 }
 
-/* The field `context` of the options: { dir, dockerfile, ignore_file, files }. Adds the Dockerfile's name to the query. */
+/* The field `context` of the options: { dir, dockerfile, ignore_file, files, buildkit }. Adds the Dockerfile's name and
+ * the builder to the query: BuildKit where it is wanted and would see no file that no COPY may. */
 static tl_context *open_context(lua_State *L, int options, tl_buf *path)
 {
     tl_error err = {0};
@@ -89,6 +90,8 @@ static tl_context *open_context(lua_State *L, int options, tl_buf *path)
     tl_context *context = tl_context_open(&o, &err);
     if (!context) tl_raise(L, &err);
     const char *name = tl_context_dockerfile(context);
+    int buildkit = tl_opt_bool(L, index, "buildkit", 0) && !tl_context_hides_dockerfile(context);
+    tl_buf_addf(path, "%cversion=%d", strchr(path->data, '?') ? '&' : '?', buildkit ? 2 : 1);
     if (name) tl_buf_addf(path, "%cdockerfile=", strchr(path->data, '?') ? '&' : '?');
     for (; name && *name; name++) tl_buf_addf(path, "%%%02X", (unsigned char)*name);
     lua_settop(L, index - 1);

@@ -81,8 +81,7 @@ end
 
 local function update(session, one, options, target, live)
     if not last_applied.of(live) then
-        local name = one.resource.plural .. (one.resource.group ~= "" and "." .. one.resource.group or "") .. "/"
-            .. one.object.metadata.name
+        local name = kube_session.resource_name(one.resource) .. "/" .. one.object.metadata.name
         io.stderr:write(MISSING:format(name))
     end
     local patch, kind = last_applied.patch(one.resource.group, target, live)

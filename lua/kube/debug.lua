@@ -2,11 +2,14 @@
 local attaching = require "kubectl.attaching"
 local chart = require "chart"
 local debug_profiles = require "kubectl.debug_profiles"
+local fs = require "fs"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
+local local_patch = require "kubectl.local_patch"
 local manifests = require "kubectl.manifests"
 local resource_args = require "kubectl.resource_args"
 local tables = require "tables"
+local yaml = require "yaml"
 
 local A_WEEK = 168 * 3600
 local MANAGER = "kubectl"
@@ -32,6 +35,7 @@ local flags = {
     { "image-pull-policy", help = "Always, IfNotPresent or Never" },
     { "profile", default = "general", help = "rights of the container: general, baseline, restricted, netadmin or "
         .. "sysadmin" },
+    { "custom", help = "file with a part of a container's specification, laid over the profile's" },
     { "arguments-only", kind = "bool", help = "the words behind -- are the container's arguments, not its command" },
     { "stdin", short = "i", kind = "bool", help = "pass what is typed, or piped, to the process" },
     { "tty", short = "t", kind = "bool", help = "the process has a terminal" },
@@ -80,6 +84,37 @@ local function check(options, words, arguments, seen)
     for _, case in ipairs(wrong) do
         if case[1] then kube_errors.raise(case[2]) end
     end
+end
+
+local fixed = { "name", "command", "image", "lifecycle", "volumeDevices" }
+
+-- The part of a container that --custom gives.
+local function read_custom(path)
+    if is_empty(path) then return nil end
+    local text = fs.read(path) or kube_errors.raise(
+        ("must pass a container spec json file for custom profile: open %s: no such file or directory"):format(path))
+    local ok, custom = pcall(yaml.decode, text, { name = path })
+    if not ok or type(custom) ~= "table" then
+        kube_errors.raise(("%s does not contain a valid container spec"):format(path))
+    end
+    for _, field in ipairs(fixed) do
+        if custom[field] ~= nil then
+            kube_errors.raise(
+                "name, command, image, lifecycle and volume devices are not modifiable via custom profile")
+        end
+    end
+    return custom
+end
+
+-- The profile's rights, and what --custom says, for a container of the pod.
+local function finish(pod, container, style, options)
+    debug_profiles.apply(options.profile, pod, container, style)
+    if not options.custom_container then return end
+    local custom = tables.copy(options.custom_container)
+    custom.name = container.name
+    local whole = local_patch.strategic({ apiVersion = "v1", kind = "Pod", spec = { containers = { container } } },
+        { spec = { containers = { custom } } })
+    for field, value in pairs(whole.spec.containers[1]) do container[field] = value end
 end
 
 local function suffix()
@@ -136,7 +171,7 @@ local function add_ephemeral(session, pod, options, arguments)
     local all = changed.spec.ephemeralContainers or json.list {}
     all[#all + 1] = container
     changed.spec.ephemeralContainers = all
-    debug_profiles.apply(options.profile, changed, container, "ephemeral")
+    finish(changed, container, "ephemeral", options)
     local patch, kind = chart.patch(pod, changed, pod)
     return session:write("PATCH", session:resource("pods"), pod.metadata.namespace, pod.metadata.name,
         { subresource = "ephemeralcontainers", body = patch, type = kind, manager = MANAGER }), container.name
@@ -174,7 +209,7 @@ local function copy_of(pod, options, arguments, seen)
     end
     fill(container, options, arguments)
     strip(copy, options)
-    debug_profiles.apply(options.profile, copy, container, "copy")
+    finish(copy, container, "copy", options)
     return copy, container.name
 end
 
@@ -201,7 +236,7 @@ local function make_node_pod(session, node, options, arguments)
         labels = { ["app.kubernetes.io/managed-by"] = "kubectl-debug" } },
         spec = { containers = json.list { container }, nodeName = node.metadata.name, restartPolicy = "Never",
             tolerations = { { operator = "Exists" } } } }
-    debug_profiles.apply(options.profile, pod, container, "node")
+    finish(pod, container, "node", options)
     return session:write("POST", session:resource("pods"), session.namespace, nil, { body = pod, manager = MANAGER }),
         name
 end
@@ -247,6 +282,7 @@ return {
         words = { table.unpack(words, 1, dash or #words) }
         if options.stdin and not seen.attach then options.attach = true end
         check(options, words, arguments, seen)
+        options.custom_container = read_custom(options.custom)
         if not is_empty(options.target) and not options.quiet then
             io.write(("Targeting container %q. If you don't see processes from this container it may be because the "
                 .. "container runtime doesn't support this feature.\n"):format(options.target))

@@ -19,12 +19,10 @@ local flags = {
 table.move(editor.flags, 1, #editor.flags, #flags + 1, flags)
 table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
 
-local function type_name(resource) return resource.plural .. (resource.group ~= "" and "." .. resource.group or "") end
-
 -- Why the server did not take an object, as a reason to edit it again, or as what ends the edit.
 local function refused(outcome, found, problem)
     local status, name = fail.field(problem, "status"), found.object.metadata.name
-    local words = ("%s %q"):format(type_name(found.resource), name)
+    local words = ("%s %q"):format(kube_session.resource_name(found.resource), name)
     if not status then error(problem, 0) end
     if status == 422 then
         local reason = { head = words .. " was not valid", other = {} }

@@ -1,6 +1,7 @@
 -- todo-lua kube expose: a service for the pods of a workload.
 local json = require "json"
 local kube_errors = require "kubectl.errors"
+local label_selector = require "kubectl.label_selector"
 local manifests = require "kubectl.manifests"
 local object_maker = require "kubectl.maker"
 local overrides = require "kubectl.overrides"
@@ -26,17 +27,6 @@ table.move(overrides.flags, 1, #overrides.flags, #own + 1, own)
 table.move(manifests.flags, 1, #manifests.flags, #own + 1, own)
 
 local exposable = { Pod = true, Service = true, ReplicationController = true, Deployment = true, ReplicaSet = true }
-
-local function parse_labels(text)
-    local labels = {}
-    for spec in (text .. ","):gmatch("([^,]*),") do
-        local key, value = spec:match("^([^=]*)=([^=]*)$")
-        if not key then kube_errors.raise("unexpected label spec: " .. spec) end
-        if key == "" then kube_errors.raise("unexpected empty label key") end
-        labels[key] = value
-    end
-    return labels
-end
 
 local NO_SELECTOR = "couldn't retrieve selectors via --selector flag or introspection: "
 
@@ -117,9 +107,9 @@ local affinities = { None = true, ClientIP = true }
 local function word(text) return (text or "") ~= "" and text or nil end
 
 local function service_of(object, options)
-    local selector = word(options.selector) and parse_labels(options.selector) or selector_of(object)
+    local selector = word(options.selector) and label_selector.labels(options.selector) or selector_of(object)
     local ports = service_ports(object, options)
-    local labels = word(options.labels) and parse_labels(options.labels) or object.metadata.labels
+    local labels = word(options.labels) and label_selector.labels(options.labels) or object.metadata.labels
     if not next(selector) then kube_errors.raise("selector must be specified") end
     local affinity = word(options.session_affinity)
     if affinity and not affinities[affinity] then kube_errors.raise("unknown session affinity: " .. affinity) end

@@ -69,13 +69,11 @@ local function change(session, one, options, patch, done, manager)
     end
 end
 
-local function type_name(resource) return resource.plural .. (resource.group ~= "" and "." .. resource.group or "") end
-
 local function restart(session, options, words)
     each(session, words, options, function(one)
         local object = one.object
         if not tables.at(object, "spec.template") or object.kind == "ReplicaSet" or object.kind == "Job" then
-            kube_errors.raise(("%s %q restarting is not supported"):format(type_name(one.resource),
+            kube_errors.raise(("%s %q restarting is not supported"):format(kube_session.resource_name(one.resource),
                 object.metadata.name))
         end
         if tables.at(object, "spec.paused") then
@@ -93,7 +91,8 @@ local function pauser(paused, done)
         each(session, words, options, function(one)
             local object = one.object
             if object.kind ~= "Deployment" then
-                kube_errors.raise(("%s %q %s is not supported"):format(type_name(one.resource), object.metadata.name,
+                kube_errors.raise(("%s %q %s is not supported"):format(
+                    kube_session.resource_name(one.resource), object.metadata.name,
                     paused and "pausing" or "resuming"))
             end
             if (tables.at(object, "spec.paused") == true) == paused then

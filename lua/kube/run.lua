@@ -4,6 +4,7 @@ local fail = require "fail"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
 local kube_pods = require "kubectl.pods"
+local label_selector = require "kubectl.label_selector"
 local object_maker = require "kubectl.maker"
 local object_printer = require "kubectl.printer"
 local overrides = require "kubectl.overrides"
@@ -65,16 +66,6 @@ local function parse_pairs(list, what)
     return pairs_of
 end
 
-local function parse_labels(text)
-    local labels = {}
-    for spec in (text .. ","):gmatch("([^,]*),") do
-        local key, value = spec:match("^([^=]+)=([^=]*)$")
-        if not key then kube_errors.raise("unexpected label spec: " .. spec) end
-        labels[key] = value
-    end
-    return labels
-end
-
 local function port_of(options)
     if (options.port or "") == "" then return nil end
     return options.port:find("^%d+$") and math.tointeger(options.port)
@@ -82,7 +73,7 @@ local function port_of(options)
 end
 
 local function pod_of(name, options, arguments)
-    local labels = (options.labels or "") ~= "" and parse_labels(options.labels) or { run = name }
+    local labels = (options.labels or "") ~= "" and label_selector.labels(options.labels) or { run = name }
     local annotations
     for _, one in ipairs(parse_pairs(options.annotations, "annotations")) do
         annotations = annotations or {}
@@ -101,7 +92,7 @@ local function pod_of(name, options, arguments)
 end
 
 local function service_of(name, options)
-    local labels = (options.labels or "") ~= "" and parse_labels(options.labels)
+    local labels = (options.labels or "") ~= "" and label_selector.labels(options.labels)
     local port = port_of(options)
     return { apiVersion = "v1", kind = "Service", status = { loadBalancer = {} },
         metadata = { name = name, labels = labels or nil },

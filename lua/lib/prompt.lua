@@ -11,13 +11,17 @@ local term = require "term"
 
 local prompt = {}
 
+local unknown -- the last global of a line that stands for nothing
+
 ---Makes modules and kinds global: a name that nobody set is looked up when it is used. Called before the first line.
 function prompt.install()
     cluster_names.guard_clients()
     setmetatable(_G, { __index = function(_, name)
         if type(name) ~= "string" then return nil end
         if package.preload[name] then return require(name) end
-        return cluster_names.kind(name)
+        local kind = cluster_names.kind(name)
+        if kind == nil then unknown = name end
+        return kind
     end })
     cluster_names.prefetch()
 end
@@ -43,11 +47,20 @@ local function show(results)
     pager.show(inspect(table.unpack(results, 1, results.n)))
 end
 
----Runs a compiled line and prints its results.
+local function no_such_name(name)
+    local known = table.move(cluster_names.words(), 1, #cluster_names.words(), 1, {})
+    for module in pairs(package.preload) do known[#known + 1] = module end
+    fail.raise("not_found", ("nothing is called %s%s"):format(name, suggest.phrase(name, known)),
+        "kinds of the cluster and modules have names here; :help says more")
+end
+
+---Runs a compiled line and prints its results. A name that stands for nothing is more likely mistyped than meant.
 ---@async
 ---@param chunk function
 function prompt.run(chunk)
+    unknown = nil
     local results = table.pack(chunk())
+    if results.n == 1 and results[1] == nil and unknown then no_such_name(unknown) end
     if results.n > 0 then show(results) end
 end
 
@@ -58,7 +71,13 @@ logs, why, events, describe, yaml, url, exec, restart, scale, patch, delete. :he
 
 ]]
 
+local KIND_HELP = [[
+%s are the %s of the cluster: alone on a line they print as a table, and .NAME or ["NAME"] is one of them.
+
+%s]]
+
 local commands = {}
+local short = { ns = "namespace", ctx = "context", q = "quit", h = "help" }
 
 commands.help = { "NAME", "documentation of a module, function or kind", function(name)
     if name == "" then
@@ -68,7 +87,15 @@ commands.help = { "NAME", "documentation of a module, function or kind", functio
         end
         return pager.show(table.concat(lines))
     end
-    pager.show(require "prompt.documentation".text(name))
+    local documentation = require "prompt.documentation"
+    local word = name:match("^:?(%a+)$")
+    local command = word and commands[short[word] or word]
+    if command then
+        return pager.show((":%s %s\n%s\n"):format(short[word] or word, command[1], command[2]))
+    end
+    local kind = word and not package.preload[word] and cluster_names.kind(word)
+    if kind then return pager.show(KIND_HELP:format(word, tostring(kind), documentation.text("prompt"))) end
+    pager.show(documentation.text(name))
 end }
 
 commands.write = { "on|off", "allow changes to the cluster, or forbid them again", function(word)
@@ -91,8 +118,6 @@ commands.context = { "NAME", "look at the cluster of another context", function(
 end }
 
 commands.quit = { "", "end (as Ctrl-D)", function() program.exit(0) end }
-
-local short = { ns = "namespace", ctx = "context", q = "quit", h = "help" }
 
 ---A line that starts with a colon.
 ---@async

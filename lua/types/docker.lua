@@ -71,6 +71,7 @@ local Docker = {}
 
 ---Builds with the .dockerignore rules (Dockerfile.dockerignore beside the Dockerfile wins). Raises kind "build" where a step fails: the message
 ---names the step, `output` holds its last lines and `status` its exit status. Other kinds: "pull" (a base image cannot be had), "no_space".
+---BuildKit builds where the engine has it, the Dockerfile is part of the context and nothing is asked of the client; else the classic builder.
 ---Files get the mode 0644 or 0755 and one fixed time, so that the same sources hit the cache on every machine.
 ---@async
 ---@param options todo.BuildOptions

@@ -5,6 +5,9 @@ local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
 local k8s = require "k8s"
 local lu = require "luaunit"
+local needs = require "tests.needs"
+local proc = require "proc"
+local program = require "program"
 local task = require "task"
 
 local tests = {}
@@ -64,6 +67,43 @@ function tests.two_hundred_clients_leave_nothing()
             client:get("ns", "default")
         end
     end)
+end
+
+-- Each kind of call, ended as it should be and broken off.
+local CALLS = [[
+    local k8s, task = require "k8s", require "task"
+    local path = require "program".args[1]
+    for round = 1, 3 do
+        local client <close> = k8s.connect { kubeconfig = path }
+        local name = "valgrind-" .. round
+        client:apply({ apiVersion = "v1", kind = "ConfigMap", metadata = { name = name }, data = { a = "b" } },
+            { field_manager = "valgrind" })
+        client:patch("cm", name, { data = { a = ("c"):rep(100000) } })
+        assert(#client:list("cm", { namespace = "default" }) > 0)
+        local watch <close> = client:watch("cm")
+        assert(watch:next())
+        local cache <close> = client:cache("namespaces")
+        cache:sync(60)
+        for _, wrong in ipairs {
+            function() client:get("podz", "x") end,
+            function() client:logs("nobody", { follow = true }):next() end,
+            function() client:exec("nobody", { command = { "true" } }):wait() end,
+            function() client:forward("nobody", 80):read() end,
+            function() task.timeout(0.2, function() repeat watch:next() until false end) end,
+        } do
+            assert(not pcall(wrong))
+        end
+        client:delete("cm", name)
+    end]]
+
+function tests.valgrind_finds_no_error_and_no_lost_byte_in_a_client()
+    needs.packages { "valgrind" }
+    local script = server.dir .. "/calls.lua"
+    fs.write(script, CALLS)
+    local result = proc.run({ "valgrind", "--quiet", "--leak-check=full", "--error-exitcode=99", program.executable, script,
+        server.kubeconfig }, { check = false, timeout = 300 })
+    lu.assertEquals(result.stderr, "")
+    lu.assertEquals(result.status, 0)
 end
 
 return tests

@@ -79,6 +79,9 @@ function tests.requests_are_told_from_level_six_on()
     lu.assertStrMatches(told.stderr, ".*GET https://127%.0%.0%.1:%d+/api/v1/namespaces%?[^\n]* 200 in %d+ ms\n.*")
     local written = both:ours("--context test --v 7 create ns traced")
     lu.assertStrMatches(written.stderr, ".*POST https://[^\n]*/api/v1/namespaces%?[^\n]* 201 in %d+ ms\n.*")
+    both:ours("--context test run traced --image=i --overrides='{\"spec\":{\"nodeName\":\"n\"}}'")
+    local streamed = both:ours("--context test -v6 exec traced -- true")
+    lu.assertStrMatches(streamed.stderr, ".*GET https://[^\n]*/pods/traced/exec%?[^\n]* %d%d%d in %d+ ms\n.*")
     lu.assertNotStrContains(both:ours("--token good-token -v9 get ns").stderr, "good-token")
 end
 

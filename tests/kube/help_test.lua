@@ -48,7 +48,6 @@ local no_flag_of = {
     ["run"] = { cascade = "of the removal, which --rm does", filename = "ignored by kubectl", force = "of the removal",
         ["grace-period"] = "of the removal", kustomize = "ignored by kubectl", recursive = "ignored by kubectl",
         timeout = "of the removal", wait = "of the removal" },
-    ["debug"] = { custom = "profiles give the usual rights" },
     ["config set-credentials"] = { ["auth-provider"] = "gone from Kubernetes", ["auth-provider-arg"] = "the same" },
 }
 

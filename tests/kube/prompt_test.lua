@@ -98,6 +98,29 @@ function tests.pipe_help_prints_the_editors_documentation()
     lu.assertStrContains(result.stderr, "there is no command :halp (did you mean help?)")
 end
 
+function tests.pipe_names_that_stand_for_nothing_are_told()
+    local result = piped("podz", "nonsense", "x = 1", "x", "deploy.backend.spec.paused")
+    lu.assertStrContains(result.stderr, "nothing is called podz (did you mean pods?)")
+    lu.assertStrContains(result.stderr, "nothing is called nonsense\n")
+    lu.assertEquals(result.stdout, "test/shop\n1\nnil\n")
+end
+
+function tests.pipe_context_that_does_not_exist_changes_nothing()
+    local result = piped(":ctx nope", "pods:names()[1]", ":write on", ":ctx nope", ":write")
+    lu.assertStrContains(result.stderr, "context was not found for specified context: nope")
+    lu.assertStrContains(result.stdout, "backend-1")
+    lu.assertStrMatches(result.stdout, ".*changes go to context test only[^\n]*\nchanges go to context test only[^\n]*\n")
+end
+
+function tests.pipe_help_explains_kinds_and_commands()
+    local result = piped(":help pods", ":help :write", ":help deploy", ":help write")
+    lu.assertEquals(result.stderr, "")
+    lu.assertStrContains(result.stdout, "pods are the pods of the cluster")
+    lu.assertStrContains(result.stdout, "Object:why()")
+    lu.assertEquals(select(2, result.stdout:gsub("\n:write on|off\nallow changes", "")), 2)
+    lu.assertStrContains(result.stdout, "deploy are the deployments of the cluster")
+end
+
 function tests.terminal_prompt_shows_where_it_is()
     local result = on_terminal("wait test/default> ", [[send :ns shop\r]], "wait test/shop> ", [[send :write on\r]],
         "wait test/shop!> ", [[send \x04]])

@@ -1,6 +1,7 @@
 -- todo-lua kube run and debug beside kubectl, on an API server without nodes: what they make. (Joining the processes needs
 -- a node: streams_test.lua and join_test.lua.)
 local apiserver = require "tests.cluster.apiserver"
+local fs = require "fs"
 local judge = require "tests.kube.judge"
 local k8s = require "k8s"
 local lu = require "luaunit"
@@ -66,7 +67,13 @@ function tests.debug_adds_and_copies_containers()
                 { name = "web", image = "w:1", command = { "serve" }, livenessProbe = { tcpSocket = { port = 80 } },
                     readinessProbe = { tcpSocket = { port = 80 } } }, { name = "side", image = "s:1" } } } }
     end
+    fs.write(server.dir .. "/custom.yaml", "env: [{name: X, value: '1'}]\nsecurityContext: {runAsUser: 0, capabilities: {add: [KILL]}}\n")
+    fs.write(server.dir .. "/fixed.json", '{"image": "other"}')
     each("debug", [[
+        web --image=busybox -c custom --custom=custom.yaml --env=A=2
+        web --image=busybox -c custom --custom=fixed.json
+        web --image=busybox -c custom --custom=/nope
+        web --copy-to=custom --image=busybox -c dbg --custom=custom.yaml --profile=sysadmin
         web --image=busybox -c dbg
         web --image=busybox -c net --profile=netadmin --target=web --env=A=1 --image-pull-policy=Never -- sh -c x
         web --image=busybox -c args --profile=restricted --arguments-only -q -- a b

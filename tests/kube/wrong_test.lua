@@ -135,6 +135,52 @@ function tests.manifests_that_are_none()
     both:same("patch deploy backend -n shop --context test -p '{\"spec\":{\"replicas\":\"x\"}}'")
 end
 
+function tests.words_that_mean_nothing_to_commands_that_change()
+    all_same [[
+        edit
+        edit foo x
+        edit pod nope -n shop
+        replace
+        replace -f /nope
+        run x --image=i -n nowhere --context test
+        expose
+        expose foo x
+        expose pod nope -n shop
+        expose pod lonely -n shop
+        autoscale
+        autoscale deploy nope --max=3 -n shop
+        set env
+        set env deploy/backend -n shop
+        set env deploy/nope A=1 -n shop
+        set resources deploy/backend -n shop
+        set sa deploy/backend -n shop
+        set selector svc/backend -n shop
+        set subject
+        drain
+        drain nope
+        taint
+        taint node
+        taint node nope a=b:NoSchedule
+        taint pod x a=b:NoSchedule
+        debug
+        debug nope --image=i -n shop
+        debug lonely -n shop
+        debug lonely --image=i --profile=nope -n shop
+        autoscale cm/settings --max=3 -n shop
+        patch --local -f /nope -p '{}'
+        label --local -f /nope a=b
+        config delete-context nope
+        config delete-user nope
+        config get-users extra
+        apply view-last-applied
+        apply view-last-applied cm nope
+        apply edit-last-applied
+        create --raw /api -f /nope
+        create -f /nope --edit
+        get pods --user
+        get pods --v=x]]
+end
+
 function tests.files_that_are_none()
     fs.write(server.dir .. "/empty.yaml", "")
     fs.write(server.dir .. "/typo.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replicas: x}\n")
@@ -162,6 +208,21 @@ function tests.files_that_are_none()
     -- What may not be written is told as it is, not as the server's refusal of a file.
     lu.assertStrMatches(both:ours("apply -f " .. server.dir .. "/typo.yaml").stderr,
         "error: POST /apis/apps/v1/namespaces/default/deployments was not sent: context test is not local.*")
+end
+
+function tests.several_where_one_is_meant()
+    fs.write(server.dir .. "/two.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: backend-1, namespace: shop}}\n---\n"
+        .. "{apiVersion: v1, kind: Pod, metadata: {name: lonely, namespace: shop}}\n")
+    local line = "exec -f " .. server.dir .. "/two.yaml -- true"
+    both:same(line)
+    lu.assertStrContains(both:ours(line).stderr, "pod/backend-1, pod/lonely: name one of them")
+    all_same [[
+        logs backend-1 web side -n shop
+        logs backend-1 web -c side -n shop
+        exec pods/backend-1/lonely -n shop -- true
+        exec deploy,svc/backend -n shop -- true
+        attach backend-1 lonely -n shop
+        port-forward backend-1,lonely 80 -n shop]]
 end
 
 function tests.rights_that_are_missing()

@@ -5,6 +5,7 @@ local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local secret = require "secret"
+local tables = require "tables"
 local task = require "task"
 
 local tests = {}
@@ -266,6 +267,42 @@ function tests.patch_of_equal_objects_is_nil()
         kind = "Y" })
     lu.assertEquals(patch.a, 1)
     lu.assertEquals(content_type, "application/merge-patch+json")
+end
+
+-- The two directions of strategic merge patches: what a patch between two objects says, applied to the one, is the other.
+function tests.patched_is_what_the_patch_was_made_for()
+    math.randomseed(4711)
+    local function some(count, make)
+        local list = json.list {}
+        for i = 1, count do
+            if math.random(3) > 1 then table.insert(list, math.random(#list + 1), make(i)) end
+        end
+        return #list > 0 and list or nil
+    end
+    local function text(n) return math.random(3) > 1 and tostring(math.random(n)) or nil end
+    local function deployment()
+        local containers = some(4, function(i)
+            return { name = "c" .. i, image = text(3), args = some(3, tostring),
+                env = some(5, function(k) return { name = "E" .. k, value = text(2) } end),
+                ports = some(3, function(k) return { containerPort = k, name = text(2) } end),
+                resources = { limits = { cpu = text(2), memory = text(2) } } }
+        end)
+        return { apiVersion = "apps/v1", kind = "Deployment", metadata = { name = "d", labels = { a = text(2), b = text(2) },
+            finalizers = some(3, function(i) return "x/f" .. i end) },
+            spec = { replicas = math.random(3), strategy = { type = text(2) },
+                template = { spec = { containers = containers or json.list { { name = "only" } },
+                    volumes = some(3, function(i) return { name = "v" .. i, emptyDir = { medium = text(2) } } end),
+                    tolerations = some(2, function(i) return { key = "t" .. i } end), nodeSelector = { z = text(2) } } } } }
+    end
+    for _ = 1, 2000 do
+        local before, after = deployment(), deployment()
+        local patch = chart.patch(before, after, before)
+        local made = patch and chart.patched(before, patch) or before
+        lu.assertTrue(tables.equal(made, after), json.encode { before = before, after = after, patch = patch, made = made })
+    end
+    lu.assertErrorMsgContains("try --type merge", chart.patched, { apiVersion = "x/v1", kind = "Y" }, { a = 1 })
+    local ok, problem = pcall(chart.patched, deployment(), { spec = { template = { spec = { containers = { { image = "x" } } } } } })
+    lu.assertEquals({ ok, problem.kind }, { false, "usage" })
 end
 
 function tests.lint_lists_findings_with_severity_and_path()

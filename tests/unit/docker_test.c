@@ -86,6 +86,72 @@ static void build_failure_names_step_status_and_tail(void **state)
     tl_progress_free(p);
 }
 
+/* What an engine of version 20.10 sent for FROM and RUN sh -c 'echo bad; exit 3'. */
+static const char trace[] =
+    "{\"id\":\"moby.buildkit.trace\",\"aux\":\""
+    "CqUBCkdzaGEyNTY6NjQ3MzRiM2I4MmYwOWRlNmFjZGM5YmM2MDRjOGI5MzQ0NThjZDBkYjJmODlmYTk0Y2E5NjYwNzFiNDNm"
+    "YWJmMho+W2ludGVybmFsXSBsb2FkIG1ldGFkYXRhIGZvciBkb2NrZXIuaW8vbGlicmFyeS90b2RvLW1jcDpsYXRlc3QqDAi4"
+    "iKjYBhDh76CYAjIMCLiIqNgGEIO3t5gCCncKR3NoYTI1Njo5OTNiZDNkOTY5NGUyYmYxZWI2OTU1ZDEzZmNjODAxOGU0MjA0"
+    "NDJkMThiMGMxY2U0NmMyOWY1NDQyOGNiMWZlGixbMS8yXSBGUk9NIGRvY2tlci5pby9saWJyYXJ5L3RvZG8tbWNwOmxhdGVz"
+    "dAq2AQpHc2hhMjU2OmMyM2NjZGFkZDg3MDVhNGRmZjdjMDFiZTUxZjY5ZDI2MzJmZjcxNjFlZDYzZWJlMmQzOGNhMjJhYmYx"
+    "OGU4MmESR3NoYTI1Njo5OTNiZDNkOTY5NGUyYmYxZWI2OTU1ZDEzZmNjODAxOGU0MjA0NDJkMThiMGMxY2U0NmMyOWY1NDQy"
+    "OGNiMWZlGiJbMi8yXSBSVU4gc2ggLWMgJ2VjaG8gYmFkOyBleGl0IDMn"
+    "\"}\r\n"
+    "{\"id\":\"moby.buildkit.trace\",\"aux\":\""
+    "CpUBCkdzaGEyNTY6OTkzYmQzZDk2OTRlMmJmMWViNjk1NWQxM2ZjYzgwMThlNDIwNDQyZDE4YjBjMWNlNDZjMjlmNTQ0Mjhj"
+    "YjFmZRosWzEvMl0gRlJPTSBkb2NrZXIuaW8vbGlicmFyeS90b2RvLW1jcDpsYXRlc3QgASoMCLiIqNgGEJyc8pgCMgwIuIio"
+    "2AYQ4c/1mAI="
+    "\"}\r\n"
+    "{\"id\":\"moby.buildkit.trace\",\"aux\":\""
+    "CsQBCkdzaGEyNTY6YzIzY2NkYWRkODcwNWE0ZGZmN2MwMWJlNTFmNjlkMjYzMmZmNzE2MWVkNjNlYmUyZDM4Y2EyMmFiZjE4"
+    "ZTgyYRJHc2hhMjU2Ojk5M2JkM2Q5Njk0ZTJiZjFlYjY5NTVkMTNmY2M4MDE4ZTQyMDQ0MmQxOGIwYzFjZTQ2YzI5ZjU0NDI4"
+    "Y2IxZmUaIlsyLzJdIFJVTiBzaCAtYyAnZWNobyBiYWQ7IGV4aXQgMycqDAi4iKjYBhCjydCZAg=="
+    "\"}\r\n"
+    "{\"id\":\"moby.buildkit.trace\",\"aux\":\""
+    "Gl4KR3NoYTI1NjpjMjNjY2RhZGQ4NzA1YTRkZmY3YzAxYmU1MWY2OWQyNjMyZmY3MTYxZWQ2M2ViZTJkMzhjYTIyYWJmMThl"
+    "ODJhEgsIuYio2AYQ/s6lHBgBIgRiYWQK"
+    "\"}\r\n"
+    "{\"id\":\"moby.buildkit.trace\",\"aux\":\""
+    "Cp4CCkdzaGEyNTY6YzIzY2NkYWRkODcwNWE0ZGZmN2MwMWJlNTFmNjlkMjYzMmZmNzE2MWVkNjNlYmUyZDM4Y2EyMmFiZjE4"
+    "ZTgyYRJHc2hhMjU2Ojk5M2JkM2Q5Njk0ZTJiZjFlYjY5NTVkMTNmY2M4MDE4ZTQyMDQ0MmQxOGIwYzFjZTQ2YzI5ZjU0NDI4"
+    "Y2IxZmUaIlsyLzJdIFJVTiBzaCAtYyAnZWNobyBiYWQ7IGV4aXQgMycqDAi4iKjYBhCjydCZAjILCLmIqNgGEJjY7Hc6S2V4"
+    "ZWN1dG9yIGZhaWxlZCBydW5uaW5nIFsvYmluL3NoIC1jIHNoIC1jICdlY2hvIGJhZDsgZXhpdCAzJ106IGV4aXQgY29kZTog"
+    "Mw=="
+    "\"}\r\n";
+
+static void buildkit_trace_becomes_steps_and_lines(void **state)
+{
+    (void)state;
+    tl_error err = {0};
+    const char *end = "{\"error\":\"failed to solve: executor failed running [/bin/sh -c sh -c 'echo bad; exit 3']: exit code: 3\"}\n";
+    tl_progress *p = feed(trace, 50);
+    assert_string_equal(seen.data, "step 1/2 FROM docker.io/library/todo-mcp:latest\nstep 2/2 RUN sh -c 'echo bad; exit 3'\n"
+                                   "output 2/2 bad\n");
+    assert_int_equal(tl_progress_feed(p, end, strlen(end), &err), 0);
+    assert_int_equal(tl_progress_end(p, &err), -1);
+    assert_string_equal(err.message, "step 2 of 2 failed: RUN sh -c 'echo bad; exit 3': The command returned a non-zero code: 3");
+    assert_int_equal(err.status, 3);
+    assert_string_equal(tl_progress_tail(p), "bad\n");
+    tl_error_dispose(&err);
+    tl_progress_free(p);
+}
+
+/* However a trace is cut or broken, it is passed over. */
+static void broken_buildkit_trace_is_no_failure(void **state)
+{
+    (void)state;
+    const char *const broken[] = {"", "!", "CgH/", "Cv////8P", "CgMK/38=", "GgUKA2FiYw=="};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        char message[200];
+        tl_error err = {0};
+        snprintf(message, sizeof message, "{\"id\":\"moby.buildkit.trace\",\"aux\":\"%s\"}\n", broken[i]);
+        tl_progress *p = feed(message, 1000);
+        assert_int_equal(tl_progress_end(p, &err), 0);
+        assert_string_equal(seen.data, "");
+        tl_progress_free(p);
+    }
+}
+
 static void build_wholly_from_cache_says_so(void **state)
 {
     (void)state;
@@ -268,6 +334,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(build_messages_become_steps_and_lines),
         cmocka_unit_test(build_failure_names_step_status_and_tail),
+        cmocka_unit_test(buildkit_trace_becomes_steps_and_lines),
+        cmocka_unit_test(broken_buildkit_trace_is_no_failure),
         cmocka_unit_test(build_wholly_from_cache_says_so),
         cmocka_unit_test(failure_of_disk_and_registry_has_its_kind),
         cmocka_unit_test(pull_adds_up_its_layers),

@@ -33,8 +33,13 @@ local function context(dockerfile, files)
     return folder
 end
 
+-- Builds; with `classic` in the options by the engine's first builder, which the Dockerfile's place asks for.
 local function build(folder, tag, options)
     options = options or {}
+    if options.classic then
+        options.dockerfile = dir .. "/elsewhere/" .. folder:match("[^/]+$") .. ".Dockerfile"
+        write(options.dockerfile, fs.read(folder .. "/Dockerfile"))
+    end
     options.context = options.context or folder
     options.dockerfile = options.dockerfile or folder .. "/Dockerfile"
     options.tags = { tag }
@@ -113,10 +118,11 @@ function tests.connect_without_permission_says_which_group()
     lu.assertStrContains(result.stdout, "usermod -aG docker")
 end
 
-function tests.build_reports_steps_output_and_result()
+local function reports_steps_output_and_result(classic)
     local folder = context('FROM tl-test:base\nRUN ["/tool", "out", "hello ' .. proc.time() .. '", "err", "warn"]')
     local seen = {}
     local result = build(folder, "tl-test:steps", {
+        classic = classic,
         labels = { ["tl-test"] = "1", made = "here" },
         on_progress = function(event)
             seen[#seen + 1] = event.stream .. ":" .. tostring(event.step) .. ":" .. (event.text or ""):match("^%w*")
@@ -132,19 +138,22 @@ function tests.build_reports_steps_output_and_result()
     local image = d:image("tl-test:steps")
     lu.assertEquals(image.Id, result.id)
     lu.assertEquals(image.Config.Labels.made, "here")
-    local again = build(folder, "tl-test:steps", { labels = { ["tl-test"] = "1", made = "here" } })
+    local again = build(folder, "tl-test:steps", { classic = classic, labels = { ["tl-test"] = "1", made = "here" } })
     lu.assertTrue(again.cached)
     lu.assertEquals(again.id, result.id)
-    lu.assertFalse(build(folder, "tl-test:steps", { no_cache = true }).cached)
+    lu.assertFalse(build(folder, "tl-test:steps", { classic = classic, no_cache = true }).cached)
 end
 
-function tests.build_failure_names_the_step_and_keeps_its_output()
+function tests.build_reports_steps_output_and_result() reports_steps_output_and_result(false) end
+function tests.build_of_the_classic_builder_reports_the_same() reports_steps_output_and_result(true) end
+
+local function failure_names_the_step_and_keeps_its_output(classic)
     local folder = context [[
         FROM tl-test:base
         RUN ["/tool", "out", "before"]
         RUN ["/tool", "lines", "30", "exit", "7"]
     ]]
-    local err = failure(build, folder, "tl-test:broken", { no_cache = true })
+    local err = failure(build, folder, "tl-test:broken", { classic = classic, no_cache = true })
     lu.assertEquals(err.kind, "build")
     lu.assertStrContains(err.message, 'step 3 of 3 failed: RUN ["/tool", "lines", "30", "exit", "7"]')
     lu.assertEquals(err.status, 7)
@@ -152,6 +161,9 @@ function tests.build_failure_names_the_step_and_keeps_its_output()
     lu.assertEquals(first .. last, "line 11line 30")
     lu.assertNil(d:image("tl-test:broken"))
 end
+
+function tests.build_failure_names_the_step_and_keeps_its_output() failure_names_the_step_and_keeps_its_output(false) end
+function tests.build_failure_of_the_classic_builder_says_the_same() failure_names_the_step_and_keeps_its_output(true) end
 
 function tests.build_of_broken_dockerfile_or_context_says_why()
     lu.assertStrContains(failure(build, context "FORM scratch", "tl-test:x").message, "FORM")
@@ -332,21 +344,67 @@ function tests.three_builds_run_at_once()
     lu.assertEquals(task.all(fns), { "1", "2", "3" })
 end
 
-function tests.cancelled_build_stops_the_engine_too()
-    local folder = context('FROM tl-test:base\nRUN ["/tool", "out", "' .. proc.time() .. '", "sleep", "30"]')
-    local function count() return #d:containers { filters = { ancestor = { "tl-test:base" } } } end
+-- Processes on this machine whose arguments have the word.
+local function processes_with(word)
+    local count = 0
+    for _, id in ipairs(fs.list("/proc")) do
+        local ok, text = pcall(fs.read, "/proc/" .. id .. "/cmdline")
+        if id:find("^%d+$") and ok and text and text:find("/tool", 1, true) and text:find(word, 1, true) then
+            count = count + 1
+        end
+    end
+    return count
+end
+
+local function cancelled_build_ends_its_process(classic)
+    local word = ("cancelled-%f"):format(proc.time())
+    local folder = context(('FROM tl-test:base\nRUN ["/tool", "out", "%s", "sleep", "30"]'):format(word))
     local function wait_for(wanted)
         for _ = 1, 200 do
-            if count() == wanted then return end
+            if processes_with(word) == wanted then return end
             task.sleep(0.05)
         end
-        lu.fail(("%d containers, %d expected"):format(count(), wanted))
+        lu.fail(("%d processes, %d expected"):format(processes_with(word), wanted))
     end
-    local before = count()
-    local building = task.spawn(build, folder, "tl-test:never")
-    wait_for(before + 1)
+    local building = task.spawn(build, folder, "tl-test:never", { classic = classic })
+    wait_for(1)
     building:cancel()
-    wait_for(before)
+    wait_for(0)
+end
+
+function tests.cancelled_build_stops_the_engine_too() cancelled_build_ends_its_process(false) end
+
+function tests.cancelled_build_of_the_classic_builder_stops_the_engine_too()
+    cancelled_build_ends_its_process(true)
+end
+
+-- What BuildKit is asked for without a session, it cannot give; the classic builder then says what it lacks.
+function tests.build_that_needs_a_session_is_told_what_is_missing()
+    local folder = context('# syntax-free\nFROM tl-test:base\nRUN --mount=type=secret,id=x,required=true ["/tool", "out", "x"]')
+    local err = failure(build, folder, "tl-test:secret")
+    lu.assertEquals(err.kind, "build")
+    lu.assertStrContains(err.message, "--mount option requires BuildKit")
+    lu.assertStrContains(err.hint, "docker buildx")
+    lu.assertTrue(build(context('FROM tl-test:base\nENV A=1'), "tl-test:after").id ~= nil)
+end
+
+function tests.build_runs_stages_side_by_side_and_keeps_the_failing_ones_output()
+    local now = proc.time()
+    local folder = context(([[
+        FROM tl-test:base AS slow
+        RUN ["/tool", "sleep", "20", "out", "%f"]
+        FROM tl-test:base AS broken
+        RUN ["/tool", "out", "%f", "lines", "3", "exit", "7"]
+        FROM tl-test:base
+        COPY --from=slow /tool /one
+        COPY --from=broken /tool /two
+    ]]):format(now, now))
+    local started = task.now()
+    local err = failure(build, folder, "tl-test:stages")
+    lu.assertTrue(task.now() - started < 15, "the stages were built one after the other")
+    lu.assertEquals({ err.kind, err.status }, { "build", 7 })
+    lu.assertStrContains(err.message, 'failed: RUN ["/tool"')
+    lu.assertStrContains(err.output, "line 3")
 end
 
 function tests.tag_list_and_remove_images()

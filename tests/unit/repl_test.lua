@@ -35,6 +35,11 @@ function tests.pipe_several_lines_make_one_chunk()
     lu.assertEquals(result.stdout, "1\n2\na\nb\n")
 end
 
+function tests.pipe_expression_goes_on_in_the_next_line()
+    local result = piped("1 +\n1\n('a'):\nupper()\nx = 5\nx\n")
+    lu.assertEquals(result.stdout, "2\nA\n5\n")
+end
+
 function tests.pipe_error_names_the_line_and_goes_on()
     local result = piped("error('bad')\nx = = 1\nlocal y\n\nfor i = 1, 1 do\n  error('in the loop')\nend\nprint 'on'\n")
     lu.assertStrContains(result.stderr, "prompt:1: bad")

@@ -81,6 +81,20 @@ function label_selector.matches(requirements, labels)
     return true
 end
 
+---Labels to set: "a=b,c=d". Raises kubectl's errors.
+---@param text string
+---@return table<string, string>
+function label_selector.labels(text)
+    local labels = {}
+    for spec in (text .. ","):gmatch("([^,]*),") do
+        local key, value = spec:match("^([^=]*)=([^=]*)$")
+        if not key then kube_errors.raise("unexpected label spec: " .. spec) end
+        if key == "" then kube_errors.raise("unexpected empty label key") end
+        labels[key] = value
+    end
+    return labels
+end
+
 ---As the specification of an object has it: matchLabels and matchExpressions.
 ---@param text string
 ---@return table

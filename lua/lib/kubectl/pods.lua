@@ -19,6 +19,12 @@ function kube_pods.say(options)
     return not options.quiet and function(text) io.stderr:write(text, "\n") end or nil
 end
 
+local function names(targets)
+    local list = {}
+    for i, target in ipairs(targets) do list[i] = target.resource.kind:lower() .. "/" .. target.name end
+    return table.concat(list, ", ") .. ": name one of them"
+end
+
 ---The object that "NAME" (a pod) or "TYPE/NAME" means.
 ---@async
 ---@param session todo.KubeSession
@@ -27,8 +33,12 @@ end
 ---@return table object
 function kube_pods.object(session, word, options)
     local words = not word and {} or word:find("/", 1, true) and { word } or { "pods", word }
-    local target = resource_args.targets(session, words, not word and { filename = options.filename,
-        recursive = options.recursive } or nil)[1]
+    local targets = resource_args.targets(session, words, not word and { filename = options.filename,
+        recursive = options.recursive } or nil)
+    if #targets > 1 then
+        kube_errors.raise("cannot exec into multiple objects at a time", "the file holds " .. names(targets))
+    end
+    local target = targets[1]
     local resource = target.resource
     local api_version = resource.group == "" and resource.version or resource.group .. "/" .. resource.version
     local object = session.client:request("GET", kube_session.path(resource, target.namespace, target.name))

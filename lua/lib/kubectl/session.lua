@@ -185,6 +185,13 @@ function kube_session.path(resource, namespace, name, subresource)
     return table.concat(parts, "/")
 end
 
+---What the server calls a resource in its messages: "pods", "deployments.apps".
+---@param resource table
+---@return string
+function kube_session.resource_name(resource)
+    return resource.plural .. (resource.group ~= "" and "." .. resource.group or "")
+end
+
 ---A resource as the client's methods take a kind: "apps/v1/Deployment".
 ---@param resource table
 ---@return string

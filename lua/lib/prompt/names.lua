@@ -100,12 +100,13 @@ end
 
 ---@param name string
 function cluster_names.set_context(name)
-    local before = state.options
+    local before, writable = state.options, state.writable
     state.options, state.writable = { context = name }, false
     forget()
     local ok, problem = pcall(function() return session().client end)
     if ok then return end
-    state.options = before
+    state.options, state.writable = before, writable
+    forget()
     error(problem, 0)
 end
 
@@ -203,6 +204,10 @@ end
 function Kind.__tostring(self) return rawget(self, "resource").plural end
 
 local function kind_of(resource) return setmetatable({ resource = resource }, Kind) end
+
+---The usual kinds' names.
+---@return string[]
+function cluster_names.words() return common end
 
 ---A kind by one of its names; nil where the cluster has none such, or there is no cluster.
 ---@async
