@@ -38,6 +38,7 @@ local suites = {
         files = { "tests/minikube/*_test.lua" }, notes = true, silent = 3600 },
     { name = "kind", lane = "host", needs = { "docker", "judges", "programs" },
         files = { "tests/kind/*_test.lua" }, notes = true },
+    { name = "k3d", lane = "host", needs = { "docker", "judges", "programs" }, files = { "tests/k3d/*_test.lua" } },
     { name = "soak", lane = "node", needs = { "docker", "judges", "programs", "cluster" },
         files = { "tests/soak/*_test.lua" }, notes = true, silent = 3600 },
     { name = "fuzz", lane = "host", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true, silent = 36000 },

@@ -16,7 +16,7 @@ function image_platform.wanted(ctx)
     return platform
 end
 
----Whether an image that the engine has is for the platform; any is where none is wanted. Variants are left to the engine.
+---Whether an image that the engine has is for the platform; any is where none is wanted.
 ---@param image table as Docker describes it
 ---@param platform string?
 ---@return boolean
