@@ -183,7 +183,8 @@ end
 
 function tests.signatures_are_refused_where_they_would_be_checked()
     for _, words in ipairs { { "pull", "one/web", "--verify" }, { "pull", "one/web", "--prov" },
-        { "template", "one/web", "--verify" }, { "package", ".", "--sign" } } do
+        { "template", "one/web", "--verify" }, { "package", ".", "--sign" }, { "verify", "web.tgz" },
+        { "package", ".", "--sign", "--key", "me", "--passphrase-file", "-", "--keyring", "ring" } } do
         local result = w:run("todo", words)
         lu.assertEquals(result.status, 1, table.concat(words, " "))
         lu.assertStrContains(result.stderr, "OpenPGP")
