@@ -173,15 +173,6 @@ static const char *find_project(lua_State *L)
     }
 }
 
-/* Loads bytes lying on the stack below the path on disk; the chunk replaces both. */
-static void load_resource(lua_State *L, const char *name)
-{
-    size_t length;
-    const char *bytes = lua_tolstring(L, -2, &length);
-    lua_pushfstring(L, "@%s", name);
-    tl_program_load(L, bytes, length, lua_tostring(L, -1));
-}
-
 /* The name that people call the i-th embedded file by (its length in *length); NULL where it is no script. */
 static const char *script_name(size_t i, int *length)
 {
@@ -221,16 +212,13 @@ static int load_script(lua_State *L)
         const char *path = i ? with_suffix : script;
         if (!is_file(path)) continue;
         if (!tl_program_read(L, path)) return tl_raisef(L, "denied", "cannot read %s", path);
-        lua_pushnil(L);
-        load_resource(L, path);
+        size_t length;
+        const char *bytes = lua_tolstring(L, -1, &length);
+        tl_program_load(L, bytes, length, lua_pushfstring(L, "@%s", path));
         return 1;
     }
-    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
-        const char *name = lua_pushfstring(L, patterns[i], script);
-        if (!tl_program_resource(L, name)) continue;
-        load_resource(L, name);
-        return 1;
-    }
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
+        if (tl_program_chunk(L, lua_pushfstring(L, patterns[i], script))) return 1;
     tl_error err = {0};
     tl_error_set(&err, "usage", "there is no script %s%s", script, push_nearest(L, script));
     tl_error_hint(&err, "todo-lua --help lists the embedded ones");

@@ -18,13 +18,14 @@
 /* Where the content of a file is that nobody has asked for yet: most charts are rendered without their custom resource
  * definitions, dashboards and readme files, which may be nine tenths of them. */
 typedef struct tl_chart_unread tl_chart_unread;
+struct tl_chart_parsing;
 
 typedef struct tl_chart_file {
     const char *name; /* relative to the chart, slashes */
     const char *data; /* NUL-ended, may hold NULs; NULL: not read yet, see tl_chart_file_read */
     size_t size;
     tl_chart_unread *unread; /* NULL where data is there */
-    struct tl_chart_parsed *parsed; /* of a template: its place in the chart's tl_chart_parsing, or NULL */
+    struct tl_chart_parsed *parsed; /* of a template: what its tl_chart_parsing makes of it, or NULL */
 } tl_chart_file;
 
 typedef struct tl_chart_files {
@@ -59,15 +60,18 @@ typedef struct tl_chart {
     tl_value lock;       /* Chart.lock decoded, null where absent */
 } tl_chart;
 
-/* Loads a folder or a .tgz into `arena`. Errors: "not_found", or kind "chart" with helm's message. */
-int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, tl_error *err);
+/* Loads a folder or a .tgz into `arena`; templates are given to `parsing`, see chart/parsing.h, where it is not NULL.
+ * Errors: "not_found", or kind "chart" with helm's message. */
+int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, struct tl_chart_parsing *parsing, tl_error *err);
 /* Loads from files in memory; names are relative to the chart ("Chart.yaml", "templates/a.yaml"). */
-int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *files, tl_error *err);
+int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *files, struct tl_chart_parsing *parsing,
+                        tl_error *err);
 /* Reads the files of a packed chart (gzip, tar) without building the chart; names lose their first folder. Refuses
  * absolute paths, "..", links out, and sizes above the limits. */
 int tl_chart_unpack(tl_chart_files *out, tl_arena *arena, const void *bytes, size_t size, tl_error *err);
 /* Reads the files of a folder under its .helmignore rules; `arena` must outlive them, since some are read later. */
-int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path, tl_error *err);
+int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path, struct tl_chart_parsing *parsing,
+                         tl_error *err);
 
 /* Adds a file; `data` is kept, not copied. */
 void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name, const char *data, size_t size);

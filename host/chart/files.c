@@ -10,6 +10,7 @@
 #include "chart/chart.h"
 #include "chart/decode.h"
 #include "chart/helmignore.h"
+#include "chart/parsing.h"
 #include "chart/text.h"
 #include "data/gzip.h"
 #include "data/tar.h"
@@ -32,7 +33,8 @@ void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name
 
 void tl_chart_files_share(tl_arena *arena, tl_chart_files *files, const char *name, const tl_chart_file *file)
 {
-    add(arena, files, (tl_chart_file){.name = name, .data = file->data, .size = file->size, .unread = file->unread});
+    add(arena, files, (tl_chart_file){.name = name, .data = file->data, .size = file->size, .unread = file->unread,
+                                         .parsed = file->parsed});
 }
 
 const tl_chart_file *tl_chart_files_get(const tl_chart_files *files, const char *name)
@@ -52,6 +54,7 @@ static void skip_mark(const char **data, size_t *size)
 typedef struct walk {
     tl_arena *arena;
     tl_chart_files *files;
+    tl_chart_parsing *parsing;
     const tl_helmignore *rules;
     const char *root; /* with symbolic links resolved */
     size_t total;
@@ -112,17 +115,19 @@ int tl_chart_file_read(tl_chart_file *out, const tl_chart_file *file, tl_error *
     return 0;
 }
 
-/* Whether loading a chart, or one of its subcharts, needs the content itself. */
-static int is_read_at_once(const char *relative)
+typedef enum use { LATER, AT_ONCE, TEMPLATE } use;
+
+/* What loading a chart, or one of its subcharts, needs of a file's content. */
+static use use_of(const char *relative)
 {
     static const char *const names[] = {"Chart.yaml", "Chart.lock", "requirements.yaml", "requirements.lock",
                                         "values.yaml", "values.schema.json", NULL};
     for (const char *below; !strncmp(relative, "charts/", 7); relative = below + 1)
-        if (!(below = strchr(relative + 7, '/'))) return 1;
-    if (!strncmp(relative, "templates/", 10)) return 1;
+        if (!(below = strchr(relative + 7, '/'))) return AT_ONCE;
+    if (!strncmp(relative, "templates/", 10)) return TEMPLATE;
     for (size_t i = 0; names[i]; i++)
-        if (!strcmp(relative, names[i])) return 1;
-    return 0;
+        if (!strcmp(relative, names[i])) return AT_ONCE;
+    return LATER;
 }
 
 static int check_sizes(walk *w, const char *name, off_t file_size, tl_error *err)
@@ -144,14 +149,14 @@ static int add_file(walk *w, int folder, const char *name, const char *relative,
     struct stat st;
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
     if (file < 0) return tl_error_errno(err, errno, "error reading %s: open %s", relative, full_path(w, relative));
-    int at_once = is_read_at_once(relative);
+    use used = use_of(relative);
     int result = fstat(file, &st) ? tl_error_errno(err, errno, "stat %s", full_path(w, relative))
                                   : check_sizes(w, name, st.st_size, err);
-    if (!result && at_once && tl_decode_read_open(w->arena, file, relative, &data, &size, err))
+    if (!result && used != LATER && tl_decode_read_open(w->arena, file, relative, &data, &size, err))
         result = tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
     close(file);
     if (result) return -1;
-    if (!at_once) {
+    if (used == LATER) {
         tl_chart_unread *unread = tl_arena_alloc(w->arena, sizeof *unread);
         *unread = (tl_chart_unread){w->arena, full_path(w, relative), relative, st.st_dev, st.st_ino, st.st_size, {0}};
         add(w->arena, w->files, (tl_chart_file){.name = relative, .unread = unread});
@@ -159,6 +164,7 @@ static int add_file(walk *w, int folder, const char *name, const char *relative,
     }
     skip_mark(&data, &size);
     tl_chart_files_add(w->arena, w->files, relative, data, size);
+    if (used == TEMPLATE && w->parsing) tl_chart_parsing_add(w->parsing, &w->files->items[w->files->len - 1]);
     return 0;
 }
 
@@ -259,14 +265,15 @@ static int walk_folder(walk *w, int parent, const char *name, const char *relati
     return result;
 }
 
-int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path, tl_error *err)
+int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path, tl_chart_parsing *parsing,
+                         tl_error *err)
 {
     const char *ignored = "";
     size_t size = 0;
     struct stat st;
     const char *ignore_path = tl_arena_printf(arena, "%s/.helmignore", path);
     if (!stat(ignore_path, &st) && tl_decode_read_file(arena, ignore_path, &ignored, &size, err)) return -1;
-    walk w = {.arena = arena, .files = out, .rules = tl_helmignore_parse(arena, ignored, size, err)};
+    walk w = {.arena = arena, .files = out, .parsing = parsing, .rules = tl_helmignore_parse(arena, ignored, size, err)};
     if (!w.rules) return -1;
     char *root = realpath(path, NULL);
     if (!root) return tl_error_errno(err, errno, "stat %s", path);

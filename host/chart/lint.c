@@ -311,8 +311,8 @@ static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered
 
 static int load(linter *l, tl_chart **chart, tl_error *err)
 {
-    if (l->packed) return tl_chart_load_files(chart, l->arena, &l->files, err);
-    return tl_chart_load(chart, l->arena, l->dir, err);
+    if (l->packed) return tl_chart_load_files(chart, l->arena, &l->files, NULL, err);
+    return tl_chart_load(chart, l->arena, l->dir, NULL, err);
 }
 
 static void lint_templates(linter *l, const tl_map *user, const tl_render_options *options)

@@ -8,12 +8,19 @@
 #include "base/log.h"
 #include "chart/chart.h"
 #include "chart/decode.h"
+#include "chart/parsing.h"
 #include "chart/text.h"
 #include "chart/values.h"
 #include "data/gzip.h"
 #include "template/template.h"
 
-static int build(tl_chart **out, tl_arena *arena, const tl_chart_files *files, int depth, tl_error *err);
+/* What all levels of a chart share while it is loaded. */
+typedef struct loading {
+    tl_arena *arena;
+    tl_chart_parsing *parsing; /* or NULL */
+} loading;
+
+static int build(tl_chart **out, const loading *l, const tl_chart_files *files, int depth, tl_error *err);
 
 static int wrap(tl_error *err, const char *what)
 {
@@ -50,8 +57,9 @@ static int starts(const char *text, const char *prefix)
     return !strncmp(text, prefix, strlen(prefix));
 }
 
-static int sort_file(tl_chart *chart, tl_arena *arena, const tl_chart_file *file, tl_chart_files *below, tl_error *err)
+static int sort_file(tl_chart *chart, const loading *l, const tl_chart_file *file, tl_chart_files *below, tl_error *err)
 {
+    tl_arena *arena = l->arena;
     const char *name = file->name;
     if (!strcmp(name, "Chart.yaml")) return 0;
     if (!strcmp(name, "Chart.lock")) return read_lock(chart, arena, file, err);
@@ -66,6 +74,8 @@ static int sort_file(tl_chart *chart, tl_arena *arena, const tl_chart_file *file
         chart->schema_size = file->size;
     } else if (starts(name, "templates/")) {
         tl_chart_files_share(arena, &chart->templates, name, file);
+        tl_chart_file *added = &chart->templates.items[chart->templates.len - 1];
+        if (l->parsing && !added->parsed) tl_chart_parsing_add(l->parsing, added);
     } else if (starts(name, "charts/") && !tl_text_has_suffix(name, ".prov")) {
         tl_chart_files_share(arena, below, name + 7, file);
     } else {
@@ -81,7 +91,7 @@ typedef struct group {
     tl_chart_files files; /* names without the folder; what lies in charts/ itself is not here */
 } group;
 
-static int load_subchart(tl_chart *chart, tl_arena *arena, group *g, int depth, tl_error *err)
+static int load_subchart(tl_chart *chart, const loading *l, group *g, int depth, tl_error *err)
 {
     tl_chart *sub = NULL;
     if (*g->name == '_' || *g->name == '.') return 0;
@@ -90,9 +100,9 @@ static int load_subchart(tl_chart *chart, tl_arena *arena, group *g, int depth, 
             return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name,
                                 g->name,
                                 g->first->name);
-        if (tl_chart_unpack(&g->files, arena, g->first->data, g->first->size, err)) goto failed;
+        if (tl_chart_unpack(&g->files, l->arena, g->first->data, g->first->size, err)) goto failed;
     }
-    if (build(&sub, arena, &g->files, depth + 1, err)) goto failed;
+    if (build(&sub, l, &g->files, depth + 1, err)) goto failed;
     sub->parent = chart;
     chart->charts[chart->chart_count++] = sub;
     return 0;
@@ -101,8 +111,9 @@ failed:
                          err && err->message ? err->message : "");
 }
 
-static int load_subcharts(tl_chart *chart, tl_arena *arena, const tl_chart_files *below, int depth, tl_error *err)
+static int load_subcharts(tl_chart *chart, const loading *l, const tl_chart_files *below, int depth, tl_error *err)
 {
+    tl_arena *arena = l->arena;
     group *groups = tl_arena_zalloc(arena, (below->len + 1) * sizeof *groups);
     tl_map *places = tl_map_new(arena, 0);
     size_t count = 0;
@@ -119,12 +130,13 @@ static int load_subcharts(tl_chart *chart, tl_arena *arena, const tl_chart_files
     }
     chart->charts = tl_arena_zalloc(arena, (count + 1) * sizeof *chart->charts);
     for (size_t i = 0; i < count; i++)
-        if (load_subchart(chart, arena, &groups[i], depth, err)) return -1;
+        if (load_subchart(chart, l, &groups[i], depth, err)) return -1;
     return 0;
 }
 
-static int build(tl_chart **out, tl_arena *arena, const tl_chart_files *files, int depth, tl_error *err)
+static int build(tl_chart **out, const loading *l, const tl_chart_files *files, int depth, tl_error *err)
 {
+    tl_arena *arena = l->arena;
     tl_chart *chart = tl_arena_zalloc(arena, sizeof *chart);
     tl_chart_files below = {0};
     if (depth > TL_CHART_MAX_DEPTH)
@@ -139,17 +151,19 @@ static int build(tl_chart **out, tl_arena *arena, const tl_chart_files *files, i
             tl_map_sets(chart->metadata, "apiVersion", tl_cstring_ref("v1")); /* Helm 2 did not ask for one */
     }
     for (size_t i = 0; i < files->len; i++)
-        if (sort_file(chart, arena, &files->items[i], &below, err)) return -1;
+        if (sort_file(chart, l, &files->items[i], &below, err)) return -1;
     if (!metadata) return tl_error_set(err, "chart", "Chart.yaml file is missing");
     if (tl_chart_validate(chart, arena, err)) return -1;
-    if (load_subcharts(chart, arena, &below, depth, err)) return -1;
+    if (load_subcharts(chart, l, &below, depth, err)) return -1;
     *out = chart;
     return 0;
 }
 
-int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *files, tl_error *err)
+int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *files, tl_chart_parsing *parsing,
+                        tl_error *err)
 {
-    return build(out, arena, files, 0, err);
+    const loading l = {arena, parsing};
+    return build(out, &l, files, 0, err);
 }
 
 static int load_archive(tl_chart_files *files, tl_arena *arena, const char *path, tl_error *err)
@@ -169,7 +183,7 @@ static int load_archive(tl_chart_files *files, tl_arena *arena, const char *path
     return tl_chart_unpack(files, arena, data, size, err);
 }
 
-int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, tl_error *err)
+int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, tl_chart_parsing *parsing, tl_error *err)
 {
     struct stat st;
     tl_chart_files files = {0};
@@ -182,10 +196,11 @@ int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, tl_error *e
         return tl_error_errno(err, errno, "stat %s", path);
     }
     double started = tl_clock_ms();
-    if (S_ISDIR(st.st_mode) ? tl_chart_read_folder(&files, arena, path, err) : load_archive(&files, arena, path, err))
+    if (S_ISDIR(st.st_mode) ? tl_chart_read_folder(&files, arena, path, parsing, err)
+                            : load_archive(&files, arena, path, err))
         return -1;
     double had_files = tl_clock_ms();
-    if (build(out, arena, &files, 0, err)) return -1;
+    if (tl_chart_load_files(out, arena, &files, parsing, err)) return -1;
     (*out)->dir = tl_arena_strdup(arena, path);
     tl_log(TL_LOG_DEBUG, "chart %s: read %.2f ms (%zu files), load %.2f ms", (*out)->name, had_files - started,
            files.len, tl_clock_ms() - had_files);

@@ -67,7 +67,7 @@ static int find_separator(const char *text, size_t size, size_t from, size_t *st
     return 1;
 }
 
-static void add_document(tl_manifests *out, tl_arena *arena, const char *text, size_t size)
+static void add_text(tl_manifests *out, tl_arena *arena, const char *text, size_t size)
 {
     if (!size) return;
     tl_text_trim(&text, &size);
@@ -80,10 +80,10 @@ void tl_manifest_split(tl_manifests *out, tl_arena *arena, const char *text, siz
     size_t from = 0, start, end;
     tl_text_trim(&text, &size);
     while (find_separator(text, size, from, &start, &end)) {
-        add_document(out, arena, text + from, start - from);
+        add_text(out, arena, text + from, start - from);
         from = end;
     }
-    add_document(out, arena, text + from, size - from);
+    add_text(out, arena, text + from, size - from);
 }
 
 static const char *const *split_list(tl_arena *arena, const char *text, size_t *count)
@@ -121,11 +121,10 @@ static const char *annotation(tl_arena *arena, const tl_map *annotations, const 
 }
 
 /* Reads the hook's annotations; *skip where one of its events is unknown. */
-static tl_hook *read_hook(tl_arena *arena, const tl_map *annotations, int *skip)
+static tl_hook *read_hook(tl_arena *arena, const tl_map *annotations, const char *events, int *skip)
 {
-    const char *events = annotation(arena, annotations, "helm.sh/hook"), *text;
+    const char *text;
     int64_t weight = 0;
-    if (!events) return NULL;
     tl_hook *hook = tl_arena_zalloc(arena, sizeof *hook);
     hook->events = split_list(arena, events, &hook->event_count);
     for (size_t i = 0; i < hook->event_count; i++) {
@@ -185,36 +184,92 @@ static int decode_head(tl_value *out, tl_arena *arena, const tl_manifest *m, tl_
     return tl_error_wrap(err, "error converting YAML to JSON: %s", err && err->message ? err->message : "");
 }
 
-typedef struct sorting {
-    tl_manifests *manifests, *hooks;
-    tl_arena *arena;   /* of the result */
-    tl_arena *scratch; /* of the document in work */
-} sorting;
+/* A file's documents with their heads; not yet with their hooks, which are rare. */
+typedef struct tl_manifest_reading {
+    tl_ahead_item item;
+    tl_ahead *ahead;
+    tl_rendered_file file;
+    tl_manifests documents;
+    const tl_map **annotations; /* of each document, or NULL */
+    size_t read;                /* documents before the one that is wrong, or all */
+    tl_error err;
+} tl_manifest_reading;
 
-static int sort_document(sorting *s, tl_manifest *m, tl_error *err)
+static int read_document(tl_manifest_reading *r, size_t at, tl_arena *arena, tl_arena *scratch)
 {
+    tl_manifest *m = &r->documents.items[at];
     tl_map *annotations;
     tl_value object;
-    int skip = 0;
-    tl_arena_clear(s->scratch);
-    if (decode_head(&object, s->scratch, m, err) || read_head(m, s->arena, object, &annotations, err))
-        return tl_error_wrap(err, "YAML parse error on %s: %s", m->path, err && err->message ? err->message : "");
-    if (annotations && annotations->count) m->hook = read_hook(s->arena, annotations, &skip);
-    if (!skip) tl_manifests_add(m->hook ? s->hooks : s->manifests, s->arena, *m);
+    m->path = r->file.path;
+    tl_arena_clear(scratch);
+    if (decode_head(&object, scratch, m, &r->err) || read_head(m, arena, object, &annotations, &r->err))
+        return tl_error_wrap(&r->err, "YAML parse error on %s: %s", m->path, r->err.message ? r->err.message : "");
+    r->annotations[at] = annotations && annotations->count
+                             ? tl_value_copy(arena, tl_map_value(annotations)).as.map
+                             : NULL;
     return 0;
 }
 
-static int sort_file(sorting *s, const tl_rendered_file *file, tl_error *err)
+static void read_file(tl_manifest_reading *r, tl_arena *arena)
 {
-    const char *slash = strrchr(file->path, '/'), *base = slash ? slash + 1 : file->path;
-    tl_manifests documents = {0};
-    if (*base == '_') return 0;
-    tl_manifest_split(&documents, s->arena, file->text, file->size);
-    for (size_t d = 0; d < documents.len; d++) {
-        documents.items[d].path = file->path;
-        if (sort_document(s, &documents.items[d], err)) return -1;
-    }
-    return 0;
+    const char *slash = strrchr(r->file.path, '/');
+    if ((slash ? slash[1] : *r->file.path) == '_') return;
+    tl_manifest_split(&r->documents, arena, r->file.text, r->file.size);
+    r->annotations = tl_arena_alloc(arena, (r->documents.len + 1) * sizeof *r->annotations);
+    tl_arena *scratch = tl_arena_new(MAX_DOCUMENT);
+    while (r->read < r->documents.len && !read_document(r, r->read, arena, scratch)) r->read++;
+    tl_arena_free(scratch);
+}
+
+static void work(tl_ahead_item *item, tl_arena *arena)
+{
+    read_file((tl_manifest_reading *)item, arena);
+}
+
+void tl_manifest_read_ahead(tl_rendered_file *file, tl_ahead *ahead, tl_arena *arena, tl_arena *others)
+{
+    tl_manifest_reading *r = tl_arena_alloc(arena, sizeof *r);
+    *r = (tl_manifest_reading){{.work = work, .owners = arena, .others = others}, .ahead = ahead, .file = *file};
+    file->reading = r;
+    tl_ahead_add(ahead, &r->item);
+}
+
+void tl_manifest_reading_dispose(tl_manifest_reading *r)
+{
+    tl_error_dispose(&r->err);
+}
+
+/* A copy of what was read with memory of another thread. */
+static void add_document(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, const tl_manifest *read,
+                         const tl_map *annotations)
+{
+    const char *events = annotations ? annotation(arena, annotations, "helm.sh/hook") : NULL;
+    tl_manifest m = *read;
+    int skip = 0;
+    m.kind = tl_arena_strdup(arena, m.kind);
+    m.name = tl_arena_strdup(arena, m.name);
+    m.api_version = tl_arena_strdup(arena, m.api_version);
+    if (events)
+        m.hook = read_hook(arena, tl_value_copy(arena, tl_map_value((tl_map *)annotations)).as.map,
+                           tl_arena_strdup(arena, events), &skip);
+    if (!skip) tl_manifests_add(m.hook ? hooks : manifests, arena, m);
+}
+
+/* Adds the file's documents, up to the one that is wrong. */
+static int add_file(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, const tl_rendered_file *file,
+                    tl_error *err)
+{
+    tl_manifest_reading here = {.file = *file}, *r = file->reading ? file->reading : &here;
+    if (file->reading)
+        tl_ahead_finish(r->ahead, &r->item);
+    else
+        read_file(r, arena);
+    for (size_t i = 0; i < r->read; i++)
+        add_document(manifests, hooks, arena, &r->documents.items[i], r->annotations[i]);
+    if (r->read == r->documents.len) return 0;
+    *err = r->err;
+    r->err = (tl_error){0};
+    return -1;
 }
 
 static int by_path(const void *a, const void *b)
@@ -269,12 +324,10 @@ int tl_manifest_sort(tl_manifests *manifests, tl_manifests *hooks, tl_arena *are
                      size_t count, tl_error *err)
 {
     const tl_rendered_file **sorted = tl_arena_alloc(arena, (count + 1) * sizeof *sorted);
-    sorting s = {manifests, hooks, arena, tl_arena_new(MAX_DOCUMENT)};
     int result = 0;
     for (size_t i = 0; i < count; i++) sorted[i] = &files[i];
     qsort(sorted, count, sizeof *sorted, by_path);
-    for (size_t i = 0; i < count && !result; i++) result = sort_file(&s, sorted[i], err);
-    tl_arena_free(s.scratch);
+    for (size_t i = 0; i < count && !result; i++) result = add_file(manifests, hooks, arena, sorted[i], err);
     if (result) return -1;
     sort_list(hooks, install_order);
     sort_list(manifests, install_order);

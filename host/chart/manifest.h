@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/ahead.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "data/value.h"
@@ -32,11 +33,19 @@ typedef struct tl_manifests {
     size_t len, cap;
 } tl_manifests;
 
+struct tl_manifest_reading;
+
 typedef struct tl_rendered_file {
     const char *path;
     const char *text;
     size_t size;
+    struct tl_manifest_reading *reading; /* see tl_manifest_read_ahead; or NULL */
 } tl_rendered_file;
+
+/* Has the documents of the file read by another thread, which may use `others`, while more files are rendered. The file need
+ * not stay where it is; its reading belongs to `arena`, and must end in tl_manifest_reading_dispose. */
+void tl_manifest_read_ahead(tl_rendered_file *file, tl_ahead *ahead, tl_arena *arena, tl_arena *others);
+void tl_manifest_reading_dispose(struct tl_manifest_reading *reading);
 
 /* Splits rendered files (any order) into objects, hooks apart, both in install order. Errors carry helm's text, "YAML
  * parse error on PATH: …". */

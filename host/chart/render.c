@@ -32,6 +32,7 @@ typedef struct pages {
     tl_value release, capabilities;
     const tl_chart *chart; /* as it was given */
     tl_error unreadable;   /* why a file of the chart could not be read */
+    tl_arena *others;      /* of the thread that reads documents ahead; NULL: none does, or they are not read */
     tl_scripts *scripts;   /* NULL where no chart has any */
 } pages;
 
@@ -160,8 +161,11 @@ static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *op
             tl_error_set(err, "limit", "what the templates give is too large");
             goto out;
         }
-        out->files[out->file_count++] =
-            (tl_rendered_file){p->items[i].path, tl_arena_strndup(arena, text.data, text.len), text.len};
+        tl_rendered_file *file = &out->files[out->file_count++];
+        *file = (tl_rendered_file){.path = p->items[i].path, .text = tl_arena_strndup(arena, text.data, text.len),
+                                   .size = text.len};
+        if (p->others && !tl_text_has_suffix(file->path, "NOTES.txt"))
+            tl_manifest_read_ahead(file, options->parsing->ahead, arena, p->others);
     }
     phase_ends(w, PHASE_EXECUTE);
     result = 0;
@@ -339,6 +343,8 @@ int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, co
     clockwork w = {.last = tl_clock_ms()};
     int result = -1;
     *out = (tl_rendered){0};
+    if (options->parsing) tl_ahead_open(options->parsing->ahead);
+    if (options->parsing && !options->lint && !options->wanted) p.others = tl_arena_new(MAX_MANIFEST);
     if (prepare(out, &p, chart, user, options, err)) goto out;
     phase_ends(&w, PHASE_VALUES);
     if (execute_pages(out, &p, options, &w, err)) goto out;
@@ -348,6 +354,12 @@ int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, co
     tl_log(TL_LOG_DEBUG, "render of %s: values %.2f ms, parse %.2f ms, execute %.2f ms, yaml %.2f ms", chart->name,
            w.spent[PHASE_VALUES], w.spent[PHASE_PARSE], w.spent[PHASE_EXECUTE], w.spent[PHASE_YAML]);
 out:
+    if (options->parsing) tl_ahead_end(options->parsing->ahead);
+    for (size_t i = 0; i < out->file_count; i++) {
+        if (out->files[i].reading) tl_manifest_reading_dispose(out->files[i].reading);
+        out->files[i].reading = NULL;
+    }
+    tl_arena_free(p.others);
     tl_scripts_close(p.scripts);
     if (!p.unreadable.message) return result;
     tl_error_dispose(err);

@@ -253,7 +253,7 @@ static int sort_again(tl_manifests *manifests, tl_manifests *hooks, tl_arena *ar
         size_t at = place ? (size_t)place->as.i : count;
         if (!place) tl_map_sets(places, m->path, tl_int((int64_t)count++));
         const char *text = tl_arena_printf(arena, "%s---\n%.*s\n", before, (int)m->size, m->content);
-        files[at] = (tl_rendered_file){m->path, text, strlen(text)};
+        files[at] = (tl_rendered_file){.path = m->path, .text = text, .size = strlen(text)};
     }
     *manifests = *hooks = (tl_manifests){0};
     return tl_manifest_sort(manifests, hooks, arena, files, count, err);

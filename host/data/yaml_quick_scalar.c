@@ -165,7 +165,8 @@ int tl_yaml_quoted(tl_yaml_reader *r, tl_value *out)
 
 /* ---- literal blocks ---- */
 
-/* The indentation of a literal block from its first line that is not blank; -1 where it is none of ours. */
+/* The indentation of a literal block from its first line that is not blank; 0 where it has none; -1 where it is none of
+ * ours. */
 static int literal_indent(const tl_yaml_reader *r, int indent)
 {
     const char *at = r->at;
@@ -174,8 +175,9 @@ static int literal_indent(const tl_yaml_reader *r, int indent)
         const char *line = at;
         while (at < r->end && *at == ' ') at++;
         int width = (int)(at - line);
-        if (at == r->end || *at == '\t') return -1;
-        if (*at != '\n') return width > indent && width >= widest ? width : -1;
+        if (at == r->end || (*at != '\n' && width <= indent)) return 0;
+        if (*at == '\t') return -1;
+        if (*at != '\n') return width >= widest ? width : -1;
         if (width > widest) widest = width;
         at++;
     }
@@ -189,7 +191,11 @@ static int read_literal(tl_yaml_reader *r, int indent, tl_value *out)
     if (r->at < r->end && (*r->at == '-' || *r->at == '+')) chomp = *r->at++;
     if (tl_yaml_end_line(r)) return -1;
     int width = literal_indent(r, indent);
-    if (width <= 0) return -1;
+    if (width < 0 || (!width && chomp == '+')) return -1;
+    if (!width) {
+        *out = text_value(r, "", 0);
+        return tl_yaml_seek(r);
+    }
     tl_buf *text = &r->scratch;
     size_t content = 0; /* the text up to the last line that is not blank, with its break */
     tl_buf_clear(text);

@@ -43,7 +43,7 @@ static void *run_worker(void *data)
     return NULL;
 }
 
-int tl_job_prepare(tl_loop *loop, tl_error *err)
+static int start_worker(tl_loop *loop, tl_error *err)
 {
     if (loop->worker_started) return 0;
     if (tl_thread_start(&loop->worker, run_worker, loop, err)) return -1;
@@ -53,7 +53,7 @@ int tl_job_prepare(tl_loop *loop, tl_error *err)
 
 int tl_job_start(tl_loop *loop, tl_job *job, tl_error *err)
 {
-    if (tl_job_prepare(loop, err)) return -1;
+    if (start_worker(loop, err)) return -1;
     pthread_mutex_lock(&loop->lock);
     job->loop = loop;
     job->state = QUEUED;

@@ -74,8 +74,6 @@ typedef struct tl_job {
     int state;
 } tl_job;
 int tl_job_start(tl_loop *loop, tl_job *job, tl_error *err);
-/* Starts the thread, which the first job does otherwise. */
-int tl_job_prepare(tl_loop *loop, tl_error *err);
 /* A job that waits is taken out; one that runs is waited for (its work should look at a flag of its own if it can
  * take long). on_done is not called. */
 void tl_job_stop(tl_job *job);

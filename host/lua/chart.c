@@ -20,7 +20,7 @@
 #define JOB_TYPE "todo.chart.Job"
 #define MAX_ROUNDS 16
 /* Bytes of templates that take longer to parse than a thread takes to start. */
-#define PARSE_AHEAD ((size_t)64 << 10)
+#define WORK_AHEAD ((size_t)64 << 10)
 /* A stranger's chart must not take the machine's memory. */
 #define CHART_MEMORY ((size_t)512 << 20)
 
@@ -52,8 +52,6 @@ static int l_arena_owner_gc(lua_State *L)
 static int l_chart_gc(lua_State *L)
 {
     tl_chart_data *c = lua_touserdata(L, 1);
-    if (c->parsing) tl_chart_parsing_stop(c->parsing);
-    tl_job_stop(&c->ahead);
     tl_chart_parsing_free(c->parsing);
     c->parsing = NULL;
     return l_arena_owner_gc(L);
@@ -226,34 +224,41 @@ static void push_chart_field(lua_State *L, const tl_chart_data *c, const char *n
         lua_pushnil(L);
 }
 
-static void parse_ahead(tl_job *job)
+static void work_ahead(tl_job *job)
 {
-    tl_chart_parsing_ahead(job->data);
+    tl_ahead_work(((tl_chart_data *)job->data)->parsing->ahead);
 }
 
-static void parsed_ahead(tl_job *job)
+static void worked_ahead(tl_job *job)
 {
     (void)job;
 }
 
-/* A large chart's templates are parsed by the worker thread while this one merges values. */
-static void start_parsing(lua_State *L, tl_chart_data *c)
+/* Templates of a large chart are parsed by the worker thread while this one reads files and merges values. */
+static int call_worker(void *context)
 {
+    tl_chart_data *c = context;
     tl_error ignored = {0};
-    c->parsing = tl_chart_parsing_new(c->chart);
-    if (tl_chart_parsing_size(c->parsing) < PARSE_AHEAD) return;
-    c->ahead = (tl_job){.work = parse_ahead, .on_done = parsed_ahead, .data = c->parsing};
-    if (tl_job_start(tl_lua_loop(L), &c->ahead, &ignored)) tl_error_dispose(&ignored);
+    if (!c->is_large && c->parsing->size < WORK_AHEAD) return 0;
+    tl_job_stop(&c->ahead); /* has ended, but the loop does not know yet */
+    c->ahead = (tl_job){.work = work_ahead, .on_done = worked_ahead, .data = c};
+    int failed = tl_job_start(c->loop, &c->ahead, &ignored);
+    tl_error_dispose(&ignored);
+    return !failed;
 }
 
-/* A chart with subcharts is worth a thread most times: it starts while this one reads the files. */
-static void prepare_worker(lua_State *L, const char *path)
+static void dismiss_worker(void *context)
+{
+    tl_job_stop(&((tl_chart_data *)context)->ahead);
+}
+
+static int has_subcharts(lua_State *L, const char *path)
 {
     struct stat st;
-    tl_error ignored = {0};
     lua_pushfstring(L, "%s/charts", path);
-    if (!stat(lua_tostring(L, -1), &st) && tl_job_prepare(tl_lua_loop(L), &ignored)) tl_error_dispose(&ignored);
+    int has = !stat(lua_tostring(L, -1), &st);
     lua_pop(L, 1);
+    return has;
 }
 
 static int l_load(lua_State *L)
@@ -263,17 +268,21 @@ static int l_load(lua_State *L)
     if (!is_path) luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     tl_chart_data *c = push_owner(L, sizeof *c, TL_CHART_TYPE, CHART_MEMORY);
+    const tl_ahead_help help = {call_worker, dismiss_worker, c};
+    c->loop = tl_lua_loop(L);
+    c->parsing = tl_chart_parsing_new(&help);
+    tl_ahead_open(c->parsing->ahead);
     if (is_path) {
-        prepare_worker(L, lua_tostring(L, 1));
-        result = tl_chart_load(&c->chart, c->arena, lua_tostring(L, 1), &err);
+        c->is_large = has_subcharts(L, lua_tostring(L, 1));
+        result = tl_chart_load(&c->chart, c->arena, lua_tostring(L, 1), c->parsing, &err);
     } else {
         tl_chart_files files = {0};
         read_memory_files(L, 1, c->arena, &files);
         if (files.len) qsort(files.items, files.len, sizeof *files.items, by_file_name);
-        result = tl_chart_load_files(&c->chart, c->arena, &files, &err);
+        result = tl_chart_load_files(&c->chart, c->arena, &files, c->parsing, &err);
     }
+    tl_ahead_close(c->parsing->ahead);
     if (result) return tl_raise(L, &err);
-    start_parsing(L, c);
     lua_newtable(L); /* the fields that somebody read */
     lua_setiuservalue(L, 2, 1);
     return 1;

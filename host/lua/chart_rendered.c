@@ -82,7 +82,7 @@ static void push_crds(lua_State *L, tl_render_data *r)
     for (size_t i = 0; i < r->rendered.crds.len; i++) {
         tl_chart_file crd;
         if (tl_chart_file_read(&crd, &r->rendered.crds.items[i], &err)) tl_raise(L, &err);
-        tl_rendered_file file = {crd.name, crd.data, crd.size};
+        tl_rendered_file file = {.path = crd.name, .text = crd.data, .size = crd.size};
         if (tl_manifest_sort(&crds, &hooks, r->arena, &file, 1, &err)) tl_raise(L, &err);
     }
     push_manifests(L, &crds);

@@ -54,12 +54,11 @@ static int push_embedded(lua_State *L, const char *name)
     return 1;
 }
 
-/* Pushes the chunk and returns 1 where the text is what is embedded under that name. Bytecode of another Lua is refused
- * by Lua itself: then the text is compiled. */
-static int load_embedded_code(lua_State *L, const char *bytes, size_t length, const char *chunk_name)
+/* Pushes the chunk of an embedded script and returns 1. Bytecode of another Lua is refused by Lua itself: then, and
+ * where there is no such script, returns 0, and the text is compiled. */
+static int load_code(lua_State *L, const tl_embedded *file, const char *chunk_name)
 {
-    const tl_embedded *file = *chunk_name == '@' ? find_embedded(chunk_name + 1) : NULL;
-    if (!file || !file->code || !tl_gzip_holds(file->packed, file->packed_length, bytes, length)) return 0;
+    if (!file || !file->code) return 0;
     int loaded = luaL_loadbufferx(L, file->code, file->code_length, chunk_name, "b") == LUA_OK;
     if (!loaded) lua_pop(L, 1);
     return loaded;
@@ -84,16 +83,22 @@ int tl_program_read(lua_State *L, const char *path)
     return 1;
 }
 
+/* Pushes the bytes and the path, or nothing. */
+static int push_project_file(lua_State *L, const char *name)
+{
+    if (!tl_the_program.project) return 0;
+    const char *path = lua_pushfstring(L, "%s/%s", tl_the_program.project, name);
+    if (tl_program_read(L, path)) {
+        lua_insert(L, -2);
+        return 1;
+    }
+    lua_pop(L, 1);
+    return 0;
+}
+
 int tl_program_resource(lua_State *L, const char *name)
 {
-    if (tl_the_program.project) {
-        const char *path = lua_pushfstring(L, "%s/%s", tl_the_program.project, name);
-        if (tl_program_read(L, path)) {
-            lua_insert(L, -2);
-            return 1;
-        }
-        lua_pop(L, 1);
-    }
+    if (push_project_file(L, name)) return 1;
     if (!push_embedded(L, name)) return 0;
     lua_pushnil(L);
     return 1;
@@ -101,7 +106,8 @@ int tl_program_resource(lua_State *L, const char *name)
 
 void tl_program_load(lua_State *L, const char *bytes, size_t length, const char *chunk_name)
 {
-    if (load_embedded_code(L, bytes, length, chunk_name)) return;
+    const tl_embedded *file = *chunk_name == '@' ? find_embedded(chunk_name + 1) : NULL;
+    if (file && tl_gzip_holds(file->packed, file->packed_length, bytes, length) && load_code(L, file, chunk_name)) return;
     if (length >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) { /* editors on Windows begin files with it */
         bytes += 3;
         length -= 3;
@@ -117,14 +123,31 @@ void tl_program_load(lua_State *L, const char *bytes, size_t length, const char 
     lua_error(L);
 }
 
+int tl_program_chunk(lua_State *L, const char *name)
+{
+    int top = lua_gettop(L);
+    const char *chunk_name = lua_pushfstring(L, "@%s", name);
+    int is_file = push_project_file(L, name);
+    if (is_file) lua_pop(L, 1);
+    if (!is_file && load_code(L, find_embedded(name), chunk_name)) {
+        lua_remove(L, top + 1);
+        return 1;
+    }
+    int found = is_file || push_embedded(L, name);
+    if (found) {
+        size_t length;
+        const char *bytes = lua_tolstring(L, -1, &length);
+        tl_program_load(L, bytes, length, chunk_name);
+        lua_replace(L, top + 1);
+    }
+    lua_settop(L, top + found);
+    return found;
+}
+
 int tl_program_extend(lua_State *L, const char *name, int nargs)
 {
     int module = lua_gettop(L) - nargs;
-    if (!tl_program_resource(L, name)) return tl_raisef(L, "not_found", "the library file %s is missing", name);
-    size_t length;
-    const char *bytes = lua_tolstring(L, -2, &length);
-    lua_pushfstring(L, "@%s", name);
-    tl_program_load(L, bytes, length, lua_tostring(L, -1));
+    if (!tl_program_chunk(L, name)) return tl_raisef(L, "not_found", "the library file %s is missing", name);
     lua_pushvalue(L, module);
     for (int i = 1; i <= nargs; i++) lua_pushvalue(L, module + i);
     lua_call(L, nargs + 1, 0);
@@ -201,15 +224,8 @@ static int load_module_file(lua_State *L, const char *module)
 {
     static const char *const patterns[] = {"lua/lib/%s.lua", "lua/%s.lua", "%s.lua"};
     const char *path = luaL_gsub(L, module, ".", "/");
-    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
-        size_t length;
-        const char *name = lua_pushfstring(L, patterns[i], path);
-        if (!tl_program_resource(L, name)) continue;
-        const char *bytes = lua_tolstring(L, -2, &length);
-        lua_pushfstring(L, "@%s", name);
-        tl_program_load(L, bytes, length, lua_tostring(L, -1));
-        return 1;
-    }
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
+        if (tl_program_chunk(L, lua_pushfstring(L, patterns[i], path))) return 1;
     /* Then where stock Lua looks: modules installed on this machine. */
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "searchpath");
@@ -278,13 +294,13 @@ static int l_dofile(lua_State *L)
     size_t length;
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 1);
-    if (!tl_program_read(L, name)) {
-        if (!tl_program_resource(L, name)) return tl_raisef(L, "not_found", "there is no file %s", name);
-        lua_pop(L, 1);
+    if (tl_program_read(L, name)) {
+        const char *bytes = lua_tolstring(L, -1, &length);
+        lua_pushfstring(L, "@%s", name);
+        tl_program_load(L, bytes, length, lua_tostring(L, -1));
+    } else if (!tl_program_chunk(L, name)) {
+        return tl_raisef(L, "not_found", "there is no file %s", name);
     }
-    const char *bytes = lua_tolstring(L, -1, &length);
-    lua_pushfstring(L, "@%s", name);
-    tl_program_load(L, bytes, length, lua_tostring(L, -1));
     int top = lua_gettop(L) - 1;
     lua_callk(L, 0, LUA_MULTRET, top, k_done);
     return k_done(L, LUA_OK, top);

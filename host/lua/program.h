@@ -38,6 +38,9 @@ int tl_program_read(lua_State *L, const char *path);
 /* The bytes of "lua/x.lua", "chart/…", "docker/…": from the project's folder, else embedded. Pushes the bytes and the
  * path on disk (nil: embedded) and returns 1, or pushes nothing and returns 0. */
 int tl_program_resource(lua_State *L, const char *name);
+/* Pushes the chunk of such a script and returns 1, or pushes nothing and returns 0 where there is none. Raises as
+ * tl_program_load. */
+int tl_program_chunk(lua_State *L, const char *name);
 /* Runs the library file with the module table (below the `nargs` values on top of the stack, which are its further
  * arguments) as its first argument; leaves the table. Returns 1, so that a luaopen function can return it. */
 int tl_program_extend(lua_State *L, const char *name, int nargs);

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         tl_buf_add(&packed, data + 1, size - 1);
     if (!tl_chart_unpack(&files, arena, packed.data, packed.len, &err)) {
         check_names(&files);
-        tl_chart_load_files(&chart, arena, &files, &err);
+        tl_chart_load_files(&chart, arena, &files, NULL, &err);
     }
     tl_error_dispose(&err);
     tl_buf_dispose(&packed);

@@ -22,7 +22,7 @@ static tl_chart *load(tl_arena *arena)
     tl_error err = {0};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         tl_chart_files_add(arena, &files, texts[i][0], texts[i][1], strlen(texts[i][1]));
-    if (tl_chart_load_files(&chart, arena, &files, &err)) abort();
+    if (tl_chart_load_files(&chart, arena, &files, NULL, &err)) abort();
     return chart;
 }
 

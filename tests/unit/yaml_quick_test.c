@@ -70,7 +70,7 @@ static void quick_takes_what_charts_consist_of(void **state)
         "a: b", "a: b\n", "---\na: b\n", "--- # start\n# more\n\na: 1\n---\nb: 2\n", "- a\n- b\n", "a:\n- b\n- c\nd: e\n",
         "a:\n  - b: 1\n    c: 2\n  -\n    d: 3\n  - - x\n    - y\n  -\n", "a:\n  b:\n    c: d\n  e: f\ng:\n", "\"a b\": 'c'\n",
         "a: \"x\\n\\\"y\\\" \\\\ \\t\"\nb: 'it''s'\n", "a: [1, two, \"3\", ['x'], {}]\nb: {c: d, \"e\": [f]}\nc: []\n",
-        "a: |\n  x\n    y\n\n  z\nb: |-\n  x\n\n\nc: |+\n  x\n\n\nd: e\n", "a: |\n  x", "a: |-\n  # x\n  \ty\n# z\n",
+        "a: |\n  x\n    y\n\n  z\nb: |-\n  x\n\n\nc: |+\n  x\n\n\nd: e\n", "a: |\n  x", "a: |\n", "a: |", "a:\n  b: |\n\n  # x\n  c: |-\n   \n\nd: e\n", "- |\n- b\n", "a: |-\n  # x\n  \ty\n# z\n",
         "a: one\n  two\n\n  three # end\nb: c\n", "a: \"one\n  two \\\n  \\ three\n\n  four\"\nb: 'x\n  y'\n",
         "a: b # c\n# d\nc: d#e\n", "a.b/c-d: http://x:80/y?z=1\n", "a: -x\nb: - \n", "a: yes\nb: 010\nc: 1e3\nd: 2001-01-01\ne: ~\n",
         "  a: b\n  c: d\n", "a:\n  multi line\n  plain\nb: x\n", "k: é世\n", "a: b\na: c\n", "a:   |\n\n  x\n", "a: b:c\n",
