@@ -28,8 +28,6 @@ local parts = {}
 function parts.chart(c) return session.yaml(c.metadata) .. "\n" end
 
 function parts.values(c, among, options)
-    local raw = c:read("values.yaml")
-    if not raw then return "" end
     local text = among and "---\n" or ""
     if options.jsonpath and options.jsonpath ~= "" then
         local ok, path = pcall(jsonpath.compile, options.jsonpath, { missing = false })
@@ -40,7 +38,8 @@ function parts.values(c, among, options)
         local found, shown = pcall(path.print, path, floats(c.values))
         return text .. (found and shown or "")
     end
-    return text .. raw .. "\n"
+    local raw = c:read("values.yaml")
+    return raw and text .. raw .. "\n" or text
 end
 
 function parts.readme(c, among)

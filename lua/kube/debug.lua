@@ -256,7 +256,7 @@ local function join(session, pod, name, options)
         attaching.print_log(session, now, name)
         return 0
     end
-    return attaching.join(session, now, find_container(now, name), options)
+    return attaching.follow(session, now, find_container(now, name), options)
 end
 
 local function debug(session, object, options, arguments, seen)

@@ -131,8 +131,8 @@ local function follow(session, pod, options)
     local state
     state, pod = attaching.wait(session, pod, options.pod_running_timeout, is_ready)
     local container = pod.spec.containers[1]
-    attaching.print_log(session, pod, container.name)
-    if state == "ready" then attaching.join(session, pod, container, options) end
+    local printed = attaching.print_log(session, pod, container.name)
+    if state == "ready" then attaching.follow(session, pod, container, options, printed) end
     if options.leave_stdin_open or options.restart == "Always" then return 0 end
     local _, over = attaching.wait(session, pod, options.pod_running_timeout, function(one)
         return ended[one.status.phase] and (options.restart == "Never" or one.status.phase == "Succeeded")

@@ -76,11 +76,36 @@ end
 ---@param session todo.KubeSession
 ---@param pod table
 ---@param name string
-function attaching.print_log(session, pod, name)
+---@param printed integer? bytes of it that were printed before
+---@return integer printed
+function attaching.print_log(session, pod, name, printed)
+    local seen, skip = 0, printed or 0
     local lines <close> = session.client:logs(pod.metadata.name, { namespace = pod.metadata.namespace,
         container = name })
-    for text in function() return lines:read() end do io.write(text) end
+    for text in function() return lines:read() end do
+        io.write((text:sub(math.max(1, skip - seen + 1))))
+        seen = seen + #text
+    end
     io.stdout:flush()
+    return math.max(seen, skip)
+end
+
+---Joins the container's process; of one that has ended meanwhile, the rest of its log is printed.
+---@async
+---@param session todo.KubeSession
+---@param pod table
+---@param container table of the pod's specification
+---@param options table as of attaching.join
+---@param printed integer? bytes of its log that were printed before
+---@return integer status
+function attaching.follow(session, pod, container, options, printed)
+    local ok, status = pcall(attaching.join, session, pod, container, options)
+    if ok then return status end
+    if not fail.field(status, "status") then error(status, 0) end
+    io.stderr:write(("warning: couldn't attach to pod/%s, falling back to streaming logs: %s\n"):format(
+        pod.metadata.name, fail.message(status)))
+    attaching.print_log(session, pod, container.name, printed)
+    return 0
 end
 
 return attaching
