@@ -1,8 +1,10 @@
 -- kind: a cluster in containers of the local Docker, made with the NodePort mapped to this machine.
 local fs = require("fs")
+local json = require("json")
 local k8s = require("k8s")
 local proc = require("proc")
 local provider = require("provider")
+local tables = require("tables")
 local task = require("task")
 local yaml = require("yaml")
 
@@ -96,16 +98,23 @@ local function kubectl(ctx, ...)
     return { "docker", "exec", node(ctx), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", ... }
 end
 
--- What the API tells of pods after a restart is what was so before, until the kubelet knows their new containers.
-local function has_stale_pods(ctx)
-    local state = ctx.docker:container(node(ctx)).State
-    local list = proc.run(kubectl(ctx, "get", "pods", "--all-namespaces", "--output=jsonpath={range .items[*].status"
-        .. ".containerStatuses[?(@.ready==true)]}{.state.running.startedAt}{' '}{end}"), { check = false })
+local NETWORK = { ["kube-proxy"] = true, ["kube-dns"] = true } -- as their pods are labelled
+
+-- What the API tells of pods after a restart is what was so before, until the kubelet knows their new containers. No
+-- Service answers before the pods run that lead to it.
+local function has_settled(ctx)
+    local list = proc.run(kubectl(ctx, "get", "pods", "--all-namespaces", "--output=json"), { check = false })
+    if list.status ~= 0 then return false end
     local seconds = #"2026-01-01T00:00:00"
-    for started in list.stdout:gmatch("%S+") do
-        if started:sub(1, seconds) < state.StartedAt:sub(1, seconds) then return true end
+    local begun = ctx.docker:container(node(ctx)).State.StartedAt:sub(1, seconds)
+    for _, pod in ipairs(json.decode(list.stdout).items) do
+        for _, container in ipairs(pod.status.containerStatuses or {}) do
+            local started = tables.at(container, "state.running.startedAt")
+            if container.ready and started and started:sub(1, seconds) < begun then return false end
+            if not container.ready and NETWORK[tables.at(pod, "metadata.labels.k8s-app")] then return false end
+        end
     end
-    return list.status ~= 0
+    return true
 end
 
 -- Containers run long before the API server in them answers.
@@ -113,7 +122,7 @@ local function wait_ready(ctx)
     local readyz = kubectl(ctx, "get", "--raw", "/readyz")
     local deadline = task.now() + READY_SECONDS
     repeat
-        if proc.run(readyz, { check = false }).status == 0 and not has_stale_pods(ctx) then return end
+        if proc.run(readyz, { check = false }).status == 0 and has_settled(ctx) then return end
         task.sleep(0.5)
     until task.now() > deadline
     must(readyz, "get an answer of its API server")
