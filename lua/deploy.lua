@@ -9,6 +9,7 @@ local database = require "database"
 local engine = require "engine"
 local field_lint = require "field_lint"
 local images = require "images"
+local ingress = require "ingress"
 local json = require "json"
 local log = require "log"
 local prerequisites = require "prerequisites"
@@ -28,6 +29,9 @@ local options = cli.parse {
     options = {
         { "database", value = "WHAT",
             help = "local, ask, file:PATH or a URL (default: DATABASE_URL, the store, local)" },
+        { "ingress", help = "also under the chart's host name (todo.local): enables the cluster's ingress" },
+        { "hosts", help = "add that name to /etc/hosts, as root" },
+        { "platform", value = "OS/ARCH", help = "build for this platform (default: the Docker engine's)" },
         { "timeout", value = "SECONDS", help = "until every pod has to be Ready (default 120)" },
     },
     groups = { "cluster", "values", "output", "yes" },
@@ -39,6 +43,7 @@ local options = cli.parse {
     },
 }
 
+if options.ingress then options.set = { "ingress.enabled=true", table.unpack(options.set or {}) } end
 local ctx = project.open(options)
 database.check_flag(options.database)
 stack.values(ctx) -- a broken values file is found before anything is installed
@@ -77,7 +82,9 @@ end
 local function prove()
     local address, _, forwarder = url.prove(ctx)
     ctx.url = address
-    if not forwarder then return false, address .. " answers" end
+    ctx.ingress = ingress.ensure(ctx)
+    local named = ctx.ingress and ctx.ingress.url .. " answers, " or ""
+    if not forwarder then return false, named .. address .. " answers" end
     forwarder:close()
     return false, address .. " answers while `todo-lua open` runs: no address of the cluster does"
 end
@@ -96,11 +103,14 @@ ctx.board:close()
 
 if options.output == "json" then
     local answer = {
-        changed = report.changed, seconds = report.seconds, steps = report.steps, url = ctx.url,
+        changed = report.changed, seconds = report.seconds, steps = report.steps, url = ctx.url, ingress = ctx.ingress,
         provider = ctx.provider.name, release = ctx.config.release, namespace = ctx.config.namespace,
     }
     term.write(json.encode(answer, { indent = "  " }) .. "\n")
 else
     log.info("%s", steps.summary(report))
+    if ctx.ingress and not ctx.ingress.resolves then
+        log.info("%s needs this line in /etc/hosts: %s", ctx.ingress.url, ctx.ingress.hosts_line)
+    end
     log.result("%s", term.style("bold", ctx.url or ""))
 end

@@ -290,7 +290,7 @@ typedef struct unpacking {
 static int on_entry(void *context, const tl_tar_entry *entry, const void *bytes, tl_error *err)
 {
     unpacking *u = context;
-    if (entry->kind != TL_TAR_FILE) return 0;
+    if (entry->kind == TL_TAR_DIR) return 0; /* links and devices are empty files, as for helm */
     char delimiter = strchr(entry->path, '\\') ? '\\' : '/'; /* packed on Windows */
     const char *slash = strchr(entry->path, delimiter);
     if (!strcmp(entry->path, "Chart.yaml")) return tl_error_set(err, "chart", "chart yaml not in base directory");

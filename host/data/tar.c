@@ -254,6 +254,14 @@ static int read_content(reader *r, tl_tar_entry *entry, tl_error *err)
     return 0;
 }
 
+static tl_tar_kind kind_of(__LA_MODE_T type, int is_hard_link)
+{
+    if (is_hard_link) return TL_TAR_OTHER;
+    if (type == AE_IFDIR) return TL_TAR_DIR;
+    if (type == AE_IFLNK) return TL_TAR_SYMLINK;
+    return type == AE_IFREG ? TL_TAR_FILE : TL_TAR_OTHER;
+}
+
 static int read_entry(reader *r, struct archive_entry *e, tl_error *err)
 {
     const char *raw = r->lib->path_utf8(e);
@@ -264,9 +272,7 @@ static int read_entry(reader *r, struct archive_entry *e, tl_error *err)
     if (!*r->path) return 0; /* "./" */
     tl_tar_entry entry = {.path = r->path, .mode = (int)r->lib->mode(e), .mtime = r->lib->mtime(e)};
     __LA_MODE_T type = r->lib->type(e);
-    if (r->lib->hardlink(e) || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK))
-        return tl_error_set(err, "denied", "the archive entry %s is neither file, folder nor symbolic link", r->path);
-    entry.kind = type == AE_IFDIR ? TL_TAR_DIR : type == AE_IFLNK ? TL_TAR_SYMLINK : TL_TAR_FILE;
+    entry.kind = kind_of(type, r->lib->hardlink(e) != NULL);
     if (entry.kind == TL_TAR_SYMLINK) entry.target = r->lib->target(e);
     if (entry.kind == TL_TAR_FILE) {
         entry.size = r->lib->size(e);

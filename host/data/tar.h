@@ -8,7 +8,12 @@
 
 /* Tar archives, written and read as streams (libarchive, loaded on first use). */
 
-typedef enum tl_tar_kind { TL_TAR_FILE, TL_TAR_DIR, TL_TAR_SYMLINK } tl_tar_kind;
+typedef enum tl_tar_kind {
+    TL_TAR_FILE,
+    TL_TAR_DIR,
+    TL_TAR_SYMLINK,
+    TL_TAR_OTHER, /* hard link, device or pipe: only read, never written */
+} tl_tar_kind;
 
 typedef struct tl_tar_entry {
     const char *path; /* relative, "/" between parts, no leading "./" */
@@ -43,8 +48,7 @@ typedef struct tl_tar_limits {
 typedef int (*tl_tar_visit)(void *context, const tl_tar_entry *entry, const void *bytes, tl_error *err);
 
 /* Reads a tar archive in memory, compressed with gzip or not. Paths are cleaned ("./a//b" is "a/b"); one that is
- * absolute or climbs out with ".." is refused (kind "denied"), as is what is neither file, folder nor symbolic
- * link; too large: kind "limit". limits may be NULL. */
+ * absolute or climbs out with ".." is refused (kind "denied"); too large: kind "limit". limits may be NULL. */
 int tl_tar_read(const void *archive, size_t length, const tl_tar_limits *limits, tl_tar_visit visit, void *context,
                 tl_error *err);
 

@@ -35,10 +35,17 @@ static int fail_formatted(tl_exec *x, const char *format, const tl_value *args, 
     return -1;
 }
 
-/* Values of no basic kind: nil equals nil, everything else cannot be compared. */
+static int is_nil(tl_value value)
+{
+    value = tl_content(value);
+    return value.type == TL_NULL || (value.type == TL_LIST && value.as.list->nil && !value.as.list->len) ||
+           (value.type == TL_MAP && value.as.map->nil && !value.as.map->count);
+}
+
+/* Values of no basic kind: nil equals nil, also where it is a slice or a map; everything else cannot be compared. */
 static int compare_others(tl_exec *x, tl_value a, tl_value b, int *truth)
 {
-    *truth = a.type == TL_NULL && b.type == TL_NULL;
+    *truth = is_nil(a) && is_nil(b);
     if (a.type == TL_NULL || b.type == TL_NULL) return 0;
     if (a.type == TL_OBJECT && b.type == TL_OBJECT) {
         *truth = a.as.object == b.as.object;
@@ -49,6 +56,7 @@ static int compare_others(tl_exec *x, tl_value a, tl_value b, int *truth)
         tl_value parts[4] = {a, types[0], types[1], b};
         return fail_formatted(x, "non-comparable types %s: %v, %s: %v", parts, 4);
     }
+    if (is_nil(a) || is_nil(b)) return 0;
     tl_value parts[2] = {b, types[1]};
     return fail_formatted(x, "non-comparable type %s: %v", parts, 2);
 }
@@ -244,8 +252,12 @@ TL_FUNCTION(fn_call)
     if (function.type == TL_NULL) return tl_fail(x, "call of nil");
     tl_buf text = tl_text_buf(x);
     const tl_node *node = x->node;
-    if (node->type == TL_NODE_COMMAND && node->count > 1) node = node->as.items[1];
-    tl_node_print(&text, node);
+    if (node->type == TL_NODE_COMMAND && node->count > 1)
+        tl_node_print(&text, node->as.items[1]);
+    else if (function.type == TL_STRING) /* piped in: reflect.Value.String names it */
+        tl_buf_add(&text, function.as.s, function.len);
+    else
+        tl_buf_addf(&text, "<%s Value>", tl_go_type(function));
     tl_fail(x, "non-function %s of type %s", text.data, tl_go_type(function));
     tl_buf_dispose(&text);
     return -1;

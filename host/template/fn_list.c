@@ -208,7 +208,8 @@ TL_FUNCTION(fn_chunk)
     int64_t size = args[0].as.i, length = (int64_t)list.as.list->len;
     tl_list *made = tl_list_new(x->arena, 4);
     *out = tl_as_go(tl_list_value(made), TL_GO_LISTS);
-    if (!length && size > 0) return 0;
+    if (size > 0 ? !length : size < -1 && length > 1 && size <= 1 - length) return 0;
+    if (size < -1 && length == 1) size = 1; /* Sprig divides and takes the remainder, and makes one chunk of it */
     if (size <= 0) return tl_fail(x, "runtime error: makeslice: len out of range");
     for (int64_t from = 0; from < length; from += size) {
         int64_t to = from + size < length ? from + size : length;

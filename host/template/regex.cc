@@ -6,6 +6,10 @@
 
 #include <re2/re2.h>
 
+extern "C" {
+#include "base/utf8.h"
+}
+
 struct tl_regex {
     re2::RE2 re;
     explicit tl_regex(const re2::StringPiece &pattern, const re2::RE2::Options &options) : re(pattern, options) {}
@@ -63,6 +67,14 @@ static std::string with_go_names(const char *pattern, size_t length)
     return out;
 }
 
+// The pattern from the first byte on that is no UTF-8, which Go shows and RE2 does not.
+static std::string from_bad_byte(const char *pattern, size_t length)
+{
+    size_t at = 0, width = 1;
+    while (at < length && (tl_utf8_decode(pattern + at, length - at, &width) != TL_UTF8_BAD || width > 1)) at += width;
+    return std::string(pattern + at, length - at);
+}
+
 tl_regex *tl_regex_new(const char *pattern, size_t length, char *error, size_t error_size)
 {
     re2::RE2::Options options(re2::RE2::Quiet);
@@ -74,6 +86,7 @@ tl_regex *tl_regex_new(const char *pattern, size_t length, char *error, size_t e
     case re2::RE2::ErrorTrailingBackslash: argument.clear(); break;
     case re2::RE2::ErrorMissingParen:
     case re2::RE2::ErrorUnexpectedParen: argument.assign(pattern, length); break;
+    case re2::RE2::ErrorBadUTF8: argument = from_bad_byte(pattern, length); break;
     default: break;
     }
     std::string text = "error parsing regexp: " + std::string(error_name(regex->re.error_code()));

@@ -12,9 +12,22 @@ local function cluster_name(ctx)
     return ctx.config.cluster and ctx.config.cluster.name or "todo-lua"
 end
 
-local function must(argv, what)
-    return provider.check("k3d", proc.run(argv, { check = false }), what)
+-- k3d paints its log, tells each cause once more for every step that it takes back, and the first one is the cause.
+local function cause(stderr)
+    for line in stderr:gsub("\27%[[%d;]*m", ""):gmatch("[^\n]+") do
+        local text = line:match("^ERRO%[%d+%] (.*)$") or line:match("^FATA%[%d+%] (.*)$")
+        if text and not text:find("^Failed to run tools container") then return text end
+    end
+    return stderr
 end
+
+local function run(argv)
+    local result = proc.run(argv, { check = false })
+    result.stderr = result.status == 0 and result.stderr or cause(result.stderr)
+    return result
+end
+
+local function must(argv, what) return provider.check("k3d", run(argv), what) end
 
 local function find(ctx)
     local result = proc.run({ "k3d", "cluster", "list", "-o", "json" }, { check = false })
@@ -42,6 +55,14 @@ function k3d.detect(ctx)
         reason = ("its cluster %s is %s"):format(cluster_name(ctx), state) }
 end
 
+-- What k3d leaves behind where it could not make the first node, and what its own delete then does not find.
+local function remove_rest(ctx)
+    if find(ctx) then return end
+    local prefix = "k3d-" .. cluster_name(ctx)
+    pcall(ctx.docker.remove_network, ctx.docker, prefix)
+    pcall(ctx.docker.remove_volume, ctx.docker, prefix .. "-images")
+end
+
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return boolean changed
@@ -55,9 +76,10 @@ function k3d.start(ctx)
     local port = ctx.config.ports and ctx.config.ports.node or 30080
     local progress = provider.progress(ctx)
     progress("k3d", "creating the cluster")
-    must({ "k3d", "cluster", "create", cluster_name(ctx), "--wait", "--kubeconfig-update-default=false",
-        "--kubeconfig-switch-context=false", "-p", ("127.0.0.1:%d:%d@server:0"):format(port, port) },
-            "create the cluster")
+    local result = run { "k3d", "cluster", "create", cluster_name(ctx), "--wait", "--kubeconfig-update-default=false",
+        "--kubeconfig-switch-context=false", "-p", ("127.0.0.1:%d:%d@server:0"):format(port, port) }
+    if result.status ~= 0 then remove_rest(ctx) end
+    provider.check("k3d", result, "create the cluster")
     progress("k3d", "created", 1, 1)
     return true
 end
@@ -105,36 +127,32 @@ function k3d.host_address()
     return "host.k3d.internal"
 end
 
-local function noted_path(ctx)
-    return fs.join(ctx.state_dir, "k3d", "images.json")
-end
-
----@async
----@param ctx todo.ClusterContext
----@param names string[]
----@return string[]
-function k3d.load_image(ctx, names)
-    local text = fs.read(noted_path(ctx))
-    local noted = text and json.decode(text) or {}
-    local sent = provider.send_missing(ctx, names, function(name, image)
-        return noted[name] == image.Id
-    end, function(name, image)
-        must({ "k3d", "image", "import", name, "--cluster", cluster_name(ctx) }, "load the image " .. name)
-        noted[name] = image.Id
-    end)
-    if #sent > 0 then
-        fs.mkdir(fs.dirname(noted_path(ctx)), 448)
-        fs.write(noted_path(ctx), json.encode(noted, { sort = true }))
-    end
-    return sent
-end
+local function server(ctx) return ("k3d-%s-server-0"):format(cluster_name(ctx)) end
 
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param name string
 ---@return string?
-function k3d.image_id(ctx, name)
-    return provider.image_id_on_node(("k3d-%s-server-0"):format(cluster_name(ctx)), name)
+function k3d.image_id(ctx, name) return provider.image_id_on_node(server(ctx), name) end
+
+local function nodes(ctx)
+    local list = {}
+    for _, node in ipairs((find(ctx) or {}).nodes or {}) do
+        if node.role == "server" or node.role == "agent" then list[#list + 1] = node.name end
+    end
+    return list
+end
+
+---Images whose id is there already are not sent; the others are streamed into every node, its own platform alone. k3d's
+---own import tells nobody how far it is, and ends well where a node took nothing.
+---@async
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@return string[]
+function k3d.load_image(ctx, names)
+    local sent = provider.missing(ctx, names, function(name, image) return k3d.image_id(ctx, name) == image.Id end)
+    if #sent > 0 then provider.import_on_nodes(ctx, nodes(ctx), sent) end
+    return sent
 end
 
 ---The port is the load balancer's, or the server's where there is none.

@@ -1,5 +1,6 @@
 -- The standalone provider: a single-node Kubernetes of our own, for a machine that has no other. Its programs are built
 -- from their Go modules once; they run as plain supervised processes; all state is in one folder.
+local addons = require("cluster.standalone.addons")
 local components = require("cluster.standalone.components")
 local fail = require("fail")
 local fs = require("fs")
@@ -17,6 +18,7 @@ local proc = require("proc")
 local processes = require("cluster.standalone.processes")
 local provider = require("provider")
 local secret = require("secret")
+local tables = require("tables")
 local task = require("task")
 
 ---@type todo.ClusterProvider
@@ -28,7 +30,7 @@ local POD_NETWORKS = { "10.244.0.0/16", "10.234.0.0/16", "10.224.0.0/16", "172.3
 local SERVICE_NETWORKS = { "10.96.0.0/16", "10.106.0.0/16", "10.86.0.0/16", "172.29.0.0/16" }
 local LONGEST_STATE_PATH = 60 -- the kubelet makes unix sockets below it, whose paths the kernel cuts at 108
 local LOCK_SECONDS = 180
-local RESUME_SECONDS, API_SECONDS, NODE_SECONDS, POD_GRACE = 20, 90, 90, 5
+local RESUME_SECONDS, API_SECONDS, NODE_SECONDS, ADDON_SECONDS, POD_GRACE = 20, 90, 90, 90, 5
 
 local function state_folder(ctx)
     return fs.join(ctx.state_dir, "standalone")
@@ -42,13 +44,14 @@ end
 
 local function choose(ctx)
     local chosen = choices(ctx)
-    if chosen then return chosen end
-    local taken = machine.routes(INTERFACE)
-    chosen = {
+    if chosen and chosen.ports.metrics then return chosen end
+    local taken = not chosen and machine.routes(INTERFACE)
+    chosen = chosen or {
         pods = machine.free_network(POD_NETWORKS, taken),
         services = machine.free_network(SERVICE_NETWORKS, taken),
         ports = ports.free({ api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249 }),
     }
+    chosen.ports.metrics = ports.free({ metrics = 4443 }).metrics -- clusters made before the add-on lack it
     fs.mkdir(state_folder(ctx), 0x1c0)
     fs.write(fs.join(state_folder(ctx), "layout.json"), json.encode(chosen, { indent = "  ", sort = true }) .. "\n")
     return chosen
@@ -99,9 +102,11 @@ end
 
 local function component_states(layout)
     local states, all, any = {}, true, false
-    for _, name in ipairs({ "etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
-        "kubelet",
-        "kube-proxy", "coredns", "supervisor" }) do
+    local names = { "etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
+        "kube-proxy", "coredns", "supervisor" }
+    local more = layout.state and addons.programs(layout.state) or {}
+    table.move(more, 1, #more, #names + 1, names)
+    for _, name in ipairs(names) do
         local runs = processes.noted(layout, name) ~= nil
         states[name] = runs and "running" or "stopped"
         all, any = all and runs, any or runs
@@ -142,10 +147,11 @@ local function check_machine(state)
     end
 end
 
-local function plan_of(layout, stamp)
+local function plan_of(layout, stamp, more)
     local plan = { server = layout.server, ca_file = layout.pki .. "/ca.crt", logs = layout.state .. "/log",
         stamp = stamp,
         components = components.list(layout) }
+    table.move(more, 1, #more, #plan.components + 1, plan.components)
     local files = components.files(layout)
     local paths = {}
     for path in pairs(files) do paths[#paths + 1] = path end
@@ -158,6 +164,15 @@ end
 
 local function same_plan(layout, plan)
     return fs.read(fs.join(layout.run, "plan.json")) == json.encode(plan, { sort = true })
+end
+
+-- Whether the plan only adds components to that of the cluster that runs: then nothing of that has to end.
+local function adds_to_plan(layout, plan)
+    local ok, before = pcall(json.decode, fs.read(fs.join(layout.run, "plan.json")) or "")
+    if not ok or type(before) ~= "table" or #before.components >= #plan.components then return false end
+    local reduced = tables.copy(plan)
+    while #reduced.components > #before.components do table.remove(reduced.components) end
+    return same_plan(layout, reduced)
 end
 
 local function last_lines(layout, name)
@@ -270,7 +285,11 @@ end
 
 -- Where nothing changed, what still runs is left alone: a supervisor brings back what does not.
 local function resume(layout, plan)
-    if not same_plan(layout, plan) then return false end
+    if adds_to_plan(layout, plan) then
+        processes.finish(end_components(layout).supervisor, 0)
+    elseif not same_plan(layout, plan) then
+        return false
+    end
     if not processes.noted(layout, "supervisor") then processes.supervise(layout, plan) end
     return await_api(layout, RESUME_SECONDS)
 end
@@ -290,13 +309,17 @@ end
 
 local function settle(layout, since, progress)
     local client <close> = setmetatable({ api = connect(layout) }, { __close = function(c) c.api:close() end })
-    for _, object in ipairs(components.objects()) do
-        client.api:apply(object, { field_manager = "todo-lua", force = true })
+    for _, list in ipairs({ components.objects(), addons.objects(layout) }) do
+        for _, object in ipairs(list) do client.api:apply(object, { field_manager = "todo-lua", force = true }) end
     end
     images.load_pause(layout)
     progress("cluster", "waiting for the node", 2, 3)
     if not wait_for(NODE_SECONDS, function() return node_is_ready(client.api, layout, since) end) then
         explain(layout, "the node is not Ready", NODE_SECONDS)
+    end
+    if not wait_for(ADDON_SECONDS, function() return not addons.unready(layout, client.api) end) then
+        local name, program = addons.unready(layout, client.api)
+        explain(layout, ("the add-on %s does not work:\n%s"):format(name, last_lines(layout, program)), ADDON_SECONDS)
     end
 end
 
@@ -350,14 +373,16 @@ function standalone.start(ctx)
     check_owner(layout)
     local held <close> = lock(layout, progress) -- luacheck: ignore held
     local stamp = pki.ensure(layout)
-    local plan, files = plan_of(layout, stamp)
+    layout.authority = secret.base64(fs.read(layout.pki .. "/ca.crt"))
+    local plan, files = plan_of(layout, stamp, addons.components(layout, progress))
     local _, all = component_states(layout)
     ground.lay(layout)
     local settled = layout.run .. "/settled" -- a start that was interrupted may have left the last steps undone
     if all and fs.exists(settled) and same_plan(layout, plan) and api_answers(layout) then return false end
     fs.remove(settled)
     forget_earlier_boot(layout)
-    local keeps_kubelet = same_plan(layout, plan) and processes.noted(layout, "kubelet")
+    local keeps_kubelet = (same_plan(layout, plan) or adds_to_plan(layout, plan))
+        and processes.noted(layout, "kubelet")
     local since = keeps_kubelet and "" or now_text()
     progress("cluster", "starting the control plane", 1, 3)
     if not resume(layout, plan) then launch(layout, plan, files) end
@@ -480,7 +505,17 @@ end
 
 standalone.image_id = provider.image_id_as_told
 standalone.url = provider.loopback_url
-standalone.addons = provider.no_addons("the standalone cluster has no add-ons to enable", "use minikube for those")
+---@async
+---@param ctx todo.ClusterContext
+---@param enable string[]?
+---@return { name: string, enabled: boolean }[]
+function standalone.addons(ctx, enable)
+    if enable and #enable > 0 then
+        addons.enable(traces_layout(ctx), enable, provider.progress(ctx))
+        standalone.start(ctx)
+    end
+    return addons.list(state_folder(ctx))
+end
 
 ---@param ctx todo.ClusterContext
 ---@return table<string,string>

@@ -40,6 +40,8 @@ end
 
 local function name_of(record) return record.object.metadata.labels.name end
 
+-- By date helm compares whole seconds and leaves equal ones in an order that changes from run to run; the fractions
+-- make one of these orders.
 local function sort(list, options)
     local function key(record)
         return options.date and (gotime.epoch(record.body().info.last_deployed) or 0) or name_of(record)

@@ -43,6 +43,8 @@ return {
         { "app-version", help = "appVersion in place of the chart's own" },
         { "dependency-update", short = "u", kind = "bool", help = "bring charts/ up to date first" },
         { "destination", short = "d", default = ".", help = "folder for the archive" },
+        { "key", help = "for --sign: name of the key" },
+        { "passphrase-file", help = "for --sign: file with the key's passphrase, - for standard input" },
         { "sign", kind = "bool", help = "refused: no signatures are made" },
         { "version", help = "version in place of the chart's own" },
     }),

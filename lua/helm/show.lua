@@ -28,6 +28,8 @@ local parts = {}
 function parts.chart(c) return session.yaml(c.metadata) .. "\n" end
 
 function parts.values(c, among, options)
+    local raw = c:read("values.yaml")
+    if not raw then return "" end
     local text = among and "---\n" or ""
     if options.jsonpath and options.jsonpath ~= "" then
         local ok, path = pcall(jsonpath.compile, options.jsonpath, { missing = false })
@@ -38,8 +40,7 @@ function parts.values(c, among, options)
         local found, shown = pcall(path.print, path, floats(c.values))
         return text .. (found and shown or "")
     end
-    local raw = c:read("values.yaml")
-    return raw and text .. raw .. "\n" or text
+    return text .. raw .. "\n"
 end
 
 function parts.readme(c, among)

@@ -2,6 +2,7 @@
 local fail = require "fail"
 local format = require "format"
 local fs = require "fs"
+local image_platform = require "image_platform"
 local log = require "log"
 local prerequisites = require "prerequisites"
 local proc = require "proc"
@@ -35,11 +36,11 @@ local function last_line(text)
 end
 
 -- The engine may sit on a dead connection for minutes: no progress for a while ends the attempt.
-local function pull(client, ref, line)
+local function pull(client, ref, line, platform)
     local last = task.now()
     local puller = task.spawn(function()
         return pcall(client.pull, client, ref, {
-            auth = registry.credentials(registry.host(ref)),
+            auth = registry.credentials(registry.host(ref)), platform = platform,
             on_progress = function(event)
                 last = task.now()
                 line:set("pulling " .. ref .. (event.text and ": " .. event.text or ""),
@@ -99,20 +100,26 @@ end
 ---@param client todo.Docker
 ---@param ref string "node:22-alpine"
 ---@param line todo.BoardLine
+---@param platform string? nil: any
 ---@return string id of the image
 ---@return boolean changed
-function base_images.ensure(ctx, client, ref, line)
+function base_images.ensure(ctx, client, ref, line, platform)
     local entry = stand_ins()[ref]
     local image = client:image(ref)
-    if image and not outdated(image, entry) then return image.Id, false end
+    local fits = image and image_platform.fits(image, platform)
+    if fits and not outdated(image, entry) then return image.Id, false end
     local pulled, why = false, "made here before"
-    if not image then
+    if not fits then
         line:set("pulling " .. ref)
-        pulled, why = pull(client, ref, line)
+        pulled, why = pull(client, ref, line, platform)
     end
     if not pulled then
-        local platform = proc.platform()
-        if not entry or platform.os ~= "linux" or platform.uid ~= 0 then
+        if image and not fits then
+            fail.raise("pull", ("cannot pull %s for %s: %s"):format(ref, platform, why),
+                ("the %s that is here is for %s/%s"):format(ref, image.Os, image.Architecture))
+        end
+        local machine = proc.platform()
+        if not entry or machine.os ~= "linux" or machine.uid ~= 0 then
             fail.raise("pull", ("cannot pull %s: %s"):format(ref, why), entry
                 and "connect to a registry; or run as root on Debian or Ubuntu, where a stand-in can be made"
                 or "connect to its registry, or load the image: docker load -i FILE")

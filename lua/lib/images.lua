@@ -7,6 +7,7 @@ local docker = require "docker"
 local fail = require "fail"
 local format = require "format"
 local fs = require "fs"
+local image_platform = require "image_platform"
 local log = require "log"
 local project = require "project"
 local stack = require "stack"
@@ -26,6 +27,7 @@ local FAILURE_LINES = 20
 ---@field dockerfile string path
 ---@field args table<string, string>
 ---@field target string?
+---@field platform string?
 ---@field max_mb number?
 ---@field browser todo.BrowserFiles?
 ---@field text string of the Dockerfile
@@ -46,6 +48,7 @@ local function resolve(ctx, component)
     local given = ctx.config.images[component]
     local image = tables.copy(given)
     image.component, image.args = component, image.args or {}
+    image.platform = image_platform.wanted(ctx)
     image.dockerfile = given.dockerfile:sub(1, 1) == "/" and given.dockerfile
         or project.path(ctx, given.dockerfile)
         or fs.join(project.unpacked(ctx, "docker"), fs.basename(given.dockerfile))
@@ -83,6 +86,7 @@ function images.tag_of(image, base_ids)
     for _, name in ipairs(tables.keys(image.args)) do
         extra[#extra + 1] = "arg " .. name .. "=" .. tostring(image.args[name])
     end
+    if image.platform then extra[#extra + 1] = "platform " .. image.platform end
     for name, value in pairs(browser_bundle.labels(image)) do extra[#extra + 1] = "label " .. name .. "=" .. value end
     for _, ref in ipairs(image.bases) do extra[#extra + 1] = "base " .. ref .. "=" .. tostring(base_ids[ref]) end
     return docker.context_hash(image.context, { dockerfile = image.dockerfile, extra = extra }):sub(1, TAG_LENGTH)
@@ -115,7 +119,7 @@ local function ensure_bases(ctx, client, list, line)
         return function()
             local present = client:image(ref) ~= nil
             local own = present and line or ctx.board:line(ref:match("^[^:]*"), ref)
-            local id, made = base_images.ensure(ctx, client, ref, own)
+            local id, made = base_images.ensure(ctx, client, ref, own, image_platform.wanted(ctx))
             ids[ref], changed = id, changed or made
             if not present then own:done(ref) end
         end
@@ -149,6 +153,7 @@ local function build_and_check(ctx, image, line)
     local given = build_files.of(ctx, image)
     local result = image.client:build {
         context = image.context, dockerfile = image.dockerfile, target = image.target, args = image.args,
+        platform = image.platform,
         labels = tables.merge(browser_bundle.labels(image),
             { ["todo-lua.component"] = image.component, ["todo-lua.content"] = image.tag }),
         extra_files = given.contents,
@@ -160,6 +165,7 @@ local function build_and_check(ctx, image, line)
             elseif event.text then line:set(event.text, line.fraction) end
         end,
     }
+    image_platform.check_built(image, image.client:image(result.id))
     line:set("looking for files that only the build was given")
     build_files.check(ctx, image, result.id, given, image.base_ids)
     for _, name in ipairs { image.ref, image.name .. ":latest" } do image.client:tag(result.id, name) end
@@ -174,7 +180,8 @@ local function build_one(ctx, image)
         if kind == "cancelled" or kind == "leak" or kind == "unsupported" then error(problem, 0) end
         explain_failure(image, problem)
         local message = shortened(fail.message(problem))
-        local hint = fail.space_hint(message, "docker system prune") or fail.field(problem, "hint")
+        local hint = fail.space_hint(message, "docker system prune")
+            or image_platform.hint(image.platform, fail.field(problem, "output")) or fail.field(problem, "hint")
             or ("mend %s or its sources, then run again"):format(image.dockerfile)
         fail.raise("build", ("image %s: %s"):format(image.name, message), hint, { cause = problem })
     end
@@ -249,6 +256,7 @@ function images.ensure(ctx, line, values, options)
     options = options or {}
     local client = images.builder(ctx)
     local list = images.list(ctx, values)
+    if options.load ~= false then image_platform.check_nodes(ctx, image_platform.wanted(ctx)) end
     local base_ids, changed = ensure_bases(ctx, client, list, line)
     local fresh = {}
     local jobs = tables.map(list, function(image)

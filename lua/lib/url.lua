@@ -20,11 +20,12 @@ local OLD_PORT_SECONDS = 5
 ---@async
 ---@param ctx todo.Context
 ---@param base string "http://localhost:30080"
+---@param host string? name that is asked for there; default: the address itself
 ---@return todo.Proof
-function url.try(ctx, base)
+function url.try(ctx, base, host)
     local expected = ctx.config.url
     local ok, answer = pcall(http.get, base .. expected.path, { timeout = 5, connect_timeout = 2, proxy = "",
-        fresh = true })
+        fresh = true, headers = host and { Host = host } })
     if not ok then return { url = base, ok = false, why = fail.message(answer):match("^[^\n]*") } end
     if answer.status ~= 200 then return { url = base, ok = false, why = "status " .. answer.status } end
     if not answer.body:find(expected.expect, 1, true) then

@@ -81,6 +81,23 @@ function tests.lint_of_faulty_charts_equals_helms()
     end
 end
 
+function tests.template_of_an_archive_with_links_equals_helms()
+    local dir <close> = fs.tempdir()
+    fs.mkdir(dir.path .. "/c/templates")
+    fs.write(dir.path .. "/c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n")
+    fs.write(dir.path .. "/c/templates/a.yaml", [[
+names: {{ range $name, $_ := .Files }}{{ $name }} {{ end }}
+link: {{ .Files.Get "link" | quote }}
+hard: {{ .Files.Get "hard" | quote }}
+]])
+    fs.write(dir.path .. "/c/notes", "text")
+    proc.run({ "sh", "-c", "ln -s /etc/passwd c/link && ln c/notes c/hard && mkfifo c/pipe && "
+        .. "ln -s a.yaml c/templates/b.yaml && tar -czf c.tgz --sort=name c" }, { cwd = dir.path })
+    compare_with_helm({ "template", "rel", "c.tgz" }, dir.path)
+    compare_with_helm({ "show", "all", "c.tgz" }, dir.path)
+    compare_with_helm({ "lint", "c.tgz" }, dir.path)
+end
+
 function tests.patches_equal_those_of_kubernetes_own_library()
     for line in fs.read(golden .. "/patches.jsonl"):gmatch("[^\n]+") do
         local case = json.decode(line)

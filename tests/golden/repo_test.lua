@@ -160,9 +160,31 @@ function tests.credentials_do_not_go_to_other_hosts()
     other:close()
 end
 
+function tests.indexes_are_read_as_strictly_as_by_helm()
+    local head = "apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [web-1.0.0.tgz]\n"
+    local cases = {
+        plain = head, above = head .. "more: 1\n", inside = head .. "    colour: red\n",
+        maintainer = head .. "    maintainers: [{name: a, phone: 1}]\n", case = head .. "    APPVERSION: '1'\n",
+        dependency = head .. "    dependencies: [{name: a, repository: '', version: '1', optional: true}]\n",
+        kind = head .. "    type: other\n", json = '{"apiVersion":"v1","more":1,"entries":{"web":[{"name":"web",'
+            .. '"version":"1.0.0","urls":["u"],"colour":"red"}]}}',
+    }
+    for _, name in ipairs { "plain", "above", "inside", "maintainer", "dependency", "case", "json", "kind" } do
+        local own <close> = fs.tempdir()
+        fs.write(own.path .. "/index.yaml", cases[name])
+        local server = repo_world.serve(own.path)
+        local fails = name == "above" or name == "inside" or name == "maintainer" or name == "dependency"
+        w:both({ "repo", "add", name, "http://127.0.0.1:" .. server.port }, { status = fails and 1 or 0,
+            any_error = name == "kind" }) -- helm's log names what it leaves out
+        if not fails then w:both({ "search", "repo", name .. "/" }, { any_error = name == "kind" }) end
+        server:close()
+    end
+end
+
 function tests.signatures_are_refused_where_they_would_be_checked()
     for _, words in ipairs { { "pull", "one/web", "--verify" }, { "pull", "one/web", "--prov" },
-        { "template", "one/web", "--verify" }, { "package", ".", "--sign" } } do
+        { "template", "one/web", "--verify" }, { "package", ".", "--sign" }, { "verify", "web.tgz" },
+        { "package", ".", "--sign", "--key", "me", "--passphrase-file", "-", "--keyring", "ring" } } do
         local result = w:run("todo", words)
         lu.assertEquals(result.status, 1, table.concat(words, " "))
         lu.assertStrContains(result.stderr, "OpenPGP")

@@ -173,22 +173,43 @@ function tests.follow_over_cut_connections_loses_and_doubles_nothing()
 end
 
 function tests.follow_over_restarts_of_the_api_server_loses_and_doubles_nothing()
-    numbered_log.pod(here, "numbered")
-    local lines = numbered_log.check(here, "numbered", function()
-        for _ = 1, 2 do numbered_log.kill_api_server(here) end
+    local log = numbered_log.pod(here, "numbered")
+    local lines = log:check(function()
+        for _ = 1, 5 do log:kill_api_server() end
     end)
-    lu.assertTrue(lines > 200, lines .. " lines only")
+    lu.assertTrue(lines > 500, lines .. " lines only")
 end
 
 function tests.follow_over_killed_containers_loses_and_doubles_nothing()
-    numbered_log.pod(here, "killed")
-    local lines, runs = numbered_log.check(here, "killed", function()
+    local log = numbered_log.pod(here, "killed")
+    local lines, runs = log:check(function(seen)
         task.sleep(1.5)
-        numbered_log.kill_container(here, "killed")
+        log:kill_container(seen)
         task.sleep(1.5)
     end)
     lu.assertTrue(lines > 200, lines .. " lines only")
     lu.assertEquals(runs, 2)
+end
+
+-- The last words of a pod are those that it says when it is told to end.
+function tests.follow_of_a_deleted_pod_ends_with_its_last_line()
+    local spec = node.spec("i=0; trap 'echo last $i; exit 0' TERM; while :; do i=$((i+1)); echo $i; usleep 2000; done")
+    spec.terminationGracePeriodSeconds = 30
+    here:pod("leaving", spec)
+    local process <close> = proc.spawn({ program.executable, "kube", "logs", "-n", NAMESPACE, "--kubeconfig",
+        here.kubeconfig, "-f", "leaving" }, { stderr = "stdout" })
+    local seen, last = 0, nil
+    for line in process.read_line, process do
+        lu.assertNil(last, line)
+        last = line:match("^last (%d+)$")
+        if not last then
+            seen = seen + 1
+            lu.assertEquals(line, tostring(seen))
+        end
+        if seen == 200 then here.client:delete("pods", "leaving") end
+    end
+    lu.assertEquals(tonumber(last), seen)
+    lu.assertEquals(process:wait(), 0)
 end
 
 return tests

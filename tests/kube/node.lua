@@ -90,4 +90,13 @@ function Node:pod(name, spec)
     end)
 end
 
+---The files that the node keeps of a log: more than one where it has rotated it.
+---@param pod table
+---@return string[] names
+function node.log_files(pod)
+    local meta = pod.metadata
+    return fs.list(("%s/pods/%s_%s_%s/main"):format(standalone.layout(needs.context()).state, meta.namespace, meta.name,
+        meta.uid))
+end
+
 return node

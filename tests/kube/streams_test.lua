@@ -67,6 +67,14 @@ function tests.exec_is_kubectls()
     same { "exec", "ns/default", "--", "true" }
 end
 
+function tests.exec_of_a_shell_that_the_image_lacks_says_what_else_there_is()
+    for _, shell in ipairs { "bash", "/bin/zsh" } do
+        same { "exec", "idle", "-q", "--", shell }
+        lu.assertStrContains(ours { "exec", "idle", "-q", "--", shell }.stderr,
+            ("the container's image has no %s; sh is in most images"):format(shell))
+    end
+end
+
 function tests.exec_input_is_binary_and_ends()
     local bytes = {}
     for i = 1, 100000 do bytes[i] = string.char((i * 7919 + i // 251) % 256) end
@@ -177,6 +185,43 @@ function tests.forward_of_a_service_survives_its_pods()
     lu.assertEquals(get(port).body, "two\n")
     forwarder:close()
     lu.assertFalse(pcall(get, port))
+end
+
+function tests.rollout_restart_under_a_request_loop_fails_two_requests_at_most()
+    web_service()
+    local child <close> = proc.spawn({ program.executable, "kube", "-n", here.namespace, "--kubeconfig", here.kubeconfig,
+        "port-forward", "svc/web", ":front", "--address", "127.0.0.1" }, {})
+    local port = tonumber(child:read_line():match("^Forwarding from 127%.0%.0%.1:(%d+) %-> 8080$"))
+    local drain = task.spawn(function()
+        while child:read_line() do end -- luacheck: ignore 542
+    end)
+    local failed, answered, stop = {}, 0, false
+    local loop = task.spawn(function()
+        while not stop do
+            local ok, answer = pcall(get, port)
+            if ok and answer.status == 200 then answered = answered + 1 else failed[#failed + 1] = tostring(answer) end
+        end
+    end)
+    for _ = 1, 3 do
+        local before, refused = answered, #failed
+        local old = here.client:list("pods", { labels = "app=web" })
+        for _, words in ipairs { { "rollout", "restart", "deploy/web" }, { "rollout", "status", "deploy/web" } } do
+            local result = ours(words)
+            lu.assertEquals(result.status, 0, result.stderr)
+        end
+        node.eventually(60, "the old pods are gone and the new ones answer", function()
+            for _, pod in ipairs(old) do
+                if here.client:get("pods", pod.metadata.name) then return false end
+            end
+            return answered > before + 50
+        end)
+        lu.assertTrue(#failed - refused <= 2, table.concat(failed, "\n", refused + 1))
+    end
+    stop = true
+    loop:wait()
+    child:kill("INT")
+    lu.assertEquals(child:wait(), 130)
+    drain:wait()
 end
 
 function tests.forward_carries_much_both_ways()

@@ -44,6 +44,7 @@ function tests.archive_entries_that_lead_out_are_refused()
     end
 end
 
+-- Links, devices and pipes are empty files, as helm has them.
 function tests.archive_links_are_not_followed()
     local dir <close> = fs.tempdir()
     fs.write(dir.path .. "/secret", "a: secret")
@@ -53,9 +54,9 @@ function tests.archive_links_are_not_followed()
         lu.assertNotStrContains(file.data, "secret")
     end
     lu.assertEquals(fs.list(dir.path), { "secret" })
-    for _, kind in ipairs { "1", "3", "4", "6" } do
-        local problem = refused(chart.unpack, pack { name = "c/templates/a.yaml", type = kind, target = "c/Chart.yaml" })
-        lu.assertEquals(problem.kind, "denied")
+    for _, kind in ipairs { "1", "2", "3", "4", "6" } do
+        local files = chart.unpack(pack { name = "c/templates/a.yaml", type = kind, target = "c/Chart.yaml" })
+        lu.assertEquals({ #files, files[2].name, files[2].data }, { 2, "templates/a.yaml", "" }, kind)
     end
 end
 

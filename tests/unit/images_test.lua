@@ -206,6 +206,74 @@ function tests.hosts_that_no_browser_reaches()
     end
 end
 
+-- ---- another platform ----
+
+local OTHER = proc.platform().arch == "arm64" and "amd64" or "arm64"
+local ELF_MACHINES = { amd64 = "\x3e\0", arm64 = "\xb7\0" }
+
+local function for_platform(platform, dockerfile, changes)
+    write { ["src/Dockerfile"] = dockerfile, ["src/static/a.js"] = "1" }
+    return context(tables.merge({ options = { platform = platform }, config = { images = { page = { args = { PRIVATE = NAME },
+        browser = { args = {}, files = "/" } } } } }, changes or {}))
+end
+
+local function problem_of(ctx)
+    local ok, problem = pcall(ensure, ctx)
+    lu.assertFalse(ok)
+    return problem
+end
+
+function tests.platform_is_the_images_and_part_of_its_tag()
+    clean()
+    local other = ensure(for_platform("linux/" .. OTHER, "FROM scratch\nCOPY static /static\n"))
+    lu.assertEquals(client:image(other.ref).Architecture, OTHER)
+    local own = ensure(for_platform(nil, "FROM scratch\nCOPY static /static\n"))
+    lu.assertEquals(client:image(own.ref).Architecture, proc.platform().arch)
+    lu.assertNotEquals(own.tag, other.tag)
+end
+
+function tests.platform_that_is_none_is_wrong_usage()
+    for _, platform in ipairs { "arm64", "linux/", "linux/arm64/x/y", "Linux/arm64" } do
+        local problem = problem_of(for_platform(platform, "FROM scratch\nCOPY static /static\n"))
+        lu.assertEquals({ problem.kind, problem.status }, { "usage", 2 })
+    end
+end
+
+-- The classic builder would take the base image that is there, and say that all went well.
+function tests.platform_that_a_base_image_cannot_be_had_for_is_refused()
+    clean()
+    local base = NAME .. ":base"
+    client:build { context = dir.path, dockerfile = (function()
+        write { ["base/Dockerfile"] = "FROM scratch\nLABEL a=1\n" }
+        return dir.path .. "/base/Dockerfile"
+    end)(), tags = { base } }
+    local problem = problem_of(for_platform("linux/" .. OTHER, ("FROM %s\nCOPY static /static\n"):format(base)))
+    lu.assertEquals(problem.kind, "pull")
+    lu.assertStrContains(problem.message, ("cannot pull %s for linux/%s: "):format(base, OTHER))
+    lu.assertStrContains(problem.hint, "is for linux/" .. proc.platform().arch)
+    lu.assertNotNil(client:image(base), "what is there stays")
+end
+
+function tests.platform_whose_programs_the_engine_cannot_run_is_told_as_such()
+    clean()
+    local program = assert(fs.read "/proc/self/exe"):sub(1, 4096)
+    local ctx = for_platform("linux/" .. OTHER, 'FROM scratch\nCOPY --chown=0 run /run\nRUN ["/run"]\n')
+    fs.write(dir.path .. "/src/run", program:sub(1, 18) .. ELF_MACHINES[OTHER] .. program:sub(21), 493)
+    local problem = problem_of(ctx)
+    lu.assertEquals(problem.kind, "build")
+    lu.assertStrContains(problem.hint, "cannot run programs of linux/" .. OTHER)
+end
+
+function tests.platform_that_no_node_runs_is_refused_before_the_build()
+    local nodes = { { status = { nodeInfo = { operatingSystem = "linux", architecture = "amd64" } } } }
+    local ctx = for_platform("linux/riscv64", "FROM scratch\n", { k8s = { list = function() return nodes end } })
+    ctx.docker, ctx.provider = client, { name = "kind" }
+    local ok, problem = pcall(images.ensure, ctx, line, stack.values(ctx))
+    lu.assertEquals({ ok, problem.kind, problem.message }, { false, "unsupported",
+        "no node of the cluster runs linux/riscv64: its nodes are linux/amd64" })
+    lu.assertStrContains(problem.hint, "--no-load")
+end
+
 -- ---- files that only a build is given ----
 
 local TOKEN = "npm_c4n4ry0123456789abcdefghijkl"

@@ -1,4 +1,5 @@
 -- The parts of the standalone provider that can be judged without a cluster.
+local addons = require "cluster.standalone.addons"
 local components = require "cluster.standalone.components"
 local fs = require "fs"
 local gobuild = require "cluster.standalone.gobuild"
@@ -12,6 +13,7 @@ local pki = require "cluster.standalone.pki"
 local ports = require "cluster.standalone.ports"
 local proc = require "proc"
 local processes = require "cluster.standalone.processes"
+local tables = require "tables"
 
 local tests = {}
 
@@ -21,7 +23,7 @@ local function layout(state)
         kubeconfig = state .. "/kubeconfig", server = "https://10.244.0.1:6443", node = "todo-lua", interface = "todo0",
         ip = "10.244.0.1", pods = "10.244.0.0/16", node_pods = "10.244.0.0/24", services = "10.96.0.0/16",
         api_service_ip = "10.96.0.1", cni_folder = "/usr/lib/cni", cgroup = "/todo-lua", sys_resource = false,
-        ports = { api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249 },
+        ports = { api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249, metrics = 4443 },
         snapshotter = "overlayfs", resolv_conf = "/etc/resolv.conf", has_servers = true, pause = "todo-lua/pause:1",
     }
 end
@@ -152,6 +154,39 @@ function tests.removal_leaves_the_common_chains_to_another_node()
     lu.assertNil(ground.removal("*nat\n:DOCKER - [0:0]\n-A PREROUTING -j DOCKER\nCOMMIT\n", "nat", false))
 end
 
+-- Minikube's and kind's nodes are containers with networks of their own: what they run shares no packet rules.
+function tests.node_in_a_network_of_its_own_shares_no_rules()
+    lu.assertTrue(ground.shares_network(proc.pid()))
+    local away <close> = proc.spawn({ "unshare", "-n", "sh", "-c", "echo runs; read line" }, { stdin = "pipe" })
+    lu.assertEquals(away:read_line(), "runs")
+    lu.assertFalse(ground.shares_network(away.pid))
+    lu.assertTrue(ground.shares_network(1 << 22), "a process that is gone tells nothing")
+end
+
+function tests.addons_are_off_until_they_are_enabled()
+    local dir <close> = fs.tempdir()
+    lu.assertEquals(addons.list(dir.path), { { name = "ingress", enabled = false },
+        { name = "metrics-server", enabled = false } })
+    lu.assertEquals(addons.objects(layout(dir.path)), {})
+    fs.write(dir.path .. "/addons.json", '["metrics-server"]')
+    lu.assertEquals(addons.enabled(dir.path), { "metrics-server" })
+    lu.assertEquals(addons.programs(dir.path), { "metrics-server" })
+    local ok, problem = pcall(addons.enable, layout(dir.path), { "dashboard" })
+    lu.assertEquals({ ok, problem.kind, problem.hint }, { false, "unsupported", "it has ingress, metrics-server" })
+    lu.assertEquals(addons.enabled(dir.path), { "metrics-server" })
+end
+
+function tests.ingress_needs_the_ports_of_the_web()
+    local dir <close> = fs.tempdir()
+    local look = ports.wildcard_holder -- port 80 itself may be held by whoever works beside these tests
+    ports.wildcard_holder = function(port, kind) return port == 80 and kind == "tcp" end
+    local ok, problem = pcall(addons.enable, layout(dir.path), { "ingress" })
+    ports.wildcard_holder = look
+    lu.assertEquals({ ok, problem.kind, problem.message },
+        { false, "port_busy", "the add-on ingress needs port 80, which another program holds" })
+    lu.assertEquals(addons.enabled(dir.path), {})
+end
+
 function tests.every_component_is_built_or_pinned()
     local programs = {}
     for _, set in ipairs(pins.sets) do
@@ -160,6 +195,14 @@ function tests.every_component_is_built_or_pinned()
     for _, component in ipairs(components.list(layout("/s"))) do
         lu.assertEquals(fs.dirname(component.argv[1]), "/cache/bin")
         lu.assertTrue(programs[fs.basename(component.argv[1])], component.name)
+    end
+end
+
+function tests.addons_are_pinned_and_found_by_the_state_folder()
+    for name, set in pairs(pins.addons) do
+        local component = addons.component(layout("/s"), name, "/cache/bin")
+        lu.assertNotNil(set.programs[fs.basename(component.argv[1])], name)
+        lu.assertStrContains(table.concat(component.argv, " ", 2), "=/s/")
     end
 end
 
@@ -193,6 +236,17 @@ function tests.hash_changes_with_any_flag()
     pins.sets[1].ldflags = kept .. " -X a.b=c"
     lu.assertNotEquals(gobuild.hash(pins.sets, pins.pause), before)
     pins.sets[1].ldflags = kept
+end
+
+function tests.hash_changes_with_any_file_and_with_what_is_cut()
+    local set = pins.addons.ingress
+    local before = gobuild.hash({ set })
+    local changed = tables.copy(set)
+    changed.files = { "ext/go.mod" }
+    lu.assertNotEquals(gobuild.hash({ changed }), before)
+    changed = tables.copy(set)
+    changed.cut.sum = "h1:other"
+    lu.assertNotEquals(gobuild.hash({ changed }), before)
 end
 
 function tests.certificates_are_private_stable_and_verify()

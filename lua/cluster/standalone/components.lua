@@ -10,6 +10,7 @@ local components = {}
 ---@field run string folder that need not
 ---@field pki string
 ---@field kubeconfig string the administrator's
+---@field authority string? certificate of the cluster's authority in base64, once there is one
 ---@field server string URL of the API server
 ---@field node string name of the node
 ---@field interface string
@@ -18,7 +19,8 @@ local components = {}
 ---@field node_pods string network of the node's pods
 ---@field services string network of the Services
 ---@field api_service_ip string
----@field ports { api: integer, etcd: integer, etcd_peer: integer, kubelet: integer, proxy: integer }
+---@field ports { api: integer, etcd: integer, etcd_peer: integer, kubelet: integer, proxy: integer,
+---metrics: integer }
 ---@field cni_folder string
 ---@field cgroup string control group that all pods live in, "/todo-lua"
 ---@field sys_resource boolean
@@ -108,9 +110,10 @@ local function coredns(l)
     return { name = "coredns", after = "api", argv = { l.bin .. "/coredns", "-conf", l.state .. "/Corefile" } }
 end
 
----In the order in which they start. `after = "api"`: once the API server is ready; `path`: prepended to PATH.
+---In the order in which they start. `after = "api"`: once the API server is ready; `path`: prepended to PATH; `env`:
+---variables, where PATH stays as it is.
 ---@param layout todo.StandaloneLayout
----@return { name: string, argv: string[], after: string?, path: string? }[]
+---@return { name: string, argv: string[], after: string?, path: string?, env: table<string, string>? }[]
 function components.list(layout)
     local list = {}
     for _, make in ipairs({ etcd, containerd, apiserver, controller_manager, scheduler, kubelet, proxy, coredns }) do

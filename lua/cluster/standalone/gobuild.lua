@@ -37,6 +37,14 @@ local function variant(set)
     return (set.cgo and "cgo " or "") .. (set.tags and "tags=" .. set.tags or "")
 end
 
+-- Files of the resource folder that go into the build.
+local function set_files(set)
+    local list = { "go.mod", "go.sum" }
+    table.move(set.files or {}, 1, #(set.files or {}), #list + 1, list)
+    for _, path in ipairs(sorted_keys(set.cut and set.cut.instead or {})) do list[#list + 1] = set.cut.instead[path] end
+    return list
+end
+
 ---Hash over everything that decides what comes out, but the Go compiler's version.
 ---@param sets todo.GoSet[]
 ---@param c_source { name: string, source: string }?
@@ -48,8 +56,8 @@ function gobuild.hash(sets, c_source)
         parts[#parts + 1] = ldflags(set)
         if variant(set) ~= "" then parts[#parts + 1] = variant(set) end
         for _, name in ipairs(sorted_keys(set.programs)) do parts[#parts + 1] = name .. "=" .. set.programs[name] end
-        parts[#parts + 1] = resource(set.folder .. "/go.mod")
-        parts[#parts + 1] = resource(set.folder .. "/go.sum")
+        for _, name in ipairs(set_files(set)) do parts[#parts + 1] = resource(set.folder .. "/" .. name) end
+        if set.cut then parts[#parts + 1] = set.cut.sum end
     end
     if c_source then parts[#parts + 1] = resource(c_source.source) end
     return secret.sha256(table.concat(parts, "\0")):sub(1, 16)
@@ -164,14 +172,39 @@ local function note(folder, names, from)
     write_manifest(folder, manifest)
 end
 
+local function write_resource(set, name, path)
+    fs.mkdir(fs.dirname(path))
+    fs.write(path, resource(set.folder .. "/" .. name))
+end
+
+-- go.sum says nothing of a module that a folder replaces, so its sum is compared here.
+local function cut_module(set, source)
+    local cut, into = set.cut, fs.join(source, set.cut.into)
+    local found = json.decode(go({ "go", "mod", "download", "-json", cut.module .. "@" .. cut.version }, "/").stdout)
+    if found.Sum ~= cut.sum then
+        fail.raise("exit", ("%s %s is not the source that is pinned"):format(cut.module, cut.version),
+            "clear Go's cache of modules (go clean -modcache), or look at GOPROXY")
+    end
+    fs.remove(into)
+    proc.run({ "cp", "-R", found.Dir, into })
+    proc.run({ "chmod", "-R", "u+w", into })
+    fs.remove(fs.join(into, cut.without))
+    for path, name in pairs(cut.instead) do write_resource(set, name, fs.join(into, path)) end
+end
+
+local function lay_source(set, source)
+    fs.mkdir(source)
+    for _, name in ipairs({ "go.mod", "go.sum", table.unpack(set.files or {}) }) do
+        write_resource(set, name, fs.join(source, name))
+    end
+    if set.cut then cut_module(set, source) end
+end
+
 local function build_set(folder, set, wanted, progress)
     local source = fs.join(folder, "src", set.name)
     local out = fs.join(folder, "new", set.name)
-    fs.mkdir(source)
     fs.remove(out)
     fs.mkdir(out)
-    fs.write(fs.join(source, "go.mod"), resource(set.folder .. "/go.mod"))
-    fs.write(fs.join(source, "go.sum"), resource(set.folder .. "/go.sum"))
     local names, packages = {}, {}
     for _, name in ipairs(sorted_keys(set.programs)) do
         if wanted[name] then
@@ -180,6 +213,7 @@ local function build_set(folder, set, wanted, progress)
         end
     end
     progress(set.name, "fetching sources")
+    lay_source(set, source)
     local total, done = package_total(set, packages, source), 0
     local argv = { "go", "build", "-v", "-trimpath", "-buildvcs=false", "-tags", set.tags or "", "-ldflags",
         ldflags(set), "-o" }

@@ -179,16 +179,21 @@ local function unmount(layout)
     end
 end
 
+---Whether a process lives in this program's network namespace; where that cannot be told, it is taken to.
+---@param pid integer
+---@return boolean
+function ground.shares_network(pid)
+    local ok, there = pcall(fs.readlink, ("/proc/%d/ns/net"):format(pid))
+    return not ok or there == nil or there == fs.readlink("/proc/self/ns/net")
+end
+
 -- Another kubelet or kube-proxy in this network namespace shares the KUBE- chains: then they are its, too.
 local function another_node()
-    local here = fs.realpath("/proc/self/ns/net")
     for _, pid in ipairs(machine.pids()) do
         local arguments = machine.arguments(pid)
         local name = arguments and fs.basename(arguments[1])
-        if name == "kube-proxy" or name == "kubelet" or name == "k3s" or name == "rke2" then
-            local ok, there = pcall(fs.realpath, ("/proc/%d/ns/net"):format(pid))
-            if not ok or there == here then return true end
-        end
+        local is_node = name == "kube-proxy" or name == "kubelet" or name == "k3s" or name == "rke2"
+        if is_node and ground.shares_network(pid) then return true end
     end
     return false
 end

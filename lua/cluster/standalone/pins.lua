@@ -23,8 +23,18 @@ pins.kubernetes_flags = version_flags({ "k8s.io/component-base/version", "k8s.io
 ---@field folder string resource folder that holds go.mod and go.sum
 ---@field ldflags string? beyond "-s -w"
 ---@field programs table<string, string> file name to Go package
+---@field files string[]? more resources of the folder that the build needs
+---@field cut todo.GoCut? a module of which a part is left out
 ---@field cgo boolean? built with C
 ---@field tags string? of Go's build
+
+---@class todo.GoCut a module that go.mod replaces by the folder `into`: its copy without the folder `without`
+---@field module string
+---@field version string
+---@field sum string as in a go.sum file
+---@field into string
+---@field without string
+---@field instead table<string, string> files of the copy by their path, from the resource folder
 
 ---@type todo.GoSet[]
 pins.sets = {
@@ -59,6 +69,34 @@ pins.sets = {
         name = "etcd",
         folder = "lua/cluster/standalone/etcd",
         programs = { etcd = "go.etcd.io/etcd/server/v3" },
+    },
+}
+
+-- The programs of the add-ons, each built when its add-on is enabled. Traefik's module lacks a package that lies in a
+-- module of its own in its repository: two empty types, which stand in the folder. Of lego, its ACME client, the
+-- providers for two hundred DNS services are left out: each brings a cloud's library, and a local name needs none.
+---@type table<string, todo.GoSet>
+pins.addons = {
+    ingress = {
+        name = "traefik",
+        folder = "lua/cluster/standalone/traefik",
+        ldflags = "-X github.com/traefik/traefik/v3/pkg/version.Version=v3.7.13",
+        files = { "ext/go.mod", "ext/ext.go" },
+        cut = {
+            module = "github.com/go-acme/lego/v5",
+            version = "v5.4.1",
+            sum = "h1:Jt6xAP9xQrJ3SLLGgxejfDDd3pzdrmuLCWe4oTqHHQc=",
+            into = "lego",
+            without = "providers/dns",
+            instead = { ["providers/dns/dns.go"] = "lego/dns.go" },
+        },
+        programs = { traefik = "github.com/traefik/traefik/v3/cmd/traefik" },
+    },
+    ["metrics-server"] = {
+        name = "metrics-server",
+        folder = "lua/cluster/standalone/metrics-server",
+        ldflags = "-X sigs.k8s.io/metrics-server/pkg/version.gitVersion=v0.9.0",
+        programs = { ["metrics-server"] = "sigs.k8s.io/metrics-server/cmd/metrics-server" },
     },
 }
 

@@ -28,6 +28,9 @@ local function leaves(layout)
         { "scheduler", "/CN=system:kube-scheduler", "DNS:scheduler" },
         { "proxy", "/CN=system:kube-proxy", "DNS:proxy" },
         { "coredns", "/CN=system:coredns", "DNS:coredns" },
+        { "metrics-server", "/CN=system:metrics-server", ("DNS:metrics-server.kube-system.svc,IP:%s"):format(
+            layout.ip) },
+        { "traefik", "/CN=todo-lua:ingress", "DNS:traefik" },
         { "front-proxy", "/CN=front-proxy-client", "DNS:front-proxy" },
     }
 end
@@ -127,7 +130,8 @@ function pki.ensure(layout)
         note = { config = wanted, expires = math.floor(proc.time()) + LEAF_DAYS * DAY }
         fs.write(note_path, json.encode(note) .. "\n")
     end
-    for _, user in ipairs({ "kubelet", "controller-manager", "scheduler", "proxy", "coredns" }) do
+    for _, user in ipairs({ "kubelet", "controller-manager", "scheduler", "proxy", "coredns", "metrics-server",
+        "traefik" }) do
         write_changed(fs.join(layout.state, user .. ".kubeconfig"), kubeconfig(layout, user), 0x180)
     end
     write_changed(layout.kubeconfig, kubeconfig(layout, "admin"), 0x180)

@@ -51,7 +51,7 @@ local function run_once(component)
     local child = proc.spawn(component.argv, {
         detached = true,
         cwd = "/",
-        env = component.path and { PATH = component.path .. ":" .. proc.env("PATH") } or nil,
+        env = component.path and { PATH = component.path .. ":" .. proc.env("PATH") } or component.env,
         stdin = "null",
         stdout = log_path(component.name),
         stderr = "stdout",

@@ -7,6 +7,7 @@ local gotime = require "release.gotime"
 local json = require "json"
 local log = require "log"
 local session = require "release.session"
+local tables = require "tables"
 local yaml = require "yaml"
 
 local index = {}
@@ -16,6 +17,8 @@ local VERSION_KEYS = { "name", "home", "sources", "version", "description", "key
     "apiVersion", "condition", "tags", "appVersion", "deprecated", "annotations", "kubeVersion", "dependencies", "type",
     "urls", "created", "removed", "digest", "checksum", "engine", "tillerVersion", "url" }
 local INDEX_KEYS = { "serverInfo", "apiVersion", "generated", "entries", "publicKeys", "annotations" }
+local MAINTAINER_KEYS = { "name", "email", "url" }
+local DEPENDENCY_KEYS = { "name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias" }
 local NO_TIME = "0001-01-01T00:00:00Z"
 
 ---@class todo.ChartVersion fields of Chart.yaml, and:
@@ -60,6 +63,27 @@ function index.sort(found)
     return found
 end
 
+-- Names of fields by their lower case: encoding/json finds them in any.
+local function known(keys)
+    local set = {}
+    for _, key in ipairs(keys) do set[key:lower()] = key end
+    return set
+end
+
+local known_index, known_version = known(INDEX_KEYS), known(VERSION_KEYS)
+local known_inside = { maintainers = known(MAINTAINER_KEYS), dependencies = known(DEPENDENCY_KEYS) }
+
+-- The entry's fields under their proper names.
+local function named(entry)
+    local wrong = {}
+    for key in pairs(entry) do
+        local proper = known_version[tostring(key):lower()]
+        if proper and proper ~= key then wrong[key] = proper end
+    end
+    for key, proper in pairs(wrong) do entry[proper], entry[key] = entry[key], nil end
+    return entry
+end
+
 -- Why helm would leave an entry out; nil where it would not.
 local function fault_of(entry)
     if type(entry) ~= "table" then return "empty entry" end
@@ -75,13 +99,16 @@ local function fault_of(entry)
     if not chart.compare_versions(entry.version, entry.version) then
         return ("validation: chart.metadata.version %q is invalid"):format(entry.version)
     end
+    if entry.type and entry.type ~= "" and entry.type ~= "application" and entry.type ~= "library" then
+        return "validation: chart.metadata.type must be application or library"
+    end
     return nil
 end
 
 local function valid(name, versions, source)
     local kept = {}
     for _, entry in ipairs(map_of(versions)) do
-        local fault = fault_of(entry)
+        local fault = fault_of(type(entry) == "table" and named(entry))
         if fault then
             log.detail("leaving out an entry of chart %q from %s: %s", name, source, fault)
         else
@@ -92,6 +119,40 @@ local function valid(name, versions, source)
     return kept
 end
 
+-- Raises where a map has a field that helm's struct lacks; `inside` sees to the fields that hold maps themselves.
+local function check_fields(map, set, inside)
+    local unknown
+    for name in pairs(map) do
+        local text = tostring(name)
+        if not set[text:lower()] and (not unknown or text < unknown) then unknown = text end
+    end
+    if unknown then
+        fail.raise("parse", ("error unmarshaling JSON: while decoding JSON: json: unknown field %q"):format(unknown))
+    end
+    for name, value in pairs(inside and map or {}) do inside(name, value) end
+end
+
+local function check_version(version)
+    check_fields(version, known_version, function(name, value)
+        local set = known_inside[name]
+        for _, item in ipairs(set and map_of(value) or {}) do
+            if type(item) == "table" then check_fields(item, set) end
+        end
+    end)
+end
+
+-- helm reads an index that is YAML strictly, one that is JSON not.
+local function check_document(document)
+    check_fields(document, known_index, function(field, entries)
+        if field ~= "entries" then return end
+        for _, name in ipairs(tables.keys(map_of(entries))) do
+            for _, version in ipairs(map_of(entries[name])) do
+                if type(version) == "table" then check_version(version) end
+            end
+        end
+    end)
+end
+
 ---@param bytes string
 ---@param source string for messages
 ---@return todo.ChartIndex
@@ -100,6 +161,7 @@ function index.parse(bytes, source)
     local is_json, document = pcall(json.decode, bytes)
     if not is_json then document = yaml.decode(bytes) end
     if type(document) ~= "table" then fail.raise("parse", "error unmarshaling JSON: the index is no map") end
+    if not is_json then check_document(document) end
     if type(document.apiVersion) ~= "string" or document.apiVersion == "" then
         fail.raise("parse", "no API version specified")
     end

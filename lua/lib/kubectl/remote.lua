@@ -40,12 +40,19 @@ local function tolerant(fn, ...)
     return ok and result
 end
 
----Runs until the process ends, or the keys that leave it are typed.
----@async
----@param open async fun(size: integer[]?): todo.K8sSession starts it, given the terminal's size
----@param options { stdin: boolean?, tty: boolean?, detach: boolean? }
----@return integer? status nil where it was left
-function remote.join(open, options)
+-- What the runtimes say of a program that the image lacks; images of one program have no shell at all.
+local function explained(problem)
+    local text = type(problem) ~= "string" and not problem.hint and fail.message(problem) or ""
+    local name = text:match('exec: \\?"([^"\\]+)\\?": executable file not found')
+        or text:match('exec: \\?"([^"\\]+)\\?": stat [^ ]+: no such file')
+    if name then
+        problem.hint = ("the container's image has no %s; sh is in most images, and todo-lua kube debug POD -it "
+            .. "--image=IMAGE --target=CONTAINER brings the programs of another image"):format(name)
+    end
+    return problem
+end
+
+local function join(open, options)
     local session <close> = open(options.tty and { term.size() } or nil)
     if not options.stdin then
         pump_output(session)
@@ -68,6 +75,17 @@ function remote.join(open, options)
     }
     if problem then error(problem, 0) end
     return not left and session:wait() or nil
+end
+
+---Runs until the process ends, or the keys that leave it are typed.
+---@async
+---@param open async fun(size: integer[]?): todo.K8sSession starts it, given the terminal's size
+---@param options { stdin: boolean?, tty: boolean?, detach: boolean? }
+---@return integer? status nil where it was left
+function remote.join(open, options)
+    local ok, status = pcall(join, open, options)
+    if not ok then error(explained(status), 0) end
+    return status
 end
 
 ---Runs a command to its end and collects what it says (at most 16 MiB).

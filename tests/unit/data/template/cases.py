@@ -581,6 +581,35 @@ FOUND = r'''
 {{ toYamlPretty (rest (list)) }}
 {{ toPrettyJson (dict "a" (rest (list))) }}
 {{ mustToDate "2006" "\"\\" }}
+{{ eq (rest (list)) nil }}
+{{ eq (rest (list)) (rest (list)) }}
+{{ eq (rest (list)) (list) }}
+{{ eq (list) (rest (list)) }}
+{{ eq (fromJson "null") nil }}
+{{ eq (fromJson "null") (dict) }}
+{{ eq (fromJson "null") (rest (list)) }}
+{{ ne (concat (list)) nil }}
+{{ eq (list) nil }}
+{{ eq (list) (list) }}
+{{ eq nil (rest (list)) (list) }}
+{{ chunk -3 (list 1 2 3) | toJson }}
+{{ chunk -2 (list 1 2 3) | toJson }}
+{{ chunk -1 (list 1 2 3) | toJson }}
+{{ chunk -5 (list 1) | toJson }}
+{{ chunk -1 (list 1) | toJson }}
+{{ chunk -2 (list) | toJson }}
+{{ mustChunk -9223372036854775808 (list 1 2) | toJson }}
+{{ mustChunk 0 (list 1) }}
+{{ mustRegexMatch "a\xff" "x" }}
+{{ mustRegexFind "\xff[" "x" }}
+{{ regexReplaceAll "[\xff" "x" "y" }}
+{{ regexSplit "ü\xc3x" "x" -1 }}
+{{ "f" | call }}
+{{ 3.5 | call }}
+{{ list 1 | call }}
+{{ toDate "2006" "2020" | call }}
+{{ .Values.m | call }}
+{{ nil | default 12 | call 1 }}
 '''.strip().split('\n')
 
 GROUPS['random'] = kept_cases

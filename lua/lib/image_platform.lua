@@ -1,0 +1,64 @@
+-- The platform that images are built for where the user names one: "linux/arm64".
+local cluster = require "cluster"
+local fail = require "fail"
+local tables = require "tables"
+
+local image_platform = {}
+
+---@param ctx todo.Context
+---@return string? platform of --platform; nil: the engine's own
+function image_platform.wanted(ctx)
+    local platform = ctx.options.platform
+    if platform and not platform:find("^%l+/%w+$") and not platform:find("^%l+/%w+/v%d+$") then
+        fail.raise("usage", ("--platform %s: expected OS/ARCHITECTURE"):format(platform), "for example linux/arm64",
+            { status = 2 })
+    end
+    return platform
+end
+
+---Whether an image that the engine has is for the platform; any is where none is wanted.
+---@param image table as Docker describes it
+---@param platform string?
+---@return boolean
+function image_platform.fits(image, platform)
+    return not platform or platform:match("^%l+/%w+") == ("%s/%s"):format(image.Os, image.Architecture)
+end
+
+---Raises "unsupported" where what was built is for another platform: the classic builder takes the base images it has.
+---@param image todo.Image
+---@param built table as Docker describes it
+function image_platform.check_built(image, built)
+    if image_platform.fits(built, image.platform) then return end
+    fail.raise("unsupported", ("image %s was built for %s/%s, not for %s: this engine cannot build for it"):format(
+        image.name, built.Os, built.Architecture, image.platform),
+        "use an engine of that platform, or one of 23.0 or newer, whose BuildKit can")
+end
+
+---What helps where a step of a build could not run because its program is for another processor.
+---@param platform string?
+---@param output string? of the step
+---@return string? hint
+function image_platform.hint(platform, output)
+    if not platform or not tostring(output or ""):find("exec format error", 1, true) then return nil end
+    return ("the engine's machine cannot run programs of %s: give it QEMU's handlers (binfmt_misc), "):format(platform)
+        .. "or build on such a machine"
+end
+
+---Raises "unsupported" where no node could run the images.
+---@async
+---@param ctx todo.Context
+---@param platform string?
+function image_platform.check_nodes(ctx, platform)
+    if not platform then return end
+    local there = {}
+    for _, node in ipairs(cluster.connect(ctx):list("nodes")) do
+        local info = node.status.nodeInfo
+        local image = { Os = info.operatingSystem, Architecture = info.architecture }
+        if image_platform.fits(image, platform) then return end
+        there[("%s/%s"):format(image.Os, image.Architecture)] = true
+    end
+    fail.raise("unsupported", ("no node of the cluster runs %s: its nodes are %s"):format(platform,
+        table.concat(tables.keys(there), ", ")), "leave --platform out, or build only: todo-lua build --no-load")
+end
+
+return image_platform
