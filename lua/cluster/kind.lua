@@ -1,8 +1,10 @@
 -- kind: a cluster in containers of the local Docker, made with the NodePort mapped to this machine.
 local fs = require("fs")
+local json = require("json")
 local k8s = require("k8s")
 local proc = require("proc")
 local provider = require("provider")
+local tables = require("tables")
 local task = require("task")
 local yaml = require("yaml")
 
@@ -35,18 +37,19 @@ local function must(argv, what, options)
     return provider.check("kind", result, what)
 end
 
-local function containers(ctx, all)
-    local filter = "--filter=label=io.x-k8s.kind.cluster=" .. cluster_name(ctx)
-    local result = proc.run({ "docker", "ps", all and "-aq" or "-q", filter }, { check = false })
+local function containers(ctx, status)
+    local argv = { "docker", "ps", "--all", "--quiet", "--filter=label=io.x-k8s.kind.cluster=" .. cluster_name(ctx) }
+    if status then argv[#argv + 1] = "--filter=status=" .. status end
+    local result = proc.run(argv, { check = false })
     local list = {}
     for id in result.stdout:gmatch("%x+") do list[#list + 1] = id end
     return list
 end
 
 local function state_of(ctx)
-    local all = containers(ctx, true)
+    local all = containers(ctx)
     if #all == 0 then return "absent", all end
-    return #containers(ctx, false) == #all and "running" or "stopped", all
+    return #containers(ctx, "running") == #all and "running" or "stopped", all
 end
 
 ---@async
@@ -91,16 +94,38 @@ end
 
 local READY_SECONDS = 120
 
+local function kubectl(ctx, ...)
+    return { "docker", "exec", node(ctx), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", ... }
+end
+
+local NETWORK = { ["kube-proxy"] = true, ["kube-dns"] = true } -- as their pods are labelled
+
+-- What the API tells of pods after a restart is what was so before, until the kubelet knows their new containers. No
+-- Service answers before the pods run that lead to it.
+local function has_settled(ctx)
+    local list = proc.run(kubectl(ctx, "get", "pods", "--all-namespaces", "--output=json"), { check = false })
+    if list.status ~= 0 then return false end
+    local seconds = #"2026-01-01T00:00:00"
+    local begun = ctx.docker:container(node(ctx)).State.StartedAt:sub(1, seconds)
+    for _, pod in ipairs(json.decode(list.stdout).items) do
+        for _, container in ipairs(pod.status.containerStatuses or {}) do
+            local started = tables.at(container, "state.running.startedAt")
+            if container.ready and started and started:sub(1, seconds) < begun then return false end
+            if not container.ready and NETWORK[tables.at(pod, "metadata.labels.k8s-app")] then return false end
+        end
+    end
+    return true
+end
+
 -- Containers run long before the API server in them answers.
 local function wait_ready(ctx)
-    local argv = { "docker", "exec", node(ctx), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "get", "--raw",
-        "/readyz" }
+    local readyz = kubectl(ctx, "get", "--raw", "/readyz")
     local deadline = task.now() + READY_SECONDS
     repeat
-        if proc.run(argv, { check = false }).status == 0 then return end
+        if proc.run(readyz, { check = false }).status == 0 and has_settled(ctx) then return end
         task.sleep(0.5)
     until task.now() > deadline
-    must(argv, "get an answer of its API server")
+    must(readyz, "get an answer of its API server")
 end
 
 ---@async
@@ -113,6 +138,8 @@ function kind.start(ctx)
         create(ctx)
         return true
     end
+    local paused = containers(ctx, "paused")
+    if #paused > 0 then must({ "docker", "unpause", table.unpack(paused) }, "unpause its containers") end
     must({ "docker", "start", table.unpack(all) }, "start its containers")
     wait_ready(ctx)
     return true
@@ -121,7 +148,7 @@ end
 ---@async
 ---@param ctx todo.ClusterContext
 function kind.stop(ctx)
-    local all = containers(ctx, false)
+    local all = containers(ctx)
     if #all > 0 then must({ "docker", "stop", table.unpack(all) }, "stop its containers") end
 end
 

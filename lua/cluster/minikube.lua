@@ -14,8 +14,35 @@ local minikube = { name = "minikube" }
 -- Exit statuses of minikube's documented surface (`minikube status`): a profile that is not there is 85.
 local NO_PROFILE = 85
 
+local ANSWER_SECONDS = 30 -- for what only asks
+
 local function profile(ctx)
     return ctx.config.cluster and ctx.config.cluster.profile or proc.env("MINIKUBE_PROFILE") or "minikube"
+end
+
+local function home_folder()
+    local home = proc.env("MINIKUBE_HOME")
+    return home and (fs.basename(home) == ".minikube" and home or fs.join(home, ".minikube"))
+        or fs.join(proc.platform().home, ".minikube")
+end
+
+-- Reading the profile's file is free; asking minikube costs a process that asks Docker.
+local function profile_config(ctx)
+    local home = home_folder()
+    local readable, text = pcall(fs.read, fs.join(home, "profiles", profile(ctx), "config.json"))
+    if not readable and fail.kind(text) == "denied" then
+        fail.raise("denied", ("Minikube's folder %s belongs to another user"):format(home),
+            "set MINIKUBE_HOME to a folder of your own, or choose another cluster with --cluster")
+    end
+    if not readable then error(text, 0) end
+    local ok, config = pcall(json.decode, text or "")
+    return ok and type(config) == "table" and config or nil, home
+end
+
+-- The profile where its nodes are containers of a Docker; nil where they are anything else.
+local function docker_profile(ctx)
+    local config = profile_config(ctx)
+    return config and config.Driver == "docker" and config or nil
 end
 
 local function run(ctx, argv, options)
@@ -25,7 +52,11 @@ local function run(ctx, argv, options)
     options.env = options.env or {}
     options.env.MINIKUBE_WANTUPDATENOTIFICATION = "false"
     options.env.MINIKUBE_IN_STYLE = "false"
-    return proc.run(command, options)
+    local result, late = fail.catch({ timeout = true }, function() return proc.run(command, options) end)
+    if result then return result end
+    fail.raise("timeout", ("`%s` did not answer within %d s: the node hangs"):format(table.concat(command, " "),
+        options.timeout), ("restart it, then run again: %s"):format(docker_profile(ctx)
+            and "docker restart " .. profile(ctx) or "minikube stop --profile " .. profile(ctx)), { cause = late })
 end
 
 local function trimmed(text)
@@ -49,7 +80,7 @@ end
 -- The statuses 2 (paused) and 7 (stopped) still come with the document; several nodes come as a list, the first
 -- decides.
 local function read_status(ctx)
-    local result = run(ctx, { "status", "-o", "json" }, { check = false, timeout = 60 })
+    local result = run(ctx, { "status", "-o", "json" }, { check = false, timeout = ANSWER_SECONDS })
     if result.status == NO_PROFILE then return nil, result end
     for line in result.stdout:gmatch("[^\n]+") do
         local ok, document = pcall(json.decode, line)
@@ -68,25 +99,6 @@ local function state_of(document)
     end
     if document.Host == "Stopped" or document.APIServer == "Paused" then return "stopped" end
     return "broken"
-end
-
-local function home_folder()
-    local home = proc.env("MINIKUBE_HOME")
-    return home and (fs.basename(home) == ".minikube" and home or fs.join(home, ".minikube"))
-        or fs.join(proc.platform().home, ".minikube")
-end
-
--- Reading the profile's file is free; asking minikube costs a process that asks Docker.
-local function profile_config(ctx)
-    local home = home_folder()
-    local readable, text = pcall(fs.read, fs.join(home, "profiles", profile(ctx), "config.json"))
-    if not readable and fail.kind(text) == "denied" then
-        fail.raise("denied", ("Minikube's folder %s belongs to another user"):format(home),
-            "set MINIKUBE_HOME to a folder of your own, or choose another cluster with --cluster")
-    end
-    if not readable then error(text, 0) end
-    local ok, config = pcall(json.decode, text or "")
-    return ok and type(config) == "table" and config or nil, home
 end
 
 ---@async
@@ -108,13 +120,16 @@ local function capacity(ctx, driver)
     return info.NCPU or proc.platform().cpus, info.MemTotal and info.MemTotal // (1 << 20) or kib and kib // 1024
 end
 
--- The sizes that are wanted, never more than there is; a text where that is less.
-local function sizes(ctx, settings)
+-- The sizes that are wanted, never more than there is.
+local function sizes(ctx)
+    local settings = ctx.config.cluster or {}
     local cpus, memory = capacity(ctx, settings.driver)
     local taken = { cpus = math.min(settings.cpus or cpus, cpus) }
     taken.memory = memory and math.min(settings.memory or memory, memory) or settings.memory
-    if taken.cpus == settings.cpus and taken.memory == settings.memory then return taken end
-    return taken, ("with %d CPUs and %d MiB: there is no more here"):format(taken.cpus, taken.memory)
+    if taken.cpus ~= settings.cpus or taken.memory ~= settings.memory then
+        ctx.log.info(("Minikube gets %d CPUs and %d MiB: there is no more here."):format(taken.cpus, taken.memory))
+    end
+    return taken
 end
 
 local function start_arguments(settings, taken)
@@ -133,28 +148,67 @@ local function start_arguments(settings, taken)
     return argv
 end
 
----@async
----@param ctx todo.ClusterContext
----@return boolean changed
-function minikube.start(ctx)
-    local document = profile_config(ctx) and read_status(ctx)
-    local state = state_of(document)
-    if state == "running" then return false end
+-- A node that Docker paused answers nobody, `minikube unpause` included.
+local function unpause(ctx, document)
+    if document.Host ~= "Paused" then return must(ctx, { "unpause" }, "unpause the cluster") end
+    local node = profile(ctx)
+    provider.check("docker", proc.run({ "docker", "unpause", node }, { check = false }), "unpause the node " .. node)
+end
+
+-- minikube deletes a node of the profile's name that its own folder does not know: it may be another user's cluster.
+local function check_foreign_node(ctx)
+    local driver = ctx.config.cluster and ctx.config.cluster.driver or "docker"
+    local node = driver == "docker" and ctx.docker and ctx.docker:container(profile(ctx))
+    if not node or (node.Config.Labels or {})["created_by.minikube.sigs.k8s.io"] ~= "true" then return end
+    fail.raise("conflict", ("Docker has a Minikube node %s which %s knows nothing of: to start would delete it"):format(
+        profile(ctx), home_folder()), ("another user's: choose another name with MINIKUBE_PROFILE; a forgotten one: "
+        .. "docker rm --force --volumes %s"):format(profile(ctx)))
+end
+
+-- Whether a start was broken off while the node was made: a profile without certificates never was a cluster.
+local function is_unfinished(ctx)
+    local config, home = profile_config(ctx)
+    return config ~= nil and not fs.exists(fs.join(home, "profiles", profile(ctx), "client.crt"))
+end
+
+local function launch(ctx, taken)
     local progress = provider.progress(ctx)
-    if document and document.APIServer == "Paused" then
-        must(ctx, { "unpause" }, "unpause the cluster")
-        return true
-    end
-    local settings, taken, less = ctx.config.cluster or {}, nil, nil
-    if state == "absent" then taken, less = sizes(ctx, settings) end
-    progress("minikube", "starting" .. (less and " " .. less or ""))
-    must(ctx, start_arguments(settings, taken), "start the cluster", {
+    progress("minikube", "starting")
+    must(ctx, start_arguments(ctx.config.cluster or {}, taken), "start the cluster", {
         on_stdout = function(chunk)
             local line = chunk:match("([^\n]+)%s*$")
             if line then progress("minikube", (line:gsub("^[*%s]+", ""))) end
         end,
     })
     progress("minikube", "started", 1, 1)
+end
+
+---@async
+---@param ctx todo.ClusterContext
+function minikube.delete(ctx)
+    must(ctx, { "delete" }, "delete the cluster")
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return boolean changed
+function minikube.start(ctx)
+    local known = profile_config(ctx) ~= nil
+    local document = known and read_status(ctx)
+    local state = state_of(document)
+    if state == "running" then return false end
+    if document and document.APIServer == "Paused" then
+        unpause(ctx, document)
+        return true
+    end
+    if not known then check_foreign_node(ctx) end
+    local function start() launch(ctx, state == "absent" and sizes(ctx) or nil) end
+    local _, problem = fail.catch({ exit = is_unfinished(ctx) }, start)
+    if problem then
+        -- minikube cannot go on with every node that is half made; there is nothing in it to lose.
+        minikube.delete(ctx)
+        launch(ctx, sizes(ctx))
+    end
     return true
 end
 
@@ -162,12 +216,6 @@ end
 ---@param ctx todo.ClusterContext
 function minikube.stop(ctx)
     if state_of(read_status(ctx)) ~= "absent" then must(ctx, { "stop" }, "stop the cluster") end
-end
-
----@async
----@param ctx todo.ClusterContext
-function minikube.delete(ctx)
-    must(ctx, { "delete" }, "delete the cluster")
 end
 
 ---@async
@@ -204,8 +252,8 @@ minikube.platform = provider.platform
 
 -- The driver's network has an address of this machine where Docker runs on it and not in a virtual machine.
 local function gateway(ctx)
-    local config = profile_config(ctx)
-    if not config or config.Driver ~= "docker" then return nil end
+    local config = docker_profile(ctx)
+    if not config then return nil end
     local network = (ctx.docker or docker.connect()):network(config.Network ~= "" and config.Network or profile(ctx))
     for _, part in ipairs(network and network.IPAM.Config or {}) do
         local ok, listener = pcall(http.bind, part.Gateway or "", 0)
@@ -235,7 +283,8 @@ local function short_name(name) return (name:gsub("^docker%.io/library/", ""):gs
 
 -- Ids (hex) of the cluster's images by name, and by repository and digest.
 local function image_ids(ctx)
-    local known = must(ctx, { "image", "ls", "--format", "json" }, "list its images").stdout
+    local known = must(ctx, { "image", "ls", "--format", "json" }, "list its images",
+        { timeout = ANSWER_SECONDS }).stdout
     local ok, list = pcall(json.decode, known)
     local ids = {}
     for _, image in ipairs(ok and type(list) == "table" and list or {}) do
@@ -255,10 +304,10 @@ function minikube.image_id(ctx, name)
     return id and "sha256:" .. id
 end
 
--- The nodes that are containers of the local Docker and run containerd; nil where they are anything else.
+-- The nodes that are containers and run containerd; nil where they are anything else.
 local function containerd_nodes(ctx)
-    local config = profile_config(ctx)
-    if not config or config.Driver ~= "docker" or runtime(ctx) ~= "containerd" then return nil end
+    local config = docker_profile(ctx)
+    if not config or runtime(ctx) ~= "containerd" then return nil end
     local nodes = {}
     for index, node in ipairs(config.Nodes) do
         nodes[index] = index == 1 and profile(ctx) or ("%s-%s"):format(profile(ctx), node.Name)
@@ -293,7 +342,8 @@ end
 function minikube.docker_host(ctx)
     if runtime(ctx) ~= "docker" then return nil end
     local env = {}
-    for line in must(ctx, { "docker-env", "--shell", "none" }, "name its Docker").stdout:gmatch("[^\n]+") do
+    for line in must(ctx, { "docker-env", "--shell", "none" }, "name its Docker",
+        { timeout = ANSWER_SECONDS }).stdout:gmatch("[^\n]+") do
         local name, value = line:match("^([%w_]+)=(.*)$")
         if name then env[name] = value end
     end
@@ -305,7 +355,7 @@ end
 ---@param service { name: string, namespace: string, node_port: integer }
 ---@return string
 function minikube.url(ctx, service)
-    local result = must(ctx, { "ip" }, "tell its address", { timeout = 30 })
+    local result = must(ctx, { "ip" }, "tell its address", { timeout = ANSWER_SECONDS })
     return ("http://%s:%d"):format(trimmed(result.stdout), service.node_port)
 end
 

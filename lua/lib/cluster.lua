@@ -8,14 +8,17 @@ local provider = require "provider"
 
 local cluster = {}
 
----What a provider finds out; another user's cluster is no cluster that can be used here, and in no other's way.
+---What a provider finds out. Another user's cluster is none that can be used here, one that hangs does not run; neither
+---stands in another's way.
 ---@async
 ---@param ctx todo.Context
 ---@param one todo.ClusterProvider
 ---@return todo.ClusterDetection
 function cluster.detect(ctx, one)
-    local detection, problem = fail.catch({ denied = true }, function() return one.detect(ctx) end)
-    return detection or { available = false, reason = fail.message(problem) }
+    local detection, problem = fail.catch({ denied = true, timeout = true }, function() return one.detect(ctx) end)
+    if detection then return detection end
+    local hangs = fail.kind(problem) == "timeout"
+    return { available = hangs, exists = hangs, reason = fail.message(problem) }
 end
 
 ---Chooses: --context, --cluster or the configuration, what runs already, what exists, what is installed.

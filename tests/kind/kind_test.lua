@@ -106,11 +106,19 @@ function tests.t3_same_tag_with_other_content_rolls_the_pods()
     lu.assertStrContains(step(report, "wait").text, "running what was built")
 end
 
+function tests.t4_paused_node_goes_on()
+    tool("docker", "pause", NAME .. "-control-plane")
+    local report = deploy()
+    lu.assertTrue(step(report, "cluster").changed)
+    lu.assertFalse(step(report, "release").changed)
+end
+
 function tests.t4_stopped_node_is_started_again_with_its_release()
     tool("docker", "stop", NAME .. "-control-plane")
     local report = deploy()
     lu.assertTrue(step(report, "cluster").changed)
     lu.assertFalse(step(report, "release").changed)
+    lu.assertTrue(step(report, "url").seconds < 10, "pods of before were taken for Ready")
 end
 
 function tests.t5_destroy_leaves_nothing_behind()

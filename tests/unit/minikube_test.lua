@@ -1,10 +1,12 @@
 -- A machine whose Minikube cannot be used: missing, too old, another user's. One clear cause and the next step. What a
 -- working one does is in tests/minikube.
+local cluster = require "cluster"
 local fs = require "fs"
 local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local program = require "program"
+local task = require "task"
 
 local tests = {}
 local NOBODY = "65534"
@@ -84,6 +86,11 @@ function tests.profile_of_another_user_does_not_hide_other_clusters()
     install("docker", "exit 0")
     local checked = json.decode(run({ "setup", "--check", "-o", "json" }, { MINIKUBE_HOME = another_users_home() }).stdout)
     lu.assertEquals(checked.provider, "kind")
+end
+
+function tests.cluster_that_hangs_is_one_that_exists_and_does_not_run()
+    local detection = cluster.detect({}, { detect = function() task.timeout(0.01, task.sleep, 5) end })
+    lu.assertEquals(detection, { available = true, exists = true, reason = "not done after 0.01 s" })
 end
 
 return tests

@@ -45,6 +45,13 @@ function tests.check_gives_a_tools_last_words()
     lu.assertStrContains(other.message, "only here")
 end
 
+function tests.provider_without_addons_refuses_those_that_are_wanted()
+    local addons = provider.no_addons("kind has no add-ons")
+    lu.assertEquals(addons({}), {})
+    local ok, problem = pcall(addons, {}, { "ingress" })
+    lu.assertEquals({ ok, problem.kind, problem.message }, { false, "unsupported", "kind has no add-ons" })
+end
+
 function tests.every_provider_has_the_interface()
     local stub = assert(fs.read(fs.join(program.project, "lua/types/cluster.lua")))
     local names = {}
