@@ -7,7 +7,7 @@
 #include "chart/text.h"
 
 /* Kinds that Kubernetes retired, all of version 1 (k8s.io/api v0.37, prerelease-lifecycle): deprecated in, removed
- * in. */
+ * in (0: they stay). */
 static const struct {
     const char *api_version, *kind;
     int deprecated, removed;
@@ -116,6 +116,8 @@ static const struct {
     {"storage.k8s.io/v1beta1", "VolumeAttributesClass", 34, 37, "storage.k8s.io/v1 VolumeAttributesClass"},
     {"storagemigration.k8s.io/v1beta1", "StorageVersionMigration", 37, 40,
      "storagemigration.k8s.io/v1 StorageVersionMigration"},
+    {"v1", "ComponentStatus", 19, 0, NULL},
+    {"v1", "Endpoints", 33, 0, "discovery.k8s.io/v1 EndpointSlice"},
 };
 
 const char *tl_lint_deprecation(tl_arena *arena, const char *api_version, const char *kind, int minor)
@@ -123,8 +125,10 @@ const char *tl_lint_deprecation(tl_arena *arena, const char *api_version, const 
     for (size_t i = 0; i < sizeof retired / sizeof *retired; i++) {
         if (strcmp(retired[i].api_version, api_version) || strcmp(retired[i].kind, kind)) continue;
         if (retired[i].deprecated > minor) return NULL;
-        return tl_arena_printf(arena, "%s %s is deprecated in v1.%d+, unavailable in v1.%d+%s%s", api_version, kind,
-                               retired[i].deprecated, retired[i].removed, retired[i].replacement ? "; use " : "",
+        const char *removal =
+            retired[i].removed ? tl_arena_printf(arena, ", unavailable in v1.%d+", retired[i].removed) : "";
+        return tl_arena_printf(arena, "%s %s is deprecated in v1.%d+%s%s%s", api_version, kind, retired[i].deprecated,
+                               removal, retired[i].replacement ? "; use " : "",
                                retired[i].replacement ? retired[i].replacement : "");
     }
     return NULL;

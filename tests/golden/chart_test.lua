@@ -81,6 +81,18 @@ function tests.lint_of_faulty_charts_equals_helms()
     end
 end
 
+function tests.lint_of_kinds_that_are_deprecated_but_stay_equals_helms()
+    local dir <close> = fs.tempdir()
+    fs.mkdir(dir.path .. "/c/templates")
+    fs.write(dir.path .. "/c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n")
+    for _, kind in ipairs { "Endpoints", "ComponentStatus" } do
+        fs.write(("%s/c/templates/%s.yaml"):format(dir.path, kind),
+            ("apiVersion: v1\nkind: %s\nmetadata: {name: a}\n"):format(kind))
+    end
+    compare_with_helm({ "lint", "c" }, dir.path)
+    compare_with_helm({ "lint", "c", "--kube-version", "1.30" }, dir.path)
+end
+
 function tests.template_of_an_archive_with_links_equals_helms()
     local dir <close> = fs.tempdir()
     fs.mkdir(dir.path .. "/c/templates")
