@@ -279,6 +279,27 @@ static int has_crd_hook(const char *text)
     return 0;
 }
 
+/* The first "---" with text behind it, which Kubernetes' reader refuses; *end is where the documents end that it gave
+ * out before. NULL where there is none. */
+static const char *separator_fault(linter *l, const char *text, size_t *end)
+{
+    *end = strlen(text);
+    size_t good = 0;
+    for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        if (strncmp(line, "---", 3)) continue;
+        const char *rest = line + 3;
+        size_t length = strcspn(rest, "\n");
+        tl_text_trim(&rest, &length);
+        if (length && *rest != '#') {
+            *end = good;
+            return tl_arena_printf(l->arena, "unable to parse YAML: invalid Yaml document separator: %.*s", (int)length,
+                                   rest);
+        }
+        good = (size_t)(line - text);
+    }
+    return NULL;
+}
+
 static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered *rendered, const char *chart_name,
                          const tl_chart_capabilities *caps)
 {
@@ -303,10 +324,12 @@ static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered
     tl_text_trim(&trimmed, &length);
     if (!length) return 0;
     add(l, TL_LINT_WARNING, file->name, indent_fault(l, text));
-    tl_manifest_split(&documents, l->arena, text, strlen(text));
+    const char *fault = separator_fault(l, text, &length);
+    tl_manifest_split(&documents, l->arena, text, length);
     for (size_t i = 0; i < documents.len; i++)
         if (lint_document(l, file->name, documents.items[i], text, caps)) return -1;
-    return 0;
+    add(l, TL_LINT_ERROR, file->name, fault);
+    return fault ? -1 : 0;
 }
 
 static int load(linter *l, tl_chart **chart, tl_error *err)

@@ -93,6 +93,19 @@ function tests.lint_of_kinds_that_are_deprecated_but_stay_equals_helms()
     compare_with_helm({ "lint", "c", "--kube-version", "1.30" }, dir.path)
 end
 
+function tests.lint_of_text_behind_a_separator_equals_helms()
+    local dir <close> = fs.tempdir()
+    fs.mkdir(dir.path .. "/c/templates")
+    fs.write(dir.path .. "/c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n")
+    local object = "apiVersion: v1\nkind: Endpoints\nmetadata: {name: a}\n"
+    for _, text in ipairs { "---" .. object, "--- # said\n" .. object, object .. "---  \n" .. object .. "--- x\n" .. object,
+        object .. "---x: 1\n" .. object } do
+        fs.write(dir.path .. "/c/templates/a.yaml", text)
+        fs.write(dir.path .. "/c/templates/b.yaml", object)
+        compare_with_helm({ "lint", "c" }, dir.path)
+    end
+end
+
 function tests.template_of_an_archive_with_links_equals_helms()
     local dir <close> = fs.tempdir()
     fs.mkdir(dir.path .. "/c/templates")
