@@ -2,6 +2,9 @@
 local judge = require "tests.kube.judge"
 local lu = require "luaunit"
 local node = require "tests.kube.node"
+local proc = require "proc"
+local program = require "program"
+local task = require "task"
 
 local tests = {}
 local cluster, both
@@ -48,11 +51,13 @@ end
 
 function tests.debug_joins_a_container_beside_the_others()
     cluster:pod("target", node.spec("exec sleep 4711"))
-    local result = both:ours({ "--context", cluster.client.context, "-n", "joined", "debug", "target", "-i", "-q",
-        "--image=" .. node.IMAGE, "--image-pull-policy=Never", "-c", "dbg", "--target=main", "--", "sh", "-c",
-        "head -n 1; sleep 2" }, { stdin = "typed\n", timeout = 90 })
-    lu.assertEquals(result.status, 0, result.stderr)
-    lu.assertEquals(result.stdout, "typed\n", result.stderr)
+    -- As a person would: input that ends at once may end the runtime's session before the answer, kubectl's as well.
+    local child <close> = proc.spawn({ program.executable, "kube", "--kubeconfig", cluster.kubeconfig, "-n", "joined",
+        "debug", "target", "-i", "-q", "--image=" .. node.IMAGE, "--image-pull-policy=Never", "-c", "dbg", "--target=main",
+        "--", "sh", "-c", "head -n 1; sleep 2" }, { stdin = "pipe", stderr = "inherit" })
+    child:write("typed\n")
+    lu.assertEquals(task.timeout(60, function() return child:read_line() end), "typed")
+    lu.assertEquals(task.timeout(60, function() return child:wait() end), 0)
     local pod = cluster.client:get("pods", "target")
     lu.assertEquals(pod.spec.ephemeralContainers[1].targetContainerName, "main")
 end
