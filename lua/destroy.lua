@@ -80,7 +80,12 @@ local function remove_from_docker(line)
     if options.images then
         for _, name in ipairs(tables.keys(ctx.config.images)) do
             local own = client:images { filters = { reference = { ctx.config.images[name].name } } }
-            for _, image in ipairs(own) do client:remove_image(image.Id, { force = true }) end
+            for _, image in ipairs(own) do
+                -- By name: where another image was built on this one, it loses its names only, which is no error.
+                for _, ref in ipairs(image.RepoTags or image.RepoDigests or {}) do
+                    client:remove_image(ref, { force = true })
+                end
+            end
             if #own > 0 then removed[#removed + 1] = "images " .. ctx.config.images[name].name end
         end
     end
