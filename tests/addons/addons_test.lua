@@ -1,5 +1,6 @@
 -- The standalone cluster's add-ons under the real stack: figures from metrics-server, http://todo.local through Traefik.
 -- In a state folder of its own; a cluster of the tests or of the user is stopped meanwhile.
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local json = require "json"
 local lu = require "luaunit"
@@ -8,7 +9,6 @@ local proc = require "proc"
 local processes = require "cluster.standalone.processes"
 local program = require "program"
 local standalone = require "cluster.standalone"
-local task = require "task"
 
 local root = program.project
 local copy = root .. "/build/test/addons"
@@ -52,16 +52,6 @@ end
 local function kubectl(...)
     return proc.run({ needs.judge("kubectl"), "--kubeconfig", standalone.kubeconfig(ctx).kubeconfig, "-n", "todo-app", ... },
         { check = false, timeout = 60 })
-end
-
-local function eventually(seconds, what, condition)
-    local deadline = task.now() + seconds
-    while true do
-        local ok, value = pcall(condition)
-        if ok and value then return value end
-        if task.now() > deadline then error(("%s: not within %d s (%s)"):format(what, seconds, tostring(value)), 0) end
-        task.sleep(0.5)
-    end
 end
 
 -- As a browser would with the line in /etc/hosts; by the address alone nothing is served.

@@ -1,4 +1,5 @@
 -- todo-lua kube logs beside kubectl, on the cluster's real node.
+local eventually = require "tests.eventually"
 local faults = require "tests.faults"
 local fs = require "fs"
 local judge = require "tests.kube.judge"
@@ -37,7 +38,7 @@ function tests.setup_all()
             return spec
         end)() }
     here.client:create(deployment("many", 2))
-    node.eventually(90, "all runs", function()
+    eventually(90, "all runs", function()
         local ready = 0
         for _, pod in ipairs(here.client:list("pods", { labels = "app=many" })) do
             for _, status in ipairs(pod.status.containerStatuses or {}) do
@@ -126,7 +127,7 @@ function tests.follow_of_many_loses_and_doubles_nothing()
             spec = spec }
     end
     for _, name in ipairs { "count-a", "count-b" } do
-        node.eventually(60, name .. " runs", function() return here.client:get("pods", name).status.phase == "Running" end)
+        eventually(60, name .. " runs", function() return here.client:get("pods", name).status.phase == "Running" end)
     end
     local process <close> = proc.spawn({ program.executable, "kube", "logs", "-n", NAMESPACE, "--kubeconfig",
         here.kubeconfig, "-l", "app=count", "--prefix", "--tail=-1", "-f" })

@@ -1,11 +1,11 @@
 -- todo-lua kube get, describe and explain beside kubectl, on an API server with every kind that has a description of its own.
 local apiserver = require "tests.cluster.apiserver"
+local eventually = require "tests.eventually"
 local fixture = require "tests.kube.fixture"
 local fs = require "fs"
 local judge = require "tests.kube.judge"
 local k8s = require "k8s"
 local lu = require "luaunit"
-local node = require "tests.kube.node"
 local task = require "task"
 
 local tests = {}
@@ -378,7 +378,7 @@ end
 
 function tests.explain_prints_what_the_servers_schema_says()
     -- A server publishes the schema of a custom kind some time after it serves the kind.
-    node.eventually(60, "the schema of widgets is published", function()
+    eventually(60, "the schema of widgets is published", function()
         return both:kubectl("explain widgets").status == 0
     end)
     all_same [[

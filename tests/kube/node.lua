@@ -1,11 +1,11 @@
 -- Pods for tests on the standalone cluster's real node: an image of Debian's static busybox, a namespace of the test's own.
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local images = require "cluster.standalone.images"
 local k8s = require "k8s"
 local needs = require "tests.needs"
 local proc = require "proc"
 local standalone = require "cluster.standalone"
-local task = require "task"
 
 local node = { IMAGE = "todo-lua-test:pod" }
 
@@ -41,30 +41,18 @@ function node.open(namespace)
     local self = setmetatable({ kubeconfig = kubeconfig, namespace = namespace,
         client = k8s.connect { kubeconfig = kubeconfig, namespace = namespace } }, Node)
     self:close()
-    node.eventually(60, "the namespace of an earlier run is gone", function()
+    eventually(60, "the namespace of an earlier run is gone", function()
         return not self.client:get("ns", namespace)
     end)
     self.client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = namespace } }
     -- Admission refuses pods until a controller has made their account.
-    node.eventually(60, "the namespace has its service account", function()
+    eventually(60, "the namespace has its service account", function()
         return self.client:get("serviceaccounts", "default")
     end)
     return self
 end
 
 function Node:close() self.client:delete("ns", self.namespace, { grace = 0 }) end
-
----Asks until it is so; the last error is told.
----@async
-function node.eventually(seconds, what, condition)
-    local deadline = task.now() + seconds
-    while true do
-        local ok, value = pcall(condition)
-        if ok and value then return value end
-        if task.now() > deadline then error(("%s: not within %d s (%s)"):format(what, seconds, tostring(value)), 0) end
-        task.sleep(0.1)
-    end
-end
 
 ---A pod's specification around a shell script that ends at once when it is told to.
 ---@param script string
@@ -84,7 +72,7 @@ end
 ---@return table pod
 function Node:pod(name, spec)
     self.client:create { apiVersion = "v1", kind = "Pod", metadata = { name = name, labels = { app = name } }, spec = spec }
-    return node.eventually(60, "pod " .. name .. " runs", function()
+    return eventually(60, "pod " .. name .. " runs", function()
         local pod = self.client:get("pods", name)
         return pod.status.phase == "Running" and pod
     end)

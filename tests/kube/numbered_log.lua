@@ -1,5 +1,6 @@
 -- A pod that numbers the lines of its log, and a reader that must see each of them once, whatever happens to the API
 -- server, the node and the container meanwhile.
+local eventually = require "tests.eventually"
 local lu = require "luaunit"
 local machine = require "cluster.standalone.machine"
 local needs = require "tests.needs"
@@ -52,7 +53,7 @@ function NumberedLog:line(run, number) return ("%d.%d%s"):format(run, number, se
 -- moment in which the next run is made, the log of the one before is gone, and nothing proves its end.
 function NumberedLog:check_end(line)
     local text
-    node.eventually(60, "the log of the run before", function()
+    eventually(60, "the log of the run before", function()
         text = self.here.client:logs(self.name, { previous = true, tail = 1 }):text()
         return true
     end)
@@ -85,7 +86,7 @@ function NumberedLog:check(trouble)
             number, lines = number + 1, lines + 1
             if enough() then return end
         end
-        node.eventually(60, "the container runs again", function()
+        eventually(60, "the container runs again", function()
             local status = client:get("pods", self.name).status.containerStatuses[1]
             return status.restartCount == run and status.state.running
         end)
@@ -96,7 +97,7 @@ function NumberedLog:check(trouble)
             done:set()
         end,
         function()
-            node.eventually(30, "the first line", function() return lines > 0 end)
+            eventually(30, "the first line", function() return lines > 0 end)
             trouble(function() return run, number end)
             local newest = client:logs(self.name, { tail = 1 }):text()
             wanted_number = math.tointeger(newest:match("%.(%d+)"))
@@ -117,7 +118,7 @@ function NumberedLog:kill_api_server()
     local layout = standalone.layout(needs.context())
     local before = assert(processes.noted(layout, "kube-apiserver"), "no API server is noted")
     proc.signal(before.pid, "KILL", before.start)
-    node.eventually(60, "the API server is back", function()
+    eventually(60, "the API server is back", function()
         local now = processes.noted(layout, "kube-apiserver")
         return now and now.pid ~= before.pid and self.here.client:get("ns", self.here.namespace)
     end)
@@ -137,7 +138,7 @@ function NumberedLog:kill_container(seen)
         end
     end
     lu.assertTrue(killed > 0, "the container's process was not found")
-    node.eventually(60, "lines of the next run come", function() return seen() > before end)
+    eventually(60, "lines of the next run come", function() return seen() > before end)
 end
 
 return numbered_log

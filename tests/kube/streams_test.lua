@@ -1,6 +1,7 @@
 -- exec, attach and port-forward on a real node, beside kubectl.
 package.path = "./?.lua;" .. package.path
 
+local eventually = require "tests.eventually"
 local forward = require "forward_ports"
 local http = require "http"
 local lu = require "luaunit"
@@ -149,7 +150,7 @@ local function web_service()
     here.client:apply({ apiVersion = "v1", kind = "Service", metadata = { name = "web" }, spec = {
         selector = { app = "web" }, ports = { { name = "front", port = 80, targetPort = "http" } } } },
         { field_manager = "test" })
-    node.eventually(60, "a pod is ready", function()
+    eventually(60, "a pod is ready", function()
         return (here.client:get("deployments", "web").status.readyReplicas or 0) > 0
     end)
     return here.client:get("services", "web")
@@ -174,7 +175,7 @@ function tests.forward_of_a_service_survives_its_pods()
         end
     end)
     here.client:apply(web("two"), { field_manager = "test" })
-    node.eventually(60, "the new pods answer for a while", function() return seen > 50 end)
+    eventually(60, "the new pods answer for a while", function() return seen > 50 end)
     stop = true
     loop:wait()
     lu.assertTrue(#failed <= 2, table.concat(failed, "\n"))
@@ -209,7 +210,7 @@ function tests.rollout_restart_under_a_request_loop_fails_two_requests_at_most()
             local result = ours(words)
             lu.assertEquals(result.status, 0, result.stderr)
         end
-        node.eventually(60, "the old pods are gone and the new ones answer", function()
+        eventually(60, "the old pods are gone and the new ones answer", function()
             for _, pod in ipairs(old) do
                 if here.client:get("pods", pod.metadata.name) then return false end
             end
@@ -265,7 +266,7 @@ function tests.scripts_exec_and_forward_find_a_components_pod()
     local spec = node.spec("mkdir -p /w; echo shop > /w/index.html; httpd -f -p 8080 -h /w & wait",
         { ports = { { containerPort = 8080 } } })
     here.client:create { apiVersion = "v1", kind = "Pod", metadata = { name = "shop", labels = labels }, spec = spec }
-    node.eventually(60, "the pod runs", function() return here.client:get("pods", "shop").status.phase == "Running" end)
+    eventually(60, "the pod runs", function() return here.client:get("pods", "shop").status.phase == "Running" end)
     local place = { "--release", "shop", "--namespace", here.namespace }
     local function script(words, options)
         table.move(place, 1, #place, 3, words)
@@ -299,7 +300,7 @@ function tests.forward_to_a_closed_port_says_so_and_goes_on()
     local conn <close> = http.connect("127.0.0.1", forwarder.ports[1]["local"])
     conn:write("hello")
     lu.assertNil(conn:read())
-    node.eventually(20, "the failure is told", function() return problems[1] end)
+    eventually(20, "the failure is told", function() return problems[1] end)
     lu.assertStrContains(problems[1].message, "refused")
     forwarder:close()
 end

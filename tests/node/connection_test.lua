@@ -1,11 +1,11 @@
 -- The flags and variables that say how helm reaches a cluster, on a real one: with a token and without any kubeconfig, as
 -- somebody else, and with other trust.
 local apiserver = require "tests.cluster.apiserver"
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local k8s = require "k8s"
 local lu = require "luaunit"
 local needs = require "tests.needs"
-local node = require "tests.kube.node"
 local proc = require "proc"
 local program = require "program"
 local tables = require "tables"
@@ -33,7 +33,7 @@ function tests.setup_all()
     kubeconfig = standalone.kubeconfig(needs.context()).kubeconfig
     client = k8s.connect { kubeconfig = kubeconfig, namespace = NAMESPACE }
     client:delete("ns", NAMESPACE)
-    node.eventually(60, "the namespace of an earlier run is gone", function() return not client:get("ns", NAMESPACE) end)
+    eventually(60, "the namespace of an earlier run is gone", function() return not client:get("ns", NAMESPACE) end)
     client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = NAMESPACE } }
     create { apiVersion = "v1", kind = "ServiceAccount", metadata = { name = "reader" } }
     create { apiVersion = "rbac.authorization.k8s.io/v1", kind = "Role", metadata = { name = "reader" },

@@ -1,9 +1,9 @@
 -- A disk that is full in the middle of a build, for real: an engine of the test's own whose data lie on a small disk. The
 -- build says what it lacks, leaves no half image, and the run after it completes.
 local docker = require "docker"
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local lu = require "luaunit"
-local node = require "tests.kube.node"
 local proc = require "proc"
 local program = require "program"
 
@@ -44,7 +44,7 @@ function tests.setup_all()
     daemon = proc.spawn({ "unshare", "--net", "dockerd", "--host", host, "--data-root", path "disk/data", "--exec-root", path "exec",
         "--pidfile", path "pid", "--bridge", "none", "--iptables=false", "--storage-driver", "vfs" },
         { stdout = path "log", stderr = "stdout" })
-    node.eventually(60, "the engine answers", function() return docker.connect { host = host } end)
+    eventually(60, "the engine answers", function() return docker.connect { host = host } end)
 end
 
 function tests.teardown_all()

@@ -1,5 +1,6 @@
 -- The standalone provider for real: start, a pod that answers, kill -9 of everything, stop, nothing left. In an own
 -- state folder; a cluster of the user's own that runs on this machine is stopped first and started again at the end.
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local http = require "http"
 local images = require "cluster.standalone.images"
@@ -9,7 +10,6 @@ local needs = require "tests.needs"
 local proc = require "proc"
 local processes = require "cluster.standalone.processes"
 local standalone = require "cluster.standalone"
-local task = require "task"
 
 local tests = {}
 
@@ -75,16 +75,6 @@ end
 local function service()
     return { apiVersion = "v1", kind = "Service", metadata = { name = "web" }, spec = { type = "NodePort",
         selector = { app = "web" }, ports = { { port = 80, targetPort = 8080, nodePort = NODE_PORT } } } }
-end
-
-local function eventually(seconds, what, condition)
-    local deadline = task.now() + seconds
-    while true do
-        local ok, value = pcall(condition)
-        if ok and value then return value end
-        if task.now() > deadline then error(("%s: not within %d s (%s)"):format(what, seconds, tostring(value)), 0) end
-        task.sleep(0.2)
-    end
 end
 
 local function served()

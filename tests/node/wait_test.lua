@@ -1,5 +1,6 @@
 -- Waiting on a real node ends within seconds of what cannot become ready, and names the cause. The cases run at once.
 local apiserver = require "tests.cluster.apiserver"
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
@@ -46,7 +47,7 @@ function tests.setup_all()
     home = fs.tempdir()
     registry = http.listen("127.0.0.1", 0, serve)
     for index = 2, 3 do client:delete("ns", namespaces[index]) end
-    node.eventually(60, "namespaces of an earlier run are gone", function()
+    eventually(60, "namespaces of an earlier run are gone", function()
         return not client:get("ns", namespaces[2]) and not client:get("ns", namespaces[3])
     end)
     client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = "release-quota" } }

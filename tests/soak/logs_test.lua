@@ -2,6 +2,7 @@
 -- and while servers and containers are killed.
 package.path = "./?.lua;" .. package.path
 
+local eventually = require "tests.eventually"
 local lu = require "luaunit"
 local node = require "tests.kube.node"
 local numbered_log = require "tests.kube.numbered_log"
@@ -17,7 +18,7 @@ function tests.hundred_thousand_lines_over_a_rotation_and_a_killed_container_are
     local log = numbered_log.pod(here, "writer", { burst = LINES, filler = " " .. ("x"):rep(120) })
     local began = task.now()
     local function whole(wanted, seen)
-        node.eventually(300, "all of run " .. wanted, function()
+        eventually(300, "all of run " .. wanted, function()
             local run, number = seen()
             return run == wanted and number >= LINES
         end)
@@ -25,7 +26,7 @@ function tests.hundred_thousand_lines_over_a_rotation_and_a_killed_container_are
     local lines, runs = log:check(function(seen)
         whole(1, seen)
         print(("# %d lines in %.1f s"):format(LINES, task.now() - began))
-        node.eventually(90, "the node rotates the log", function() return log:files() > 1 end)
+        eventually(90, "the node rotates the log", function() return log:files() > 1 end)
         log:kill_container(seen)
         whole(2, seen)
     end)
