@@ -3,20 +3,15 @@ local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
 local judge = require "tests.kube.judge"
 local json = require "json"
-local k8s = require "k8s"
 local lu = require "luaunit"
 local secret = require "secret"
 
 local tests = {}
-local server, both, client
+local server, both
 
 function tests.setup_all()
     server = apiserver.start()
-    both = judge.new(server.kubeconfig)
-    client = k8s.connect { kubeconfig = server.kubeconfig }
-    for _, name in ipairs { "ours", "theirs" } do
-        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
-    end
+    both = judge.apart(server)
 end
 
 function tests.teardown_all()
@@ -57,13 +52,13 @@ function tests.create_rights_as_kubectl()
         rolebinding a --clusterrole=c --role=r
         rolebinding a --role=r --serviceaccount=s
         clusterrolebinding a --clusterrole=c --group=g --serviceaccount=n:s]]
-    for line in ([[
+    both:pairs("", [[
         create role r --verb=get --resource=pods
         create role r --verb=get --resource=pods
         create rolebinding r --role=r --user=u
         create rolebinding r --role=r --user=u
         create clusterrole NS-c --verb=get --resource=pods
-        create clusterrolebinding NS-b --clusterrole=NS-c --user=u]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+        create clusterrolebinding NS-b --clusterrole=NS-c --user=u]])
 end
 
 function tests.create_ingresses_as_kubectl()
@@ -130,7 +125,7 @@ function tests.create_services_and_secrets_as_kubectl()
 end
 
 function tests.create_token_asks_the_server()
-    for line in ([[
+    both:pairs("", [[
         create sa t
         create token nope
         create token t --duration=1s
@@ -141,7 +136,7 @@ function tests.create_token_asks_the_server()
         create token t --bound-object-kind=Deployment
         create token t --bound-object-kind=Pod
         create token t --bound-object-kind=Pod --bound-object-name=nope
-        create token]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+        create token]])
     local result = both:ours("create token t -n ours --context test --duration=20m --audience=me")
     local payload = result.stdout:match("^[^.]+%.([^.]+)%.[^.]+$")
     lu.assertNotNil(payload, result.stdout .. result.stderr)

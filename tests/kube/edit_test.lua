@@ -3,7 +3,6 @@
 local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
 local judge = require "tests.kube.judge"
-local k8s = require "k8s"
 local lu = require "luaunit"
 local proc = require "proc"
 local program = require "program"
@@ -13,11 +12,7 @@ local server, both, client
 
 function tests.setup_all()
     server = apiserver.start()
-    both = judge.new(server.kubeconfig, server.dir)
-    client = k8s.connect { kubeconfig = server.kubeconfig }
-    for _, name in ipairs { "ours", "theirs" } do
-        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
-    end
+    both, client = judge.apart(server)
     both:pair("create deployment web --image=a:1")
     both:pair("create cm one --from-literal=a=1")
     both:pair("create cm two --from-literal=a=1")
@@ -164,13 +159,13 @@ function tests.replace_puts_whole_objects()
     both:pair("replace --force -f -", manifest(cm:format("")))
     both:pair("replace --force -f -", manifest("{apiVersion: v1, kind: ConfigMap, metadata: {name: fresh}}"))
     both:pair("replace --force --grace-period=0 --timeout=5s -f -", manifest(cm:format(", labels: {a: c}")))
-    for line in ([[
+    both:pairs("", [[
         replace
         replace -f /nope
         replace -f - --grace-period=1
         replace -f - --timeout=1s
         replace -f - --force --dry-run=server
-        replace -f - --force --cascade=x]]):gmatch("%s*([^\n]+)") do both:pair(line, manifest(cm:format(""))) end
+        replace -f - --force --cascade=x]], manifest(cm:format("")))
     both:same_content("cm")
 end
 
@@ -179,7 +174,7 @@ function tests.last_applied_is_shown_set_and_edited()
     fs.write(server.dir .. "/other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: applied}\ndata: {a: '2'}\n")
     fs.write(server.dir .. "/two.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: two}\n")
     both:pair("apply -f applied.yaml")
-    for line in ([[
+    both:pairs("apply ", [[
         view-last-applied cm/applied
         view-last-applied -f applied.yaml
         view-last-applied cm applied -o wide
@@ -190,7 +185,7 @@ function tests.last_applied_is_shown_set_and_edited()
         set-last-applied -f two.yaml
         set-last-applied -f two.yaml --create-annotation -o name
         set-last-applied -f /nope
-        view-last-applied cm applied]]):gmatch("%s*([^\n]+)") do both:pair("apply " .. line) end
+        view-last-applied cm applied]])
     both:pair("apply view-last-applied cm two", { errors = false })
     edit("apply edit-last-applied cm/applied", "sed -i 's/a: .*/a: \"3\"/' FILE")
     edit("apply edit-last-applied cm/applied", "true")

@@ -2,12 +2,16 @@
 local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
 local json = require "json"
+local k8s = require "k8s"
 local lu = require "luaunit"
 local proc = require "proc"
 local program = require "program"
 local task = require "task"
 
 local judge = {}
+
+-- Where each of them works in Judge:pair.
+local OURS, THEIRS = "ours", "theirs"
 
 ---@class todo.Judge
 ---@field server todo.ApiServer
@@ -20,6 +24,19 @@ Judge.__index = Judge
 function judge.new(kubeconfig, cwd)
     return setmetatable({ kubeconfig = kubeconfig, cwd = cwd, kubectl_program = apiserver.program("judges", "kubectl"),
         home = fs.tempdir() }, Judge)
+end
+
+---Both in the server's folder, with a namespace of its own for each, as Judge:pair takes them.
+---@async
+---@param server todo.ApiServer
+---@return todo.Judge
+---@return todo.K8s client of the server's administrator
+function judge.apart(server)
+    local client = k8s.connect { kubeconfig = server.kubeconfig }
+    for _, name in ipairs { OURS, THEIRS } do
+        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
+    end
+    return judge.new(server.kubeconfig, server.dir), client
 end
 
 -- "get pods -o 'jsonpath={.a b}'" as words; quotes group.
@@ -119,14 +136,23 @@ function Judge:pair(line, options)
         for _, stream in ipairs { "stdout", "stderr" } do result[stream] = result[stream]:gsub(namespace, "NS") end
         return result
     end
-    local wanted, got = table.unpack(task.all { function() return run_one("kubectl", "theirs") end,
-        function() return run_one("ours", "ours") end })
+    local wanted, got = table.unpack(task.all { function() return run_one("kubectl", THEIRS) end,
+        function() return run_one("ours", OURS) end })
     lu.assertEquals(got.stdout, wanted.stdout, line .. "\n" .. got.stderr .. wanted.stderr)
     lu.assertEquals(got.status, wanted.status, line .. "\n" .. got.stderr .. wanted.stderr)
     if options.errors ~= false then
         lu.assertEquals(got.stderr:match("^[^\n]*"), wanted.stderr:match("^[^\n]*"), line)
     end
     return got.stdout
+end
+
+---Judge:pair of one line after the other.
+---@async
+---@param start string what stands before each: "run "
+---@param lines string
+---@param options table? as of Judge:pair
+function Judge:pairs(start, lines, options)
+    for line in lines:gmatch("%s*([^\n]+)") do self:pair(start .. line, options) end
 end
 
 local UID = "%x+%-%x+%-%x+%-%x+%-%x+"
@@ -153,7 +179,7 @@ end
 ---@param kinds string "deploy,svc"
 function Judge:same_content(kinds)
     local texts = {}
-    for i, namespace in ipairs { "theirs", "ours" } do
+    for i, namespace in ipairs { THEIRS, OURS } do
         local result = self:kubectl(("get %s -n %s -o json --show-managed-fields"):format(kinds, namespace))
         texts[i] = plain(namespace, result.stdout)
     end

@@ -3,7 +3,6 @@
 local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
 local judge = require "tests.kube.judge"
-local k8s = require "k8s"
 local lu = require "luaunit"
 
 local tests = {}
@@ -11,11 +10,7 @@ local server, both, client
 
 function tests.setup_all()
     server = apiserver.start()
-    both = judge.new(server.kubeconfig, server.dir)
-    client = k8s.connect { kubeconfig = server.kubeconfig }
-    for _, name in ipairs { "ours", "theirs" } do
-        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
-    end
+    both, client = judge.apart(server)
     client:create { apiVersion = "v1", kind = "Node", metadata = { name = "node-1" } }
 end
 
@@ -24,12 +19,8 @@ function tests.teardown_all()
     if server then server:stop() end
 end
 
-local function each(verb, lines)
-    for line in lines:gmatch("%s*([^\n]+)") do both:pair(verb .. " " .. line) end
-end
-
 function tests.run_makes_pods_and_services()
-    each("run", [[
+    both:pairs("run ", [[
         a --image=i --dry-run=client -o yaml
         a --image=i:1 --port=80 --env=A=1 --env=B=x=y --labels=a=b,c=d --annotations=e=f --dry-run=client -o yaml
         a --image=i --privileged --image-pull-policy=Never --restart=OnFailure --dry-run=client -o yaml -- one two
@@ -69,7 +60,7 @@ function tests.debug_adds_and_copies_containers()
     end
     fs.write(server.dir .. "/custom.yaml", "env: [{name: X, value: '1'}]\nsecurityContext: {runAsUser: 0, capabilities: {add: [KILL]}}\n")
     fs.write(server.dir .. "/fixed.json", '{"image": "other"}')
-    each("debug", [[
+    both:pairs("debug ", [[
         web --image=busybox -c custom --custom=custom.yaml --env=A=2
         web --image=busybox -c custom --custom=fixed.json
         web --image=busybox -c custom --custom=/nope
@@ -102,7 +93,7 @@ function tests.debug_adds_and_copies_containers()
         svc/nope --image=i]])
     both:pair("debug pod/web --image=busybox -c dbg", { errors = false })
     both:same_content("pods")
-    each("debug", "web --copy-to=seven --image=busybox -c dbg --replace")
+    both:pairs("debug ", "web --copy-to=seven --image=busybox -c dbg --replace")
     both:same_content("pods")
 end
 

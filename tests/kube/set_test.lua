@@ -2,21 +2,16 @@
 local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
 local judge = require "tests.kube.judge"
-local k8s = require "k8s"
 local lu = require "luaunit"
 local tables = require "tables"
 local yaml = require "yaml"
 
 local tests = {}
-local server, both, client
+local server, both
 
 function tests.setup_all()
     server = apiserver.start()
-    both = judge.new(server.kubeconfig, server.dir)
-    client = k8s.connect { kubeconfig = server.kubeconfig }
-    for _, name in ipairs { "ours", "theirs" } do
-        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
-    end
+    both = judge.apart(server)
     both:pair("create deployment web --image=a:1 --image=b:1")
     both:pair("create cronjob tick --image=i --schedule=@hourly")
     both:pair("create cm conf --from-literal=log.level=debug --from-literal=MODE=x")
@@ -28,13 +23,9 @@ function tests.teardown_all()
     if server then server:stop() end
 end
 
-local function each(lines)
-    for line in lines:gmatch("%s*([^\n]+)") do both:pair("set " .. line) end
-end
-
 -- (kubectl takes all keys of a source in an order that differs from run to run.)
 function tests.env_sets_removes_and_lists()
-    each [[
+    both:pairs("set ", [[
         env deploy/web A=1 B=two
         env deploy/web A=1
         env deploy/web A=2 -c a
@@ -62,13 +53,13 @@ function tests.env_sets_removes_and_lists()
         env deploy/web --keys=a
         env deploy/web --list -o yaml
         env deploy/nope A=1
-        env deploy/web --from=deploy/web]]
+        env deploy/web --from=deploy/web]])
     both:pair("set env deploy/web -", { stdin = "FROM_FILE=1 # comment\n\n# nothing\nOTHER=a=b\n" })
     both:same_content("deploy,cronjob")
 end
 
 function tests.resources_are_set_in_kubernetes_own_form()
-    each [[
+    both:pairs("set ", [[
         resources deploy/web --limits=cpu=0.5,memory=1024Mi
         resources deploy/web --limits=cpu=500m
         resources deploy/web -c b --requests=cpu=100m,memory=64Mi
@@ -80,7 +71,7 @@ function tests.resources_are_set_in_kubernetes_own_form()
         resources deploy/web --limits=cpu
         resources deploy/web --limits=cpu=x
         resources deploy/web -c nope --limits=cpu=1
-        resources deploy --all --selector=a=b --limits=cpu=1]]
+        resources deploy --all --selector=a=b --limits=cpu=1]])
     both:pair("set resources cm/conf --limits=cpu=1")
     both:same_content("deploy,cronjob")
 end
@@ -88,7 +79,7 @@ end
 function tests.serviceaccount_selector_and_subject_are_set()
     both:pair("create svc clusterip web --tcp=80")
     both:pair("create rolebinding rb --clusterrole=view --user=a")
-    each [[
+    both:pairs("set ", [[
         serviceaccount deploy/web robot
         sa deploy/web robot
         serviceaccount deploy web other --dry-run=client
@@ -106,7 +97,7 @@ function tests.serviceaccount_selector_and_subject_are_set()
         subject rolebinding rb --user=c --dry-run=client
         subject rolebinding rb
         subject rolebinding rb --serviceaccount=x
-        subject svc/web --user=a]]
+        subject svc/web --user=a]])
     both:same_content("deploy,cronjob,svc,rolebinding")
 end
 

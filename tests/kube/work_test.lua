@@ -1,7 +1,6 @@
 -- todo-lua kube expose, autoscale, taint, drain and cluster-info beside kubectl, on an API server without nodes of its own.
 local apiserver = require "tests.cluster.apiserver"
 local judge = require "tests.kube.judge"
-local k8s = require "k8s"
 local lu = require "luaunit"
 
 local tests = {}
@@ -9,10 +8,8 @@ local server, both, client
 
 function tests.setup_all()
     server = apiserver.start()
-    both = judge.new(server.kubeconfig, server.dir)
-    client = k8s.connect { kubeconfig = server.kubeconfig }
+    both, client = judge.apart(server)
     for _, name in ipairs { "ours", "theirs" } do
-        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
         client:create { apiVersion = "v1", kind = "Node", metadata = { name = "node-" .. name, labels = { own = name } } }
     end
     both:pair("create deployment web --image=a:1 --port=80")
@@ -21,10 +18,6 @@ end
 function tests.teardown_all()
     if both then both:close() end
     if server then server:stop() end
-end
-
-local function each(verb, lines)
-    for line in lines:gmatch("%s*([^\n]+)") do both:pair(verb .. " " .. line) end
 end
 
 local function pod(name, more)
@@ -46,7 +39,7 @@ function tests.expose_makes_services()
     in_both(pod("two", { containers = { { name = "c", image = "i", ports = { { containerPort = 80 },
         { containerPort = 53, protocol = "UDP" }, { containerPort = 53, protocol = "TCP" } } } } }))
     in_both(pod("bare"))
-    each("expose", [[
+    both:pairs("expose ", [[
         deploy/web --dry-run=client -o yaml
         deploy web --name=other --port=8080 --target-port=http --dry-run=client -o yaml
         deploy/web
@@ -76,7 +69,7 @@ function tests.expose_makes_services()
 end
 
 function tests.autoscale_makes_autoscalers()
-    each("autoscale", [[
+    both:pairs("autoscale ", [[
         deploy/web --max=5 --dry-run=client -o yaml
         deploy/web --max=5 --min=2 --cpu=70%
         deploy web --max=5 --name=a --cpu=500 --memory=1024Mi -o name
@@ -94,7 +87,7 @@ function tests.autoscale_makes_autoscalers()
 end
 
 function tests.taint_keeps_pods_away()
-    each("taint", [[
+    both:pairs("taint ", [[
         node node-NS a=b:NoSchedule
         node node-NS a=b:NoSchedule
         node node-NS a=c:NoSchedule --overwrite
@@ -132,12 +125,12 @@ local function owned(object, kind, owner)
 end
 
 function tests.drain_empties_nodes()
-    each("drain", [[
+    both:pairs("drain ", [[
         node-NS --dry-run=client
         node-NS
         node-NS]])
     in_both(pod("alone", { nodeName = "x" }))
-    each("drain", [[
+    both:pairs("drain ", [[
         node-NS
         node-NS --force --dry-run=client
         node-NS --force --dry-run=server
@@ -148,7 +141,7 @@ function tests.drain_empties_nodes()
         node-NS -l a=b]])
     both:pair("drain")
     in_both(pod("kept", { nodeName = "x", volumes = { { name = "v", emptyDir = {} } } }))
-    each("drain", [[
+    both:pairs("drain ", [[
         node-NS --force
         node-NS --force --delete-emptydir-data --disable-eviction]])
     in_both { apiVersion = "apps/v1", kind = "DaemonSet", metadata = { name = "set" }, spec = {
@@ -157,7 +150,7 @@ function tests.drain_empties_nodes()
     owned(pod("of-set"), "DaemonSet", "set")
     owned(pod("of-deploy"), "ReplicaSet", "rs")
     owned(pod("of-nobody"), "DaemonSet", "gone")
-    each("drain", [[
+    both:pairs("drain ", [[
         node-NS --pod-selector=app=of-set
         node-NS --pod-selector=app=of-nobody
         node-NS --ignore-daemonsets --pod-selector=app=of-set

@@ -3,7 +3,6 @@
 local apiserver = require "tests.cluster.apiserver"
 local fs = require "fs"
 local judge = require "tests.kube.judge"
-local k8s = require "k8s"
 local lu = require "luaunit"
 local program = require "program"
 local yaml = require "yaml"
@@ -13,11 +12,7 @@ local server, both, client
 
 function tests.setup_all()
     server = apiserver.start()
-    both = judge.new(server.kubeconfig)
-    client = k8s.connect { kubeconfig = server.kubeconfig }
-    for _, name in ipairs { "ours", "theirs" } do
-        client:create { apiVersion = "v1", kind = "Namespace", metadata = { name = name } }
-    end
+    both, client = judge.apart(server)
     for _, object in ipairs(yaml.decode_all(fs.read(fs.join(program.project, "tests/kube/objects.yaml")))) do
         if object.kind == "CustomResourceDefinition" then client:create(object) end
     end
@@ -185,7 +180,7 @@ end
 
 function tests.patch_and_scale_are_kubectls()
     both:pair("create deployment p --image=x")
-    for line in ([[
+    both:pairs("", [[
         patch deploy p -p '{"spec":{"minReadySeconds":3}}'
         patch deploy/p -p '{"spec":{"minReadySeconds":3}}'
         patch deploy p --type json -p '[{"op":"replace","path":"/spec/replicas","value":4}]' -o name
@@ -200,7 +195,7 @@ function tests.patch_and_scale_are_kubectls()
         scale --replicas=3 deployment/p --current-replicas=9
         scale --replicas=1 deploy p --dry-run=server
         scale deploy p
-        scale deploy nope --replicas=1]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+        scale deploy nope --replicas=1]])
     same_content("deploy")
 end
 
@@ -239,7 +234,7 @@ end
 
 function tests.nodes_are_closed_and_opened_as_kubectl_does()
     both:pair("create -f -", { stdin = "{apiVersion: v1, kind: Node, metadata: {name: NS-node, labels: {of: NS}}}" })
-    for line in ([[
+    both:pairs("", [[
         cordon NS-node --dry-run=server
         cordon NS-node --dry-run=client
         cordon NS-node
@@ -250,13 +245,13 @@ function tests.nodes_are_closed_and_opened_as_kubectl_does()
         get node NS-node -o jsonpath={.spec.unschedulable}
         cordon NS-nope
         cordon NS-nope NS-node
-        cordon NS-node -l of=NS]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+        cordon NS-node -l of=NS]])
 end
 
 function tests.images_are_set_as_kubectl_does()
     both:pair("create deployment img --image=a/one:1 --image=two:1")
     both:pair("create cronjob img --image=i --schedule=@hourly")
-    for line in ([[
+    both:pairs("", [[
         set image deploy/img one=a/one:2
         set image deploy/img one=a/one:2
         set image deploy img one=a/one:3 two=two:3 --dry-run=server
@@ -269,7 +264,7 @@ function tests.images_are_set_as_kubectl_does()
         set image deploy/img
         set image one=x
         set image deploy/img one=x deploy/img
-        set image deploy/nope one=x]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+        set image deploy/nope one=x]])
     same_content("deploy,cronjob")
 end
 
@@ -277,7 +272,7 @@ function tests.delete_is_kubectls()
     for name in ("a b c d e"):gmatch("%a") do both:pair("create cm del-" .. name) end
     both:pair [[patch cm del-c -p '{"metadata":{"labels":{"l":"1"}}}']]
     both:pair [[patch cm del-e -p '{"metadata":{"finalizers":["test/x"]}}']]
-    for line in ([[
+    both:pairs("", [[
         delete cm del-a
         delete cm del-a
         delete cm/del-a --ignore-not-found
@@ -290,7 +285,7 @@ function tests.delete_is_kubectls()
         delete cm
         delete cm del-d -o wide
         delete cm del-d --cascade=orphan --wait=false
-        delete cm del-e --timeout=1s]]):gmatch("%s*([^\n]+)") do both:pair(line) end
+        delete cm del-e --timeout=1s]])
     both:pair [[patch cm del-e -p '{"metadata":{"finalizers":null}}']]
     both:pair("create cm del-f")
     both:pair("delete cm del-f -i", { stdin = "n\n" })
@@ -300,7 +295,7 @@ end
 
 function tests.rollouts_are_changed_as_kubectl_does()
     both:pair("create deployment r --image=x")
-    for line in ([[
+    both:pairs("", [[
         rollout pause deploy/r
         rollout pause deploy/r
         rollout restart deploy/r
@@ -310,7 +305,7 @@ function tests.rollouts_are_changed_as_kubectl_does()
         rollout restart deploy/r deploy/nope
         rollout restart cm/kube-root-ca.crt
         rollout restart
-        rollout nope]]):gmatch("%s*([^\n]+)") do both:pair(line, { errors = false }) end
+        rollout nope]], { errors = false })
     local object = client:get("deployments", "r", { namespace = "ours" })
     lu.assertNil(object.spec.paused)
     lu.assertStrMatches(object.spec.template.metadata.annotations["kubectl.kubernetes.io/restartedAt"],
