@@ -76,9 +76,7 @@ return {
     run = function(session, options, words)
         check(options)
         local metrics = metrics_of(options)
-        local found, problems = resource_args.find(session, words, { filename = options.filename,
-            recursive = options.recursive })
-        kube_errors.raise_all(problems)
+        local found = resource_args.find_all(session, words, options)
         options.done = options.dry_run == "client" and "created" or "autoscaled"
         for _, one in ipairs(found) do
             check_scalable(session, one)

@@ -288,10 +288,7 @@ return {
                 .. "container runtime doesn't support this feature.\n"):format(options.target))
         end
         for i, word in ipairs(words) do words[i] = word:find("/", 1, true) and word or "pod/" .. word end
-        local found, problems = resource_args.find(session, words, { filename = options.filename,
-            recursive = options.recursive })
-        kube_errors.raise_all(problems)
-        for _, one in ipairs(found) do
+        for _, one in ipairs(resource_args.find_all(session, words, options)) do
             local pod, name = debug(session, one.object, options, arguments, seen)
             local status = options.attach and name and join(session, pod, name, options) or 0
             if status ~= 0 then return status end

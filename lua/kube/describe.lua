@@ -32,9 +32,7 @@ end
 -- "describe pods web": no such pod, but all whose name starts so.
 local function by_prefix(session, words, options, problem)
     local matching = 0
-    local found, problems = resource_args.find(session, { words[1] }, { whole = true })
-    kube_errors.raise_all(problems)
-    for _, one in ipairs(found) do
+    for _, one in ipairs(resource_args.find_all(session, { words[1] }, { whole = true })) do
         if one.object.metadata.name:sub(1, #words[2]) == words[2] then
             matching = matching + 1
             io.write(describe(session, one, options.show_events), "\n")

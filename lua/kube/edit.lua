@@ -77,8 +77,7 @@ return {
         if format ~= "yaml" and format ~= "json" then
             kube_errors.raise(("The flag 'output' must be one of yaml|json, got %s"):format(format))
         end
-        local found, problems = resource_args.find(session, words, options)
-        kube_errors.raise_all(problems)
+        local found = resource_args.find_all(session, words, options)
         if #found == 0 then kube_errors.raise("edit cancelled, no objects found") end
         for _, one in ipairs(found) do
             local meta = one.object.metadata

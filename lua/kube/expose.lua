@@ -127,9 +127,8 @@ return {
     examples = { "todo-lua kube expose deploy/web --port=80 --target-port=8080" },
     flags = object_maker.with_flags(own, "kubectl-expose"),
     run = function(session, options, words)
-        local found, problems = resource_args.find(session, words, { filename = options.filename,
-            recursive = options.recursive })
-        kube_errors.raise_all(problems)
+        local found = resource_args.find_all(session, words, { filename = options.filename,
+            recursive = options.recursive }) -- its selector is the service's
         options.done = "exposed"
         for _, one in ipairs(found) do
             if not exposable[one.object.kind] then

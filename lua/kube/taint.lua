@@ -146,9 +146,8 @@ return {
         check(session, options, resources, add, remove)
         local print = object_printer.wanted(options) and object_printer.new(options)
         local named = not options.all and not options.selector
-        local found, problems = resource_args.find(session, named and resources or { "nodes" },
+        local found = resource_args.find_all(session, named and resources or { "nodes" },
             { selector = options.selector, all = options.all })
-        kube_errors.raise_all(problems)
         for _, one in ipairs(found) do
             local node = tables.copy(one.object)
             local taints, operation = changed(node, options, add, remove)

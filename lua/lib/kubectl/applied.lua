@@ -15,18 +15,12 @@ local applied = {}
 
 local HINT = "todo-lua kube apply set-last-applied --create-annotation -f FILE makes it"
 
-local function find(session, options, words)
-    local found, problems = resource_args.find(session, words, options)
-    kube_errors.raise_all(problems)
-    return found
-end
-
 local function view(session, options, words)
     local format = options.output
     if format ~= "yaml" and format ~= "json" then
         kube_errors.raise(("Unexpected -o output mode: %s, the flag 'output' must be one of yaml|json"):format(format))
     end
-    for _, one in ipairs(find(session, options, words)) do
+    for _, one in ipairs(resource_args.find_all(session, words, options)) do
         local object = last_applied.of(one.object)
         if not object then -- no failure to kubectl
             io.stderr:write(("no last-applied-configuration annotation found on resource: %s\n  %s\n"):format(
@@ -99,7 +93,7 @@ end
 local function edit(session, options, words)
     local format = (options.output or "") == "" and "yaml" or options.output
     local all, objects = {}, {}
-    for _, one in ipairs(find(session, options, words)) do
+    for _, one in ipairs(resource_args.find_all(session, words, options)) do
         local manifest = last_applied.of(one.object)
         if manifest then
             all[#all + 1] = { resource = one.resource, object = one.object, manifest = manifest,

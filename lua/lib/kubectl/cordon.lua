@@ -33,9 +33,8 @@ function cordon.run(session, options, words, closed, command)
     if #words > 0 and options.selector then
         kube_errors.raise("cannot specify both a node name and a --selector option")
     end
-    local found, problems = resource_args.find(session, words_of(words, options.selector), options)
-    kube_errors.raise_all(problems) -- nothing is changed unless all are there
-    local names = {}
+    local found = resource_args.find_all(session, words_of(words, options.selector), options)
+    local names, problems = {}, {}
     for _, one in ipairs(found) do
         local name = one.object.metadata.name
         names[#names + 1] = name

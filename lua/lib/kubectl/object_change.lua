@@ -119,8 +119,7 @@ function object_change.run(session, words, options, how)
     if options.local_ and strategy == "server" then
         kube_errors.raise("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
     end
-    local found, problems = resource_args.find(session, words, options)
-    kube_errors.raise_all(problems)
+    local found, problems = resource_args.find_all(session, words, options), {}
     if how.check then how.check(found) end
     for _, target in ipairs(found) do
         local ok, problem = pcall(one, session, target, options, how)

@@ -218,4 +218,16 @@ function resource_args.find(session, words, options)
     return found, problems, single
 end
 
+---As find; raises where one of them could not be fetched.
+---@async
+---@param session todo.KubeSession
+---@param words string[]
+---@param options table
+---@return todo.Found[]
+function resource_args.find_all(session, words, options)
+    local found, problems = resource_args.find(session, words, options)
+    kube_errors.raise_all(problems)
+    return found
+end
+
 return resource_args

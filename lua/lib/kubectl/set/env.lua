@@ -69,8 +69,7 @@ local refs = { Secret = "secretKeyRef", ConfigMap = "configMapKeyRef" }
 
 -- A variable for each key of a Secret or ConfigMap.
 local function add_source(session, env, options)
-    local found, problems = resource_args.find(session, { options.from }, { all = options.all })
-    kube_errors.raise_all(problems)
+    local found = resource_args.find_all(session, { options.from }, { all = options.all })
     local wanted = {}
     for _, key in ipairs(options.keys) do wanted[key] = true end
     for _, one in ipairs(found) do
