@@ -41,14 +41,6 @@ local function check(options)
     if options.grace_period == 0 then options.grace_period = 1 end
 end
 
-local function show(object, options, how)
-    if options.output == "name" or not how.print then
-        io.write(object_printer.name(object), options.output == "name" and "" or " replaced" .. how.suffix, "\n")
-    else
-        io.write(how.print(object))
-    end
-end
-
 -- What has no version of its own takes the live object's: it replaces whatever there is.
 local function put(session, one, options)
     local meta = one.object.metadata
@@ -71,7 +63,7 @@ local function each(objects, fn)
     kube_errors.raise_all(problems)
 end
 
-local function recreate(session, objects, options, how)
+local function recreate(session, objects, options, report)
     local gone = {}
     each(objects, function(one)
         local target = { resource = one.resource, namespace = one.namespace, name = one.object.metadata.name,
@@ -87,8 +79,8 @@ local function recreate(session, objects, options, how)
     for _, one in ipairs(gone) do removal.wait(session, one[1], one[2], deadline) end
     each(objects, function(one)
         one.object.metadata.resourceVersion, one.object.metadata.uid = nil, nil
-        show(session:write("POST", one.resource, one.namespace, nil, { body = one.object,
-            manager = options.field_manager, options = options }), options, how)
+        report(session:write("POST", one.resource, one.namespace, nil, { body = one.object,
+            manager = options.field_manager, options = options }), "replaced")
     end)
 end
 
@@ -101,17 +93,15 @@ return {
     run = function(session, options, words)
         if options.raw then return raw.send(session, "PUT", options, words) end
         check(options)
-        local how = { print = object_printer.wanted(options) and options.output ~= "name"
-            and object_printer.new(options) }
-        local strategy
-        strategy, how.suffix = kube_session.dry_run(options)
+        local report = object_printer.reporter(options)
+        local strategy, suffix = kube_session.dry_run(options)
         local objects = manifests.read(session, options)
         for _, one in ipairs(objects) do
             if options.save_config then one.object = last_applied.remembering(one.object) end
         end
-        if options.force then return recreate(session, objects, options, how) end
+        if options.force then return recreate(session, objects, options, report) end
         each(objects, function(one)
-            show(strategy == "client" and one.object or put(session, one, options), options, how)
+            report(strategy == "client" and one.object or put(session, one, options), "replaced" .. suffix)
         end)
     end,
 }

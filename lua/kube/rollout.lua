@@ -62,11 +62,7 @@ local function change(session, one, options, patch, done, manager)
     local result = session:write("PATCH", one.resource, meta.namespace, meta.name, { body = patch, type = STRATEGIC,
         manager = options.field_manager or manager, options = options })
     result.apiVersion, result.kind = one.object.apiVersion, one.object.kind
-    if options.output == "name" or not object_printer.wanted(options) then
-        io.write(object_printer.name(result), options.output == "name" and "" or " " .. done, "\n")
-    else
-        io.write(object_printer.new(options)(result))
-    end
+    object_printer.reporter(options)(result, done)
 end
 
 local function restart(session, options, words)

@@ -168,14 +168,14 @@ return {
         local name = words[1]
         local pod = overrides.apply(pod_of(name, options, { table.unpack(words, 2) }), options)
         local service = options.expose and service_of(name, options)
-        local print = object_printer.wanted(options) and options.output ~= "name" and object_printer.new(options)
+        local report = object_printer.reporter(options)
         pod = make(session, "pods", pod, options)
         if service then
             service = make(session, "services", service, options)
-            object_maker.show(service, options, print)
+            object_maker.show(service, options, report)
         end
         if options.rm then return follow_and_remove(session, pod, service, options) end
         if options.attach then return follow(session, pod, options) end
-        object_maker.show(pod, options, print)
+        object_maker.show(pod, options, report)
     end,
 }

@@ -144,7 +144,7 @@ return {
         local resources, given = split(words)
         local add, remove = parse(given)
         check(session, options, resources, add, remove)
-        local print = object_printer.wanted(options) and object_printer.new(options)
+        local report = object_printer.reporter(options)
         local named = not options.all and not options.selector
         local found = resource_args.find_all(session, named and resources or { "nodes" },
             { selector = options.selector, all = options.all })
@@ -159,9 +159,7 @@ return {
                     manager = options.field_manager, options = options })
                 node.apiVersion, node.kind = "v1", "Node"
             end
-            if options.output == "name" then io.write(object_printer.name(node), "\n")
-            elseif print then io.write(print(node))
-            else io.write(object_printer.name(node), " ", operation, "\n") end
+            report(node, operation)
         end
     end,
 }

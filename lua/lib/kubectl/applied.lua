@@ -55,7 +55,7 @@ end
 local function set(session, options)
     local strategy, suffix = kube_session.dry_run(options)
     if #(options.filename or {}) == 0 then kube_errors.raise("must specify one of -f and -k") end
-    local print = object_printer.wanted(options) and options.output ~= "name" and object_printer.new(options)
+    local report = object_printer.reporter(options)
     local changes = {}
     for _, one in ipairs(manifests.read(session, options)) do
         local live = session:fetch(one.resource, one.namespace, one.object.metadata.name)
@@ -74,9 +74,7 @@ local function set(session, options)
         local one, object = change[1], change[2]
         if strategy ~= "client" then object = send(session, one, one.object, options) end
         object.apiVersion, object.kind = one.object.apiVersion, one.object.kind
-        if options.output == "name" then io.write(object_printer.name(object), "\n")
-        elseif print then io.write(print(object))
-        else io.write(object_printer.name(object), " configured", suffix, "\n") end
+        report(object, "configured" .. suffix)
     end
 end
 

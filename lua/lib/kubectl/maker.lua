@@ -80,17 +80,11 @@ end
 ---Prints what was made.
 ---@param made table
 ---@param options table of the command; done: what is printed in place of "created"
----@param print fun(object: table): string? of several objects, the printer of all
-function object_maker.show(made, options, print)
+---@param report fun(object: table, operation: string)? of several objects, the object_printer.reporter of all
+function object_maker.show(made, options, report)
     local _, suffix = kube_session.dry_run(options)
-    local name = object_printer.name(made)
-    if options.output == "name" then
-        io.write(name, "\n")
-    elseif object_printer.wanted(options) then
-        io.write((print or object_printer.new(options))(made))
-    else
-        io.write(name, " ", options.done or "created", suffix, "\n")
-    end
+    report = report or object_printer.reporter(options)
+    report(made, (options.done or "created") .. suffix)
 end
 
 ---Creates the object and prints it.

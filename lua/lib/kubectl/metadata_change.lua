@@ -113,13 +113,7 @@ local function one(session, found, kind, options, how)
             object = answer
         end
     end
-    if options.output == "name" then
-        io.write(object_printer.name(object), "\n")
-    elseif object_printer.wanted(options) then
-        io.write(how.print(object))
-    else
-        io.write(object_printer.name(object), " ", kind.tell(added, removed), how.suffix, "\n")
-    end
+    how.report(object, kind.tell(added, removed) .. how.suffix)
 end
 
 ---Runs the command.
@@ -137,7 +131,7 @@ function metadata_change.run(kind, session, options, words)
         kube_errors.raise("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
     end
     check(options, kind, resources, how.new, how.remove)
-    how.print = object_printer.wanted(options) and options.output ~= "name" and object_printer.new(options)
+    how.report = object_printer.reporter(options)
     local found, problems
     found, problems, how.single = resource_args.find(session, resources, options)
     if options.resource_version and not how.single then

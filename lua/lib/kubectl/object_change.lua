@@ -55,16 +55,6 @@ function object_change.containers(spec, pattern)
     return found
 end
 
-local function show(object, options, how)
-    if options.output == "name" then
-        io.write(object_printer.name(object), "\n")
-    elseif how.print then
-        io.write(how.print(object))
-    else
-        io.write(object_printer.name(object), " ", how.done, how.suffix, "\n")
-    end
-end
-
 -- kubectl puts the object's name before what could not be changed in it.
 local function named(found, problem)
     if fail.kind(problem) ~= "kube" then return problem end
@@ -79,7 +69,7 @@ local function one(session, found, options, how)
     if how.look then return end
     local patch, type = chart.patch(found.object, object, found.object)
     if not patch and not how.always then return end
-    if how.here then return show(object, options, how) end
+    if how.here then return how.report(object, how.done) end
     local meta = object.metadata
     local done, answer = pcall(session.write, session, "PATCH", found.resource, meta.namespace, meta.name,
         { body = patch or {}, type = type or "application/strategic-merge-patch+json",
@@ -89,7 +79,7 @@ local function one(session, found, options, how)
         fail.raise("kube", how.failed .. " " .. answer.message, answer.hint, { cause = answer.cause })
     end
     answer.apiVersion, answer.kind = object.apiVersion, object.kind
-    show(answer, options, how)
+    how.report(answer, how.done)
 end
 
 ---@class todo.ObjectChange
@@ -109,10 +99,9 @@ end
 ---@param options table
 ---@param how todo.ObjectChange
 function object_change.run(session, words, options, how)
-    local strategy
-    strategy, how.suffix = kube_session.dry_run(options)
-    how.here = strategy == "client" or options.local_
-    how.print = object_printer.wanted(options) and options.output ~= "name" and object_printer.new(options)
+    local strategy, suffix = kube_session.dry_run(options)
+    how.done, how.here = how.done .. suffix, strategy == "client" or options.local_
+    how.report = object_printer.reporter(options)
     if options.all and options.selector then
         kube_errors.raise("cannot set --all and --selector at the same time")
     end

@@ -208,4 +208,15 @@ function object_printer.new(options)
     return function(object) return print(strip(object)) end
 end
 
+---What tells of the objects that a command changed: their names, what -o makes of them, or name and operation.
+---@param options table the command's
+---@return fun(object: table, operation: string) operation: "patched (server dry run)"
+function object_printer.reporter(options)
+    local print = object_printer.wanted(options) and options.output ~= "name" and object_printer.new(options)
+    return function(object, operation)
+        if print then return io.write(print(object)) end
+        io.write(object_printer.name(object), options.output == "name" and "" or " " .. operation, "\n")
+    end
+end
+
 return object_printer
