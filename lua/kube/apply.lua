@@ -117,7 +117,7 @@ local propagation = { background = "Background", foreground = "Foreground", orph
 -- What flags cannot be together, in the order in which kubectl looks.
 local function check(options, strategy)
     local server_side_apply, forced = options.server_side, options.force
-    local wrong = {
+    kube_errors.raise_first {
         { options.force_conflicts and not server_side_apply, "--force-conflicts only works with --server-side" },
         { strategy == "client" and server_side_apply,
             "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)" },
@@ -134,9 +134,6 @@ local function check(options, strategy)
         { not propagation[options.cascade], ('invalid cascade value (%s). Must be "background", "foreground", or '
             .. '"orphan"'):format(options.cascade) },
     }
-    for _, case in ipairs(wrong) do
-        if case[1] then kube_errors.raise(case[2]) end
-    end
     kube_session.validation(options.validate)
     if forced and options.grace_period < 0 then options.grace_period = 0 end
     options.propagation = propagation[options.cascade]

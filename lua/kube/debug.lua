@@ -74,16 +74,13 @@ local function check(options, words, arguments, seen)
         end
         if is_empty(options.image) then kube_errors.raise("you must specify --image when not using --copy-to.") end
     end
-    local wrong = {
+    kube_errors.raise_first {
         { #words == 0 and #(options.filename or {}) == 0, "NAME or filename is required for debug" },
         { not pulls[options.image_pull_policy or ""], "invalid image pull policy: "
             .. (options.image_pull_policy or "") },
         { options.tty and not options.stdin, "-i/--stdin is required for containers with -t/--tty=true" },
         { not debug_profiles.known(options.profile), "unknown profile: " .. options.profile },
     }
-    for _, case in ipairs(wrong) do
-        if case[1] then kube_errors.raise(case[2]) end
-    end
 end
 
 local fixed = { "name", "command", "image", "lifecycle", "volumeDevices" }

@@ -27,15 +27,12 @@ table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
 table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
 
 local function check(options)
-    local wrong = {
+    kube_errors.raise_first {
         { #(options.filename or {}) == 0, "must specify one of -f and -k" },
         { options.grace_period >= 0 and not options.force, "--grace-period must have --force specified" },
         { options.timeout ~= 0 and not options.force, "--timeout must have --force specified" },
         { options.force and options.dry_run ~= "none", "--dry-run can not be used when --force is set" },
     }
-    for _, case in ipairs(wrong) do
-        if case[1] then kube_errors.raise(case[2]) end
-    end
     removal.check_cascade(options)
     -- As kubectl: 0 seconds would lose what the object still does.
     if options.grace_period == 0 then options.grace_period = 1 end

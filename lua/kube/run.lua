@@ -38,7 +38,7 @@ local function check(options, words, dash)
     if #words == 0 or dash == 0 then kube_errors.raise("NAME is required for run", "usage: NAME --image=IMAGE") end
     if not options.image then kube_errors.raise('required flag(s) "image" not set') end
     local image = options.image
-    local wrong = {
+    kube_errors.raise_first {
         { image == "", "--image is required" },
         { not image:find("^%w[%w._/:@-]*$") or image:find("[._/:@-]$"),
             ("Invalid image name %q: invalid reference format"):format(image) },
@@ -51,9 +51,6 @@ local function check(options, words, dash)
         { not pulls[options.image_pull_policy or ""], "invalid image pull policy: "
             .. (options.image_pull_policy or "") },
     }
-    for _, case in ipairs(wrong) do
-        if case[1] then kube_errors.raise(case[2]) end
-    end
 end
 
 local function parse_pairs(list, what)

@@ -93,6 +93,14 @@ end
 ---@param hint string?
 function kube_errors.raise(message, hint) fail.raise("kube", message, hint) end
 
+---Raises the message of the first case that is so.
+---@param cases { [1]: any, [2]: string }[] whether it is wrong, and the message
+function kube_errors.raise_first(cases)
+    for _, case in ipairs(cases) do
+        if case[1] then kube_errors.raise(case[2]) end
+    end
+end
+
 ---Raises one error for all: nothing where there is none, the only one, or all of them, one a line.
 ---@param problems any[]
 function kube_errors.raise_all(problems)

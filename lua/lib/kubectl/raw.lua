@@ -6,7 +6,7 @@ local raw = {}
 
 local function check(options, words, needs_file)
     local files = options.filename or {}
-    local wrong = {
+    kube_errors.raise_first {
         { #words > 0, "arguments may not be passed when --raw is specified" },
         { options.edit, "--raw and --edit are mutually exclusive" },
         { needs_file and #files == 0, "must specify one of -f and -k" },
@@ -18,9 +18,6 @@ local function check(options, words, needs_file)
         { not options.raw:find("^/"), ('--raw must be a valid URL path: parse %q: invalid URI for request'):format(
             options.raw) },
     }
-    for _, case in ipairs(wrong) do
-        if case[1] then kube_errors.raise(case[2]) end
-    end
 end
 
 local function body_of(path)
