@@ -54,16 +54,7 @@ local function parse(given)
 end
 
 local function split(words)
-    local resources, given = {}, {}
-    for _, word in ipairs(words) do
-        if word:find("[=:]") or word:find("%-$") then
-            given[#given + 1] = word
-        elseif #given > 0 then
-            kube_errors.raise("all resources must be specified before taint changes: " .. word)
-        else
-            resources[#resources + 1] = word
-        end
-    end
+    local resources, given = resource_args.with_changes(words, { "[=:]", "%-$" }, "taint")
     if #resources == 0 then kube_errors.raise("one or more resources must be specified as <resource> <name>") end
     if #given == 0 then
         kube_errors.raise("at least one taint update is required", "KEY=VALUE:EFFECT adds one, KEY- removes it")

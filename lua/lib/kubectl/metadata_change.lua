@@ -37,21 +37,6 @@ function metadata_change.flags(kind)
     return table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
 end
 
--- The words that name objects, and the pairs behind them.
-local function split(words, word)
-    local resources, given = {}, {}
-    for _, one in ipairs(words) do
-        if one:find(".=") or one:find(".%-$") then
-            given[#given + 1] = one
-        elseif #given > 0 then
-            kube_errors.raise(("all resources must be specified before %s changes: %s"):format(word, one))
-        else
-            resources[#resources + 1] = one
-        end
-    end
-    return resources, given
-end
-
 local function check(options, kind, resources, new, remove)
     if kind.word == "label" and options.list and (options.output or "") ~= "" then
         kube_errors.raise("--list and --output may not be specified together")
@@ -125,7 +110,7 @@ end
 function metadata_change.run(kind, session, options, words)
     local how = {}
     how.strategy, how.suffix = kube_session.dry_run(options)
-    local resources, given = split(words, kind.word)
+    local resources, given = resource_args.with_changes(words, { ".=", ".%-$" }, kind.word)
     how.new, how.remove = kind.parse(given)
     if options.local_ and how.strategy == "server" then
         kube_errors.raise("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")

@@ -73,6 +73,34 @@ local function kinds_of(session, text)
     return kinds
 end
 
+local function matches_one(word, patterns)
+    for _, pattern in ipairs(patterns) do
+        if word:find(pattern) then return true end
+    end
+    return false
+end
+
+---Takes the changes apart that stand behind the words which name objects: "KEY=VALUE", "KEY-".
+---@param words string[]
+---@param patterns string[] of changes
+---@param what string "label"
+---@param told string? what the message of a word behind a change ends with (default: that word)
+---@return string[] resources
+---@return string[] changes
+function resource_args.with_changes(words, patterns, what, told)
+    local resources, changes = {}, {}
+    for _, word in ipairs(words) do
+        if matches_one(word, patterns) then
+            changes[#changes + 1] = word
+        elseif #changes > 0 then
+            kube_errors.raise(("all resources must be specified before %s changes: %s"):format(what, told or word))
+        else
+            resources[#resources + 1] = word
+        end
+    end
+    return resources, changes
+end
+
 ---@class todo.TargetOptions
 ---@field all_namespaces boolean?
 ---@field selector boolean? a label or field selector picks the objects: no names then

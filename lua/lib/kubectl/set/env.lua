@@ -12,21 +12,6 @@ local WRONG_NAME = "%q is not a valid key name: a valid environment variable nam
     .. "characters, digits, '_', '-', or '.', and must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  "
     .. "or 'MyEnvName1', regex used for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')"
 
-local function split(words)
-    local resources, given = {}, {}
-    for _, word in ipairs(words) do
-        if word:find("^.+=") or word:find("%-$") then
-            given[#given + 1] = word
-        elseif #given > 0 then
-            kube_errors.raise("all resources must be specified before environment changes: "
-                .. table.concat(words, " "))
-        else
-            resources[#resources + 1] = word
-        end
-    end
-    return resources, given
-end
-
 local function read_standard_input(env)
     for line in io.stdin:lines() do
         local name, value = line:gsub("#.*", ""):match("^([^=]*)=(.*)$")
@@ -182,7 +167,8 @@ local function check(options, resources)
 end
 
 local function run(session, options, words)
-    local resources, given = split(words)
+    local resources, given = resource_args.with_changes(words, { "^.+=", "%-$" }, "environment",
+        table.concat(words, " "))
     check(options, resources)
     local all = table.move(given, 1, #given, #options.env + 1, tables.copy(options.env))
     local env, remove = parse(all)

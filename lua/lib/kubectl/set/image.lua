@@ -2,21 +2,17 @@
 local fail = require "fail"
 local kube_errors = require "kubectl.errors"
 local object_change = require "kubectl.object_change"
+local resource_args = require "kubectl.resource_args"
 local tables = require "tables"
 
 local function split(words)
-    local resources, images, count = {}, {}, 0
-    for _, word in ipairs(words) do
-        local name, image = word:match("^([^=]+)=(.*)$")
-        if name then
-            images[name], count = image, count + 1
-        elseif count > 0 then
-            kube_errors.raise("all resources must be specified before image changes: " .. word)
-        else
-            resources[#resources + 1] = word
-        end
+    local resources, changes = resource_args.with_changes(words, { "^[^=]+=" }, "image")
+    local images = {}
+    for _, change in ipairs(changes) do
+        local name, image = change:match("^([^=]+)=(.*)$")
+        images[name] = image
     end
-    return resources, images, count
+    return resources, images, #changes
 end
 
 local function check(images, count)
