@@ -9,6 +9,7 @@ local manifests = require "kubectl.manifests"
 local object_printer = require "kubectl.printer"
 local object_wait = require "kubectl.object_wait"
 local prune = require "kubectl.prune"
+local removal = require "kubectl.removal"
 local task = require "task"
 
 local MISSING = "Warning: resource %s is missing the kubectl.kubernetes.io/last-applied-configuration annotation which "
@@ -24,14 +25,9 @@ local flags = {
     { "selector", short = "l", help = "only the manifests with these labels" },
     { "subresource", help = "with --server-side: apply to this part of the objects, such as status" },
     { "force", kind = "bool", help = "remove and create anew what cannot be changed" },
-    { "grace-period", kind = "int", default = -1, help = "with --force: seconds that the object has to end" },
-    { "cascade", optional = "background", default = "background",
-        help = "with --force: what belongs to the object goes, too (background, foreground) or stays (orphan)" },
-    { "timeout", kind = "duration", default = 0,
-        help = "with --force: wait at most so long for the removal (0: 300s)" },
-    { "wait", kind = "bool", help = "accepted for kubectl's sake" },
     kube_session.dry_run_flag, kube_session.validate_flag,
 }
+table.move(removal.force_flags, 1, #removal.force_flags, #flags + 1, flags)
 table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
 table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
 table.move(prune.flags, 1, #prune.flags, #flags + 1, flags)
@@ -72,8 +68,7 @@ end
 -- For what cannot be changed: the object goes, and the manifest's takes its place.
 local function replace(session, one, options, target)
     local resource, name = one.resource, one.object.metadata.name
-    session:write("DELETE", resource, one.namespace, name, { body = { kind = "DeleteOptions", apiVersion = "v1",
-        gracePeriodSeconds = options.grace_period, propagationPolicy = options.propagation } })
+    session:write("DELETE", resource, one.namespace, name, { body = removal.delete_options(options) })
     object_wait.until_true(session.client, resource, one.namespace, name,
         task.now() + (options.timeout > 0 and options.timeout or 300), function(object) return not object end)
     return (create(session, one, options, target)), "configured"
@@ -112,8 +107,6 @@ local function apply(session, one, options)
     return create(session, one, options, target)
 end
 
-local propagation = { background = "Background", foreground = "Foreground", orphan = "Orphan" }
-
 -- What flags cannot be together, in the order in which kubectl looks.
 local function check(options, strategy)
     local server_side_apply, forced = options.server_side, options.force
@@ -131,12 +124,10 @@ local function check(options, strategy)
         { options.prune and server_side_apply,
             "--prune is in alpha and doesn't currently work on objects created by server-side apply" },
         { options.subresource and not server_side_apply, "--subresource can only be specified for --server-side" },
-        { not propagation[options.cascade], ('invalid cascade value (%s). Must be "background", "foreground", or '
-            .. '"orphan"'):format(options.cascade) },
     }
+    removal.check_cascade(options)
     kube_session.validation(options.validate)
     if forced and options.grace_period < 0 then options.grace_period = 0 end
-    options.propagation = propagation[options.cascade]
     if options.selector == "" then options.selector = nil end
 end
 

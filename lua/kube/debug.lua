@@ -7,6 +7,7 @@ local json = require "json"
 local kube_errors = require "kubectl.errors"
 local local_patch = require "kubectl.local_patch"
 local manifests = require "kubectl.manifests"
+local removal = require "kubectl.removal"
 local resource_args = require "kubectl.resource_args"
 local tables = require "tables"
 local yaml = require "yaml"
@@ -215,8 +216,7 @@ local function make_copy(session, pod, options, arguments, seen)
     local copy, name = copy_of(pod, options, arguments, seen)
     local made = session:write("POST", pods, meta.namespace, nil, { body = copy, manager = MANAGER })
     if options.replace then
-        session:write("DELETE", pods, meta.namespace, meta.name, { body = { kind = "DeleteOptions", apiVersion = "v1",
-            gracePeriodSeconds = 0 } })
+        session:write("DELETE", pods, meta.namespace, meta.name, { body = removal.delete_options { grace_period = 0 } })
     end
     return made, name
 end

@@ -6,6 +6,7 @@ local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
 local object_wait = require "kubectl.object_wait"
 local proc = require "proc"
+local removal = require "kubectl.removal"
 local tables = require "tables"
 local task = require "task"
 
@@ -97,12 +98,6 @@ local function pods_of(session, node, options)
     return leaving
 end
 
-local function delete_options(options)
-    return { kind = "DeleteOptions", apiVersion = "v1",
-        gracePeriodSeconds = options.grace_period >= 0 and options.grace_period or nil,
-        dryRun = options.dry_run == "server" and { "All" } or nil }
-end
-
 local function timed_out(pod, options)
     kube_errors.raise(("error when evicting pods/%q -n %q: global timeout reached: %gs"):format(pod.metadata.name,
         pod.metadata.namespace, options.timeout))
@@ -119,7 +114,7 @@ local function evict(session, resource, pod, options, deadline)
         local ok, problem = pcall(session.write, session, "POST", resource, meta.namespace, meta.name, {
             subresource = "eviction", body = { apiVersion = "policy/v1", kind = "Eviction",
                 metadata = { name = meta.name, namespace = meta.namespace },
-                deleteOptions = delete_options(options) } })
+                deleteOptions = removal.delete_options(options) } })
         local status = fail.field(problem, "status")
         if ok or status == 404 then return end
         if status ~= 429 then
@@ -145,7 +140,7 @@ end
 local function remove(session, pod, options, deadline)
     local resource, meta = session:resource("pods"), pod.metadata
     if options.disable_eviction then
-        session:write("DELETE", resource, meta.namespace, meta.name, { body = delete_options(options) })
+        session:write("DELETE", resource, meta.namespace, meta.name, { body = removal.delete_options(options) })
     else
         evict(session, resource, pod, options, deadline)
     end

@@ -11,18 +11,13 @@ local task = require "task"
 
 local flags = {
     { "force", kind = "bool", help = "remove the objects, and create them anew" },
-    { "grace-period", kind = "int", default = -1, help = "with --force: seconds that the object has to end" },
-    { "cascade", optional = "background", default = "background",
-        help = "with --force: what belongs to the object goes, too (background, foreground) or stays (orphan)" },
-    { "timeout", kind = "duration", default = 0,
-        help = "with --force: wait at most so long for the removal (0: 300s)" },
-    { "wait", kind = "bool", help = "accepted for kubectl's sake" },
     { "save-config", kind = "bool", help = "remember the object for a later apply" },
     { "subresource", help = "replace that part of the object: status, scale" },
     { "raw", help = "PUT the file of -f to this path, and print the answer" },
     { "field-manager", default = "kubectl-replace", help = "who owns the fields" },
     kube_session.dry_run_flag, kube_session.validate_flag,
 }
+table.move(removal.force_flags, 1, #removal.force_flags, #flags + 1, flags)
 table.move(manifests.flags, 1, #manifests.flags, #flags + 1, flags)
 table.move(object_printer.flags, 1, #object_printer.flags, #flags + 1, flags)
 

@@ -268,6 +268,16 @@ function tests.images_are_set_as_kubectl_does()
     same_content("deploy,cronjob")
 end
 
+function tests.cascade_takes_the_older_words_with_a_warning()
+    local text = "{apiVersion: v1, kind: ConfigMap, metadata: {name: cascading}}"
+    both:pairs("", [[
+        apply -f - --cascade=true
+        apply -f - --cascade=false
+        replace -f - --force --cascade=true
+        delete -f - --cascade=false --wait=false
+        apply -f - --cascade=maybe]], { stdin = text })
+end
+
 function tests.delete_is_kubectls()
     for name in ("a b c d e"):gmatch("%a") do both:pair("create cm del-" .. name) end
     both:pair [[patch cm del-c -p '{"metadata":{"labels":{"l":"1"}}}']]

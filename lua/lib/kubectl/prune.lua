@@ -2,6 +2,7 @@
 local kube_errors = require "kubectl.errors"
 local kube_session = require "kubectl.session"
 local last_applied = require "kubectl.last_applied"
+local removal = require "kubectl.removal"
 local tables = require "tables"
 
 local prune = {}
@@ -74,9 +75,7 @@ end
 ---@param options table the command's
 ---@param show fun(object: table)
 function prune.run(session, resources, visited, options, show)
-    local body = { kind = "DeleteOptions", apiVersion = "v1", propagationPolicy = options.propagation,
-        gracePeriodSeconds = options.grace_period >= 0 and options.grace_period or nil }
-    if options.dry_run == "server" then body.dryRun = { "All" } end
+    local body = removal.delete_options(options)
     prune.each(session, resources, visited, options.selector, function(object, resource, namespace)
         if options.dry_run ~= "client" then
             session:write("DELETE", resource, namespace, object.metadata.name, { body = body })

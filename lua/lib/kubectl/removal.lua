@@ -7,17 +7,42 @@ local object_wait = require "kubectl.object_wait"
 
 local removal = {}
 
----What the server calls a value of --cascade.
----@type table<string, string>
-removal.propagation = { background = "Background", foreground = "Foreground", orphan = "Orphan",
-    ["true"] = "Background", ["false"] = "Orphan" }
+-- What the server calls a value of --cascade.
+local propagation = { background = "Background", foreground = "Foreground", orphan = "Orphan" }
+local older_words = { ["true"] = "background", ["false"] = "orphan" }
 
----Raises kubectl's error where --cascade says nothing that there is.
+---@type todo.Flag[] of commands whose --force removes an object and makes it anew
+removal.force_flags = {
+    { "grace-period", kind = "int", default = -1, help = "with --force: seconds that the object has to end" },
+    { "cascade", optional = "background", default = "background",
+        help = "with --force: what belongs to the object goes, too (background, foreground) or stays (orphan)" },
+    { "timeout", kind = "duration", default = 0,
+        help = "with --force: wait at most so long for the removal (0: 300s)" },
+    { "wait", kind = "bool", help = "accepted for kubectl's sake" },
+}
+
+---Takes --cascade's older words for the new ones, as kubectl does; raises its error where the flag says nothing that
+---there is.
 ---@param options table
 function removal.check_cascade(options)
-    if removal.propagation[options.cascade] then return end
+    local word = older_words[options.cascade]
+    if word then
+        io.stderr:write(("warning: --cascade=%s is deprecated (boolean value) and can be replaced with --cascade=%s.\n")
+            :format(options.cascade, word))
+        options.cascade = word
+    end
+    if propagation[options.cascade] then return end
     kube_errors.raise(('invalid cascade value (%s). Must be "background", "foreground", or "orphan"'):format(
         options.cascade))
+end
+
+---What the server is told of how objects go.
+---@param options { cascade: string?, grace_period: integer, dry_run: string? }
+---@return table
+function removal.delete_options(options)
+    return { kind = "DeleteOptions", apiVersion = "v1", propagationPolicy = propagation[options.cascade],
+        gracePeriodSeconds = options.grace_period >= 0 and options.grace_period or nil,
+        dryRun = options.dry_run == "server" and { "All" } or nil }
 end
 
 ---@async
@@ -26,11 +51,8 @@ end
 ---@param options { cascade: string, grace_period: integer, dry_run: string? }
 ---@return string? uid of what goes
 function removal.delete(session, target, options)
-    local body = { kind = "DeleteOptions", apiVersion = "v1", propagationPolicy = removal.propagation[options.cascade] }
-    if options.grace_period >= 0 then body.gracePeriodSeconds = options.grace_period end
-    if options.dry_run == "server" then body.dryRun = { "All" } end
     local ok, answer = pcall(session.write, session, "DELETE", target.resource, target.namespace, target.name,
-        { body = body })
+        { body = removal.delete_options(options) })
     if not ok then error(manifests.problem("deleting", target.source, answer), 0) end
     local details = answer.kind == "Status" and answer.details or answer.metadata or {}
     return details.uid
