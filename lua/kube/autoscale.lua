@@ -87,9 +87,8 @@ return {
                     metrics = metrics,
                     scaleTargetRef = { apiVersion = object.apiVersion, kind = object.kind, name = name } },
                 status = { currentMetrics = json.null, desiredReplicas = 0 } }
-            if session.explicit_namespace then scaler.metadata.namespace = session.namespace end
-            object_maker.create(session, session:resource("horizontalpodautoscalers.v2.autoscaling"),
-                session.namespace, scaler, options)
+            object_maker.show(object_maker.make(session, "horizontalpodautoscalers.v2.autoscaling", scaler, options),
+                options)
         end
     end,
 }

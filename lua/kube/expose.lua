@@ -136,8 +136,7 @@ return {
                 kube_errors.raise(("cannot expose a %s%s"):format(one.object.kind, group))
             end
             local service = overrides.apply(service_of(tables.copy(one.object), options), options)
-            if session.explicit_namespace then service.metadata.namespace = session.namespace end
-            object_maker.create(session, session:resource("services"), session.namespace, service, options)
+            object_maker.show(object_maker.make(session, "services", service, options), options)
         end
     end,
 }

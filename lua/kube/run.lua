@@ -97,11 +97,6 @@ local function service_of(name, options)
             ports = json.list { { port = port, protocol = "TCP", targetPort = port } } } }
 end
 
-local function make(session, kind, object, options)
-    if session.explicit_namespace then object.metadata.namespace = session.namespace end
-    return object_maker.send(session, session:resource(kind), session.namespace, object, options)
-end
-
 local ended = { Succeeded = true, Failed = true }
 
 local function is_ready(pod)
@@ -166,9 +161,9 @@ return {
         local pod = overrides.apply(pod_of(name, options, { table.unpack(words, 2) }), options)
         local service = options.expose and service_of(name, options)
         local report = object_printer.reporter(options)
-        pod = make(session, "pods", pod, options)
+        pod = object_maker.make(session, "pods", pod, options)
         if service then
-            service = make(session, "services", service, options)
+            service = object_maker.make(session, "services", service, options)
             object_maker.show(service, options, report)
         end
         if options.rm then return follow_and_remove(session, pod, service, options) end

@@ -77,6 +77,18 @@ function object_maker.send(session, resource, namespace, object, options, source
     return ok and result or error(manifests.problem("creating", source, result), 0)
 end
 
+---As send, of an object that the command made up itself: a namespace that was named stands in it.
+---@async
+---@param session todo.KubeSession
+---@param kind string "services"
+---@param object table
+---@param options table of the command
+---@return table made
+function object_maker.make(session, kind, object, options)
+    if session.explicit_namespace then object.metadata.namespace = session.namespace end
+    return object_maker.send(session, session:resource(kind), session.namespace, object, options)
+end
+
 ---Prints what was made.
 ---@param made table
 ---@param options table of the command; done: what is printed in place of "created"
