@@ -211,11 +211,7 @@ static int load_script(lua_State *L)
     for (int i = 0; i < 2; i++) {
         const char *path = i ? with_suffix : script;
         if (!is_file(path)) continue;
-        if (!tl_program_read(L, path)) return tl_raisef(L, "denied", "cannot read %s", path);
-        size_t length;
-        const char *bytes = lua_tolstring(L, -1, &length);
-        tl_program_load(L, bytes, length, lua_pushfstring(L, "@%s", path));
-        return 1;
+        return tl_program_load_file(L, path) ? 1 : tl_raisef(L, "denied", "cannot read %s", path);
     }
     for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
         if (tl_program_chunk(L, lua_pushfstring(L, patterns[i], script))) return 1;

@@ -64,7 +64,8 @@ static int load_code(lua_State *L, const tl_embedded *file, const char *chunk_na
     return loaded;
 }
 
-int tl_program_read(lua_State *L, const char *path)
+/* Pushes the bytes of a regular file on disk and returns 1, or pushes nothing and returns 0. */
+static int read_file(lua_State *L, const char *path)
 {
     struct stat st;
     if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > MAX_SCRIPT) return 0;
@@ -88,7 +89,7 @@ static int push_project_file(lua_State *L, const char *name)
 {
     if (!tl_the_program.project) return 0;
     const char *path = lua_pushfstring(L, "%s/%s", tl_the_program.project, name);
-    if (tl_program_read(L, path)) {
+    if (read_file(L, path)) {
         lua_insert(L, -2);
         return 1;
     }
@@ -121,6 +122,17 @@ void tl_program_load(lua_State *L, const char *bytes, size_t length, const char 
     if (luaL_loadbufferx(L, bytes, length, chunk_name, "t") == LUA_OK) return;
     tl_error_object(L, -1);
     lua_error(L);
+}
+
+int tl_program_load_file(lua_State *L, const char *path)
+{
+    size_t length;
+    if (!read_file(L, path)) return 0;
+    const char *bytes = lua_tolstring(L, -1, &length);
+    tl_program_load(L, bytes, length, lua_pushfstring(L, "@%s", path));
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return 1;
 }
 
 int tl_program_chunk(lua_State *L, const char *name)
@@ -232,12 +244,7 @@ static int load_module_file(lua_State *L, const char *module)
     lua_pushstring(L, module);
     lua_getfield(L, -3, "path");
     lua_call(L, 2, 1);
-    if (lua_isnil(L, -1) || !tl_program_read(L, lua_tostring(L, -1))) return 0;
-    size_t length;
-    const char *bytes = lua_tolstring(L, -1, &length);
-    lua_pushfstring(L, "@%s", lua_tostring(L, -2));
-    tl_program_load(L, bytes, length, lua_tostring(L, -1));
-    return 1;
+    return !lua_isnil(L, -1) && tl_program_load_file(L, lua_tostring(L, -1));
 }
 
 static int l_require(lua_State *L);
@@ -291,16 +298,10 @@ static int k_done(lua_State *L, int status, lua_KContext top)
 
 static int l_dofile(lua_State *L)
 {
-    size_t length;
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 1);
-    if (tl_program_read(L, name)) {
-        const char *bytes = lua_tolstring(L, -1, &length);
-        lua_pushfstring(L, "@%s", name);
-        tl_program_load(L, bytes, length, lua_tostring(L, -1));
-    } else if (!tl_program_chunk(L, name)) {
+    if (!tl_program_load_file(L, name) && !tl_program_chunk(L, name))
         return tl_raisef(L, "not_found", "there is no file %s", name);
-    }
     int top = lua_gettop(L) - 1;
     lua_callk(L, 0, LUA_MULTRET, top, k_done);
     return k_done(L, LUA_OK, top);

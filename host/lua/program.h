@@ -32,9 +32,6 @@ extern const char tl_program_version[];
 
 /* Cancels the main task (at its next wait, where it is the running one); 0 where there is none. main.c has it. */
 int tl_task_main_cancel(lua_State *L);
-/* Pushes the bytes of a regular file on disk and returns 1, or pushes nothing and returns 0. */
-int tl_program_read(lua_State *L, const char *path);
-
 /* The bytes of "lua/x.lua", "chart/…", "docker/…": from the project's folder, else embedded. Pushes the bytes and the
  * path on disk (nil: embedded) and returns 1, or pushes nothing and returns 0. */
 int tl_program_resource(lua_State *L, const char *name);
@@ -49,5 +46,8 @@ void tl_program_open(lua_State *L);
 /* Loads "@name" as a chunk from text, raising kind "script" with its line on a syntax error. Text that is embedded under
  * that name is not compiled again: its bytecode is taken. */
 void tl_program_load(lua_State *L, const char *bytes, size_t length, const char *chunk_name);
+/* Pushes the chunk of a script on disk and returns 1, or pushes nothing and returns 0 where it cannot be read. Raises as
+ * tl_program_load. */
+int tl_program_load_file(lua_State *L, const char *path);
 
 #endif
