@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 #include "data/yaml_quick_scalar.h"
@@ -154,22 +155,14 @@ static int put(tl_yaml_reader *r, tl_map *map, tl_value key, tl_value value)
     return 0;
 }
 
-static unsigned char lower(char c)
-{
-    return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
-
 /* Whether the caller wants the value of a key of the document's map. Names in Go's JSON match in any case, and some letters
  * outside of ASCII fold into it. */
 static int is_kept(const tl_yaml_reader *r, tl_value key)
 {
     for (uint32_t i = 0; i < key.len; i++)
         if (key.as.s[i] & 0x80) return 1;
-    for (const char *const *name = r->options->keep; *name; name++) {
-        uint32_t i = 0;
-        while (i < key.len && (*name)[i] && lower((*name)[i]) == lower(key.as.s[i])) i++;
-        if (i == key.len && !(*name)[i]) return 1;
-    }
+    for (const char *const *name = r->options->keep; *name; name++)
+        if (strlen(*name) == key.len && !strncasecmp(*name, key.as.s, key.len)) return 1;
     return 0;
 }
 
