@@ -51,7 +51,8 @@ end
 local FOLDER, PLAIN = "build/gen/packed", "build/gen/embedded.txt"
 
 -- Each file as one gzip member: the program holds a third of what it would without, and unpacks only what it reads. The
--- bytecode stays as it is: unpacking it took a third of the time of a small command. Lua 5.4 compiles the scripts, whatever Lua premake is built on.
+-- bytecode stays as it is: unpacking it took a third of the time of a small command. Lua 5.4 compiles the scripts, whatever
+-- Lua premake is built on.
 local function packed(files)
     os.execute("rm -rf " .. FOLDER .. " && mkdir -p " .. FOLDER)
     for i, file in ipairs(files) do write(FOLDER .. "/" .. i, file.bytes) end

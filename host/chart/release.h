@@ -12,7 +12,8 @@ typedef struct tl_release_info {
     const char *first_deployed, *last_deployed; /* RFC 3339; NULL or "": never */
 } tl_release_info;
 
-/* The record of a render: a map in the field order of helm's struct. Parts of `rendered` are shared. */
+/* The record of a render: a map in the field order of helm's struct. Parts of `rendered` are shared.
+ * -1 where a file of the chart cannot be read any more. */
 int tl_release_record(tl_map **out, tl_arena *arena, const tl_rendered *rendered, const tl_release_info *info,
                       tl_error *err);
 
