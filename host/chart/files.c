@@ -76,24 +76,25 @@ struct tl_chart_unread {
     dev_t device;
     ino_t number;
     off_t size;
-    tl_chart_file content; /* without data: still unread */
+    const char *data; /* NULL: still unread */
+    size_t length;
 };
 
 static int read_unread(tl_chart_unread *unread, int file, tl_error *err)
 {
     struct stat st;
     const char *data;
-    size_t size;
+    size_t length;
     if (fstat(file, &st)) return tl_error_errno(err, errno, "stat %s", unread->path);
     if (st.st_dev != unread->device || st.st_ino != unread->number || st.st_size != unread->size) {
         tl_error_set(err, "chart", "the chart's file %s has changed since the chart was loaded", unread->relative);
         tl_error_hint(err, "load the chart again");
         return -1;
     }
-    if (tl_decode_read_open(unread->arena, file, unread->relative, &data, &size, err)) return -1;
-    skip_mark(&data, &size);
-    unread->content.data = data;
-    unread->content.size = size;
+    if (tl_decode_read_open(unread->arena, file, unread->relative, &data, &length, err)) return -1;
+    skip_mark(&data, &length);
+    unread->data = data;
+    unread->length = length;
     return 0;
 }
 
@@ -102,15 +103,15 @@ int tl_chart_file_read(tl_chart_file *out, const tl_chart_file *file, tl_error *
     tl_chart_unread *unread = file->unread;
     *out = *file;
     if (!unread) return 0;
-    if (!unread->content.data) {
+    if (!unread->data) {
         int fd = open(unread->path, O_RDONLY | O_CLOEXEC);
         if (fd < 0) return tl_error_errno(err, errno, "error reading %s: open %s", unread->relative, unread->path);
         int result = read_unread(unread, fd, err);
         close(fd);
         if (result) return -1;
     }
-    out->data = unread->content.data;
-    out->size = unread->content.size;
+    out->data = unread->data;
+    out->size = unread->length;
     out->unread = NULL;
     return 0;
 }
@@ -158,7 +159,7 @@ static int add_file(walk *w, int folder, const char *name, const char *relative,
     if (result) return -1;
     if (used == LATER) {
         tl_chart_unread *unread = tl_arena_alloc(w->arena, sizeof *unread);
-        *unread = (tl_chart_unread){w->arena, full_path(w, relative), relative, st.st_dev, st.st_ino, st.st_size, {0}};
+        *unread = (tl_chart_unread){w->arena, full_path(w, relative), relative, st.st_dev, st.st_ino, st.st_size, NULL, 0};
         add(w->arena, w->files, (tl_chart_file){.name = relative, .unread = unread});
         return 0;
     }
