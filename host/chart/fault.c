@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chart/text.h"
 #include "data/yaml.h"
 
 #define MEMORY ((size_t)1 << 30)
@@ -35,10 +36,9 @@ static void read_places(fault *out, const tl_error *err, int before)
 static int check_file(fault *out, tl_arena *arena, const tl_rendered_file *file)
 {
     const tl_yaml_options options = {.name = "yaml"};
-    const char *slash = strrchr(file->path, '/');
     tl_manifests documents = {0};
     int failed = 0;
-    if ((slash ? slash[1] : *file->path) == '_') return 0;
+    if (tl_text_names_partial(file->path)) return 0;
     tl_manifest_split(&documents, arena, file->text, file->size);
     for (size_t d = 0; d < documents.len && !failed; d++) {
         const tl_manifest *document = &documents.items[d];

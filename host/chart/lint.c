@@ -285,7 +285,9 @@ static const char *separator_fault(linter *l, const char *text, size_t *end)
 {
     *end = strlen(text);
     size_t good = 0;
-    for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+    for (const char *line = text, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next) next++;
         if (strncmp(line, "---", 3)) continue;
         const char *rest = line + 3;
         size_t length = strcspn(rest, "\n");

@@ -10,6 +10,8 @@
 #include "chart/text.h"
 #include "data/yaml.h"
 
+#define HOOK "helm.sh/hook" /* the annotation that makes a document one */
+
 /* Memory of one decoded document. */
 #define MAX_DOCUMENT ((size_t)1 << 30)
 
@@ -121,9 +123,9 @@ static const char *annotation(tl_arena *arena, const tl_map *annotations, const 
 }
 
 /* Reads the hook's annotations; *skip where one of its events is unknown. */
-static tl_hook *read_hook(tl_arena *arena, const tl_map *annotations, const char *events, int *skip)
+static tl_hook *read_hook(tl_arena *arena, const tl_map *annotations, int *skip)
 {
-    const char *text;
+    const char *text, *events = annotation(arena, annotations, HOOK);
     int64_t weight = 0;
     tl_hook *hook = tl_arena_zalloc(arena, sizeof *hook);
     hook->events = split_list(arena, events, &hook->event_count);
@@ -190,7 +192,7 @@ typedef struct tl_manifest_reading {
     tl_ahead *ahead;
     tl_rendered_file file;
     tl_manifests documents;
-    const tl_map **annotations; /* of each document, or NULL */
+    const tl_map **annotations; /* of each document that is a hook, else NULL */
     size_t read;                /* documents before the one that is wrong, or all */
     tl_error err;
 } tl_manifest_reading;
@@ -204,7 +206,7 @@ static int read_document(tl_manifest_reading *r, size_t at, tl_arena *arena, tl_
     tl_arena_clear(scratch);
     if (decode_head(&object, scratch, m, &r->err) || read_head(m, arena, object, &annotations, &r->err))
         return tl_error_wrap(&r->err, "YAML parse error on %s: %s", m->path, r->err.message ? r->err.message : "");
-    r->annotations[at] = annotations && annotations->count
+    r->annotations[at] = annotations && tl_map_gets(annotations, HOOK)
                              ? tl_value_copy(arena, tl_map_value(annotations)).as.map
                              : NULL;
     return 0;
@@ -212,8 +214,7 @@ static int read_document(tl_manifest_reading *r, size_t at, tl_arena *arena, tl_
 
 static void read_file(tl_manifest_reading *r, tl_arena *arena)
 {
-    const char *slash = strrchr(r->file.path, '/');
-    if ((slash ? slash[1] : *r->file.path) == '_') return;
+    if (tl_text_names_partial(r->file.path)) return;
     tl_manifest_split(&r->documents, arena, r->file.text, r->file.size);
     r->annotations = tl_arena_alloc(arena, (r->documents.len + 1) * sizeof *r->annotations);
     tl_arena *scratch = tl_arena_new(MAX_DOCUMENT);
@@ -243,15 +244,12 @@ void tl_manifest_reading_dispose(tl_manifest_reading *r)
 static void add_document(tl_manifests *manifests, tl_manifests *hooks, tl_arena *arena, const tl_manifest *read,
                          const tl_map *annotations)
 {
-    const char *events = annotations ? annotation(arena, annotations, "helm.sh/hook") : NULL;
     tl_manifest m = *read;
     int skip = 0;
     m.kind = tl_arena_strdup(arena, m.kind);
     m.name = tl_arena_strdup(arena, m.name);
     m.api_version = tl_arena_strdup(arena, m.api_version);
-    if (events)
-        m.hook = read_hook(arena, tl_value_copy(arena, tl_map_value((tl_map *)annotations)).as.map,
-                           tl_arena_strdup(arena, events), &skip);
+    if (annotations) m.hook = read_hook(arena, tl_value_copy(arena, tl_map_value((tl_map *)annotations)).as.map, &skip);
     if (!skip) tl_manifests_add(m.hook ? hooks : manifests, arena, m);
 }
 
@@ -374,7 +372,8 @@ static int show_only(tl_buf *out, const tl_template_output *options, tl_arena *a
     return 0;
 }
 
-void tl_manifest_print(tl_buf *out, const tl_manifest *manifest)
+/* As the recorded manifest has a document. */
+static void print_document(tl_buf *out, const tl_manifest *manifest)
 {
     tl_buf_addf(out, "---\n# Source: %s\n", manifest->path);
     tl_buf_add(out, manifest->content, manifest->size);
@@ -388,7 +387,7 @@ static void print_all(tl_buf *out, const char *manifest, size_t size, const tl_m
     tl_buf_add(out, manifest, size);
     tl_buf_addc(out, '\n');
     for (size_t i = 0; i < hooks->len && !options->no_hooks; i++)
-        if (!options->skip_tests || !is_test(hooks->items[i].hook)) tl_manifest_print(out, &hooks->items[i]);
+        if (!options->skip_tests || !is_test(hooks->items[i].hook)) print_document(out, &hooks->items[i]);
 }
 
 int tl_manifest_template_output(tl_buf *out, const char *manifest, size_t size, const tl_manifests *hooks,

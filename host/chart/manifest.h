@@ -67,8 +67,6 @@ typedef struct tl_template_output {
     size_t show_count;
 } tl_template_output;
 
-/* Appends a document with its comment, as the recorded manifest has it. */
-void tl_manifest_print(tl_buf *out, const tl_manifest *manifest);
 /* Appends the output of `helm template` for a recorded manifest and its hooks. */
 int tl_manifest_template_output(tl_buf *out, const char *manifest, size_t size, const tl_manifests *hooks,
                                 const tl_template_output *options, tl_arena *arena, tl_error *err);

@@ -85,7 +85,7 @@ static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
     int is_library = tl_text_same(chart->type, strlen(chart->type), "library");
     for (size_t i = 0; i < chart->templates.len; i++) {
         const tl_chart_file *file = &chart->templates.items[i];
-        if (is_library && strrchr(file->name, '/')[1] != '_') continue;
+        if (is_library && !tl_text_names_partial(file->name)) continue;
         const char *full = tl_arena_printf(p->arena, "%s/%s", path, file->name);
         add_page(p, (page){full, base, depth_of(full), chart, file, root});
     }
@@ -97,12 +97,6 @@ static int by_depth(const void *a, const void *b)
 {
     const page *x = a, *y = b;
     return x->depth != y->depth ? (x->depth < y->depth) - (x->depth > y->depth) : strcmp(y->path, x->path);
-}
-
-static int is_partial(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return (slash ? slash[1] : *path) == '_';
 }
 
 static int execute_page(tl_template_render *render, tl_arena *arena, page *p, tl_buf *out, tl_error *err)
@@ -154,7 +148,7 @@ static int execute_pages(tl_rendered *out, pages *p, const tl_render_options *op
     render = tl_template_render_new(set, arena, &how);
     out->files = tl_arena_alloc(arena, (p->len + 1) * sizeof *out->files);
     for (size_t i = 0; i < p->len; i++) {
-        if (is_partial(p->items[i].path)) continue;
+        if (tl_text_names_partial(p->items[i].path)) continue;
         if (execute_page(render, arena, &p->items[i], &text, err)) goto out;
         if (p->unreadable.message) goto out;
         if (tl_arena_over(arena)) {

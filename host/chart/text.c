@@ -85,3 +85,9 @@ int tl_text_has_suffix(const char *text, const char *suffix)
     size_t n = strlen(text), m = strlen(suffix);
     return n >= m && !strcmp(text + n - m, suffix);
 }
+
+int tl_text_names_partial(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return (slash ? slash[1] : *path) == '_';
+}

@@ -18,5 +18,7 @@ const char *tl_text_sanitize(tl_arena *arena, const char *text, size_t length);
 /* 1 where the strings are equal but for ASCII case. */
 int tl_text_same(const char *text, size_t length, const char *word);
 int tl_text_has_suffix(const char *text, const char *suffix);
+/* 1 for the path of a partial, whose text only other templates see: its name begins with an underscore. */
+int tl_text_names_partial(const char *path);
 
 #endif
