@@ -217,7 +217,7 @@ local function for_platform(platform, dockerfile, changes)
         browser = { args = {}, files = "/" } } } } }, changes or {}))
 end
 
-local function problem_of(ctx)
+local function refused(ctx)
     local ok, problem = pcall(ensure, ctx)
     lu.assertFalse(ok)
     return problem
@@ -234,7 +234,7 @@ end
 
 function tests.platform_that_is_none_is_wrong_usage()
     for _, platform in ipairs { "arm64", "linux/", "linux/arm64/x/y", "Linux/arm64" } do
-        local problem = problem_of(for_platform(platform, "FROM scratch\nCOPY static /static\n"))
+        local problem = refused(for_platform(platform, "FROM scratch\nCOPY static /static\n"))
         lu.assertEquals({ problem.kind, problem.status }, { "usage", 2 })
     end
 end
@@ -243,11 +243,9 @@ end
 function tests.platform_that_a_base_image_cannot_be_had_for_is_refused()
     clean()
     local base = NAME .. ":base"
-    client:build { context = dir.path, dockerfile = (function()
-        write { ["base/Dockerfile"] = "FROM scratch\nLABEL a=1\n" }
-        return dir.path .. "/base/Dockerfile"
-    end)(), tags = { base } }
-    local problem = problem_of(for_platform("linux/" .. OTHER, ("FROM %s\nCOPY static /static\n"):format(base)))
+    write { ["base/Dockerfile"] = "FROM scratch\nLABEL a=1\n" }
+    client:build { context = dir.path, dockerfile = dir.path .. "/base/Dockerfile", tags = { base } }
+    local problem = refused(for_platform("linux/" .. OTHER, ("FROM %s\nCOPY static /static\n"):format(base)))
     lu.assertEquals(problem.kind, "pull")
     lu.assertStrContains(problem.message, ("cannot pull %s for linux/%s: "):format(base, OTHER))
     lu.assertStrContains(problem.hint, "is for linux/" .. proc.platform().arch)
@@ -259,7 +257,7 @@ function tests.platform_whose_programs_the_engine_cannot_run_is_told_as_such()
     local program = assert(fs.read "/proc/self/exe"):sub(1, 4096)
     local ctx = for_platform("linux/" .. OTHER, 'FROM scratch\nCOPY --chown=0 run /run\nRUN ["/run"]\n')
     fs.write(dir.path .. "/src/run", program:sub(1, 18) .. ELF_MACHINES[OTHER] .. program:sub(21), 493)
-    local problem = problem_of(ctx)
+    local problem = refused(ctx)
     lu.assertEquals(problem.kind, "build")
     lu.assertStrContains(problem.hint, "cannot run programs of linux/" .. OTHER)
 end
@@ -284,12 +282,6 @@ local function with_files(dockerfile, npmrc)
         npmrc = npmrc or ("//registry.test/:_authToken=" .. TOKEN .. "\n") }
     return context { config = { ca_bundle = dir.path .. "/ca.pem", build_files = { [".npmrc"] = dir.path .. "/npmrc" },
         images = { page = { browser = { args = {}, files = "/" } } } } }
-end
-
-local function refused(ctx)
-    local ok, problem = pcall(ensure, ctx)
-    lu.assertFalse(ok)
-    return problem
 end
 
 local function names()
