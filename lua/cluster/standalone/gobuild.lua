@@ -6,6 +6,7 @@ local json = require("json")
 local proc = require("proc")
 local program = require("program")
 local secret = require("secret")
+local tables = require("tables")
 local task = require("task")
 
 local gobuild = {}
@@ -21,13 +22,6 @@ local function resource(name)
     return bytes
 end
 
-local function sorted_keys(map)
-    local keys = {}
-    for key in pairs(map) do keys[#keys + 1] = key end
-    table.sort(keys)
-    return keys
-end
-
 local function ldflags(set)
     return "-s -w" .. (set.ldflags and " " .. set.ldflags or "")
 end
@@ -41,7 +35,7 @@ end
 local function set_files(set)
     local list = { "go.mod", "go.sum" }
     table.move(set.files or {}, 1, #(set.files or {}), #list + 1, list)
-    for _, path in ipairs(sorted_keys(set.cut and set.cut.instead or {})) do list[#list + 1] = set.cut.instead[path] end
+    for _, path in ipairs(tables.keys(set.cut and set.cut.instead or {})) do list[#list + 1] = set.cut.instead[path] end
     return list
 end
 
@@ -55,7 +49,7 @@ function gobuild.hash(sets, c_source)
         parts[#parts + 1] = set.name
         parts[#parts + 1] = ldflags(set)
         if variant(set) ~= "" then parts[#parts + 1] = variant(set) end
-        for _, name in ipairs(sorted_keys(set.programs)) do parts[#parts + 1] = name .. "=" .. set.programs[name] end
+        for _, name in ipairs(tables.keys(set.programs)) do parts[#parts + 1] = name .. "=" .. set.programs[name] end
         for _, name in ipairs(set_files(set)) do parts[#parts + 1] = resource(set.folder .. "/" .. name) end
         if set.cut then parts[#parts + 1] = set.cut.sum end
     end
@@ -206,7 +200,7 @@ local function build_set(folder, set, wanted, progress)
     fs.remove(out)
     fs.mkdir(out)
     local names, packages = {}, {}
-    for _, name in ipairs(sorted_keys(set.programs)) do
+    for _, name in ipairs(tables.keys(set.programs)) do
         if wanted[name] then
             names[#names + 1] = name
             packages[#packages + 1] = set.programs[name]
