@@ -6,7 +6,6 @@ local kube_errors = require "kubectl.errors"
 local kubeconfig_files = require "kubectl.config_files"
 local object_printer = require "kubectl.printer"
 local secret = require "secret"
-local suggest = require "suggest"
 local tables = require "tables"
 local tabwriter = require "tabwriter"
 
@@ -46,9 +45,8 @@ end
 local function use_context(_, options, words)
     local config = kubeconfig_files.load(options.kubeconfig)
     if not config.contexts[words[1]] then
-        local names = tables.keys(config.contexts)
-        kube_errors.raise(("no context exists with the name: %q"):format(words[1]), #names > 0
-            and "the kubeconfig has " .. table.concat(names, ", ") .. suggest.phrase(words[1], names) or nil)
+        kube_errors.raise(("no context exists with the name: %q"):format(words[1]),
+            kubeconfig_files.hint(tables.keys(config.contexts), words[1]))
     end
     kubeconfig_files.use(options.kubeconfig, words[1])
     io.write(('Switched to context "%s".\n'):format(words[1]))

@@ -4,7 +4,6 @@ local json = require "json"
 local kube_errors = require "kubectl.errors"
 local kubeconfig_files = require "kubectl.config_files"
 local secret = require "secret"
-local suggest = require "suggest"
 local tables = require "tables"
 
 local config_edit = {}
@@ -163,11 +162,7 @@ local function set_credentials(_, options, words, seen)
     io.write(('User "%s" set.\n'):format(name))
 end
 
--- What a message adds where a name is not known.
-local function hint_of(known, name)
-    local names = tables.keys(known)
-    return #names > 0 and "the kubeconfig has " .. table.concat(names, ", ") .. suggest.phrase(name, names) or nil
-end
+local function hint_of(known, name) return kubeconfig_files.hint(tables.keys(known), name) end
 
 local function deleter(kind)
     return function(_, options, words)

@@ -4,6 +4,7 @@ local fs = require "fs"
 local json = require "json"
 local kube_errors = require "kubectl.errors"
 local proc = require "proc"
+local suggest = require "suggest"
 local yaml = require "yaml"
 
 local kubeconfig_files = {}
@@ -60,6 +61,14 @@ function kubeconfig_files.load(explicit, lenient)
         end
     end
     return merged
+end
+
+---What helps where a name is not among those of the kubeconfig; nil where there are none.
+---@param names string[]
+---@param wanted string
+---@return string?
+function kubeconfig_files.hint(names, wanted)
+    return #names > 0 and "the kubeconfig has " .. table.concat(names, ", ") .. suggest.phrase(wanted, names) or nil
 end
 
 ---The file that takes what no file has yet: the first that exists, else the last.

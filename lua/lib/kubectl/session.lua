@@ -53,15 +53,16 @@ end
 local function unknown_context(options)
     local names = {}
     for i, context in ipairs(k8s.contexts { kubeconfig = options.kubeconfig }) do names[i] = context.name end
-    local known = table.concat(names, ", ") .. suggest.phrase(options.context, names)
     fail.raise("kube", "Error in configuration: context was not found for specified context: " .. options.context,
-        #names > 0 and "the kubeconfig has " .. known or "the kubeconfig has no context at all", { verbatim = true })
+        require "kubectl.config_files".hint(names, options.context) or "the kubeconfig has no context at all",
+        { verbatim = true })
 end
 
 -- The cluster or user that a flag names, in kubectl's words where the kubeconfig does not have it.
 local function check_named(options)
     if not options.cluster and not options.user then return end
-    local config = require "kubectl.config_files".load(options.kubeconfig)
+    local kubeconfig_files = require "kubectl.config_files"
+    local config = kubeconfig_files.load(options.kubeconfig)
     local wrong = {
         { options.user, config.users, 'auth info "%s" does not exist' },
         { options.cluster, config.clusters, 'no server found for cluster "%s"' },
@@ -69,9 +70,8 @@ local function check_named(options)
     for _, one in ipairs(wrong) do
         local name, known, message = table.unpack(one)
         if name and not known[name] then
-            local names = tables.keys(known)
-            kube_errors.raise(message:format(name), #names > 0 and "the kubeconfig has " .. table.concat(names, ", ")
-                .. suggest.phrase(name, names) or "the kubeconfig has none at all")
+            kube_errors.raise(message:format(name), kubeconfig_files.hint(tables.keys(known), name)
+                or "the kubeconfig has none at all")
         end
     end
 end
