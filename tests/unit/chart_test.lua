@@ -42,6 +42,21 @@ function tests.load_gives_the_metadata_and_own_values()
     lu.assertEquals(tostring(c), "chart small 1.0.0")
 end
 
+function tests.rsa_keys_are_valid_to_openssl_and_no_two_are_equal()
+    local rendered = render('{{ range until 6 }}---\nkey: {{ (genCA "x" 1).Key | quote }}\n{{ end }}---\n' ..
+        'key: {{ genPrivateKey "rsa" | quote }}\n')
+    local seen = {}
+    for i, manifest in ipairs(rendered.manifests) do
+        local key = manifest.object.key
+        lu.assertNil(seen[key])
+        seen[key] = true
+        local checked = proc.run({ "openssl", "pkey", "-check", "-noout", "-text" }, { stdin = key, max_output = 1 << 16 })
+        lu.assertStrContains(checked.stdout, "Key is valid")
+        lu.assertStrContains(checked.stdout, ("Private-Key: (%d bit, 2 primes)"):format(i < 7 and 2048 or 4096))
+    end
+    lu.assertEquals(#rendered.manifests, 7)
+end
+
 function tests.load_of_nothing_there_is_not_found_with_a_hint()
     local err = failure(chart.load, "./no-such-chart")
     lu.assertEquals(err.kind, "not_found")
