@@ -45,8 +45,6 @@ static void drop_change(tl_k8s_change *change)
 
 static int text_of(tl_k8s_cache *cache, tl_value object, tl_text **text, tl_error *err)
 {
-    tl_value *meta = tl_value_path(&object, "metadata", NULL);
-    if (meta && meta->type == TL_MAP) tl_map_delete(meta->as.map, "managedFields", strlen("managedFields"));
     tl_buf_clear(&cache->text);
     if (tl_json_write(&cache->text, object, NULL, err)) return -1;
     *text = tl_text_new(cache->text.data, cache->text.len);

@@ -1,9 +1,8 @@
 /* Prints the items of a list. */
 #include "k8s/items_text.h"
 
-#include <string.h>
-
 #include "data/json.h"
+#include "k8s/object.h"
 
 #define PAGE_TREE ((size_t)1 << 30)
 
@@ -11,9 +10,6 @@ static void complete(tl_arena *arena, tl_map *item, const tl_items_text *options
 {
     if (!tl_map_gets(item, "apiVersion")) tl_map_sets(item, "apiVersion", tl_cstring(arena, options->api_version));
     if (!tl_map_gets(item, "kind")) tl_map_sets(item, "kind", tl_cstring(arena, options->kind));
-    tl_value *meta = tl_map_gets(item, "metadata");
-    if (!options->managed_fields && meta && meta->type == TL_MAP)
-        tl_map_delete(meta->as.map, "managedFields", strlen("managedFields"));
 }
 
 int tl_k8s_items_text(const char *text, size_t length, const tl_items_text *options, tl_buf *out,
@@ -30,6 +26,7 @@ int tl_k8s_items_text(const char *text, size_t length, const tl_items_text *opti
     for (size_t i = 0; !rc && i < total; i++) {
         tl_value item = items->as.list->items[i];
         if (item.type == TL_MAP) complete(arena, item.as.map, options);
+        if (!options->managed_fields) tl_k8s_object_drop_managed_fields(&item);
         if (i) tl_buf_adds(out, ",\n        ");
         rc = tl_json_write(out, item, &writing, err);
     }

@@ -7,6 +7,7 @@
 #include "data/json.h"
 #include "k8s/client_internal.h"
 #include "k8s/lines.h"
+#include "k8s/object.h"
 #include "k8s/verb.h"
 
 #define LINE_LIMIT ((size_t)16 << 20)
@@ -76,6 +77,7 @@ static void on_event(void *data, const char *type, tl_value object, tl_doc *doc)
 {
     tl_k8s_watch *watch = data;
     if (strcmp(type, "BOOKMARK") == 0 && !watch->options.bookmarks) return;
+    if (!watch->options.managed_fields) tl_k8s_object_drop_managed_fields(&object);
     queued *item = tl_malloc(sizeof *item);
     tl_doc_keep(doc);
     *item = (queued){NULL, {type, object, doc}, watch->line_bytes};

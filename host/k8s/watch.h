@@ -16,6 +16,7 @@ typedef struct tl_k8s_watch_options {
     const char *labels, *fields;  /* selectors, or NULL */
     const char *resource_version; /* where to start; NULL: with the present objects as ADDED */
     const char *accept; /* media type of the objects, such as a Table's, or NULL; goes with a resource_version */
+    int managed_fields;           /* keep the objects' metadata.managedFields */
     int bookmarks;                /* deliver BOOKMARK events too; the first one stands at the end of the first list */
     void (*on_ready)(tl_k8s_watch *watch, void *data); /* something to take, or the end */
     void *data;

@@ -136,6 +136,7 @@ static int l_watch(lua_State *L)
                                           .fields = tl_lua_k8s_selector(L, 3, "fields", arena),
                                           .resource_version = tl_lua_k8s_text(L, 3, "resource_version", arena),
                                           .accept = tl_lua_k8s_text(L, 3, "accept", arena),
+                                          .managed_fields = tl_opt_bool(L, 3, "managed_fields", 0),
                                           .bookmarks = tl_opt_bool(L, 3, "bookmarks", 0),
                                           .on_ready = on_event,
                                           .data = self};

@@ -271,7 +271,7 @@ local function watch(session, targets, options)
     end)
     local events <close> = session.client:watch(kube_session.kind(resource), { namespace = target.namespace,
         all_namespaces = not target.namespace, labels = options.selector, fields = fields, resource_version = version,
-        accept = accept })
+        accept = accept, managed_fields = options.show_managed_fields })
     for event in events do print(event.object, event.type) end
 end
 

@@ -129,6 +129,7 @@ function K8s:delete(kind, name, options) end
 ---@field fields todo.Selector?
 ---@field resource_version string? starts after this version instead of with the present objects
 ---@field accept string? media type in which the server gives each object, such as a Table's; goes with a resource_version
+---@field managed_fields boolean? keep the objects' metadata.managedFields, half of a small object
 ---@field bookmarks boolean? deliver BOOKMARK events too; the first stands at the end of the present objects (its object is a list)
 
 ---Iterates events { type = "ADDED"|"MODIFIED"|"DELETED"|"BOOKMARK", object = … } until closed: `for event in watch do`.

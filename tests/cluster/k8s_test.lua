@@ -650,6 +650,18 @@ function tests.watch_from_a_version_brings_what_came_after()
     client:delete("cm", "v-1")
 end
 
+function tests.watch_gives_managed_fields_when_asked()
+    client:create(configmap("m-0", { a = "1" }))
+    local only = { fields = "metadata.name=m-0" }
+    for _, asked in ipairs { false, true } do
+        only.managed_fields = asked
+        local watch <close> = client:watch("cm", only)
+        local object = watch:next(10).object
+        lu.assertEquals({ object.data.a, object.metadata.managedFields ~= nil }, { "1", asked })
+    end
+    client:delete("cm", "m-0")
+end
+
 function tests.watch_of_a_forbidden_or_unknown_kind_fails_at_once()
     local watch = client:watch("nonsense")
     fails("not_found", watch.next, watch, 10)

@@ -20,7 +20,7 @@ end
 ---@param check fun(object: table?): boolean?
 function object_wait.until_true(client, resource, namespace, name, deadline, check)
     local watch <close> = client:watch(kube_session.kind(resource), { namespace = namespace, bookmarks = true,
-        fields = "metadata.name=" .. name })
+        fields = "metadata.name=" .. name, managed_fields = true })
     local seen = false
     while true do
         local left = deadline - task.now()
