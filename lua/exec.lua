@@ -2,6 +2,7 @@
 local cli = require "cli"
 local cluster = require "cluster"
 local component = require "component"
+local log = require "log"
 local pods = require "pods"
 local program = require "program"
 local project = require "project"
@@ -25,10 +26,11 @@ local options = cli.parse {
 
 local ctx = project.open(options)
 ctx.board:close()
+log.set_stream "stderr" -- stdout is the command's
 component.check(ctx, { options.component })
 local client = cluster.require_running(ctx)
 stack.values(ctx)
-local pod = pods.of(client, component.object(ctx, options.component), 5)
+local pod = pods.of(client, component.object(ctx, options.component), 5, function(text) log.info("%s", text) end)
 local container = pods.container(pod, options.container)
 local command = #options.command > 0 and options.command or { "sh" }
 local tty = term.is_tty("stdin") and term.is_tty("stdout")

@@ -73,13 +73,15 @@ function pods.selector(object)
     return #parts > 0 and table.concat(parts, ",") or nil
 end
 
----The object itself where it is a pod, else the best of its pods; waits for the first one.
+---The object itself where it is a pod, else the best of its pods; waits for the first one. `said` is told which one was
+---chosen among several.
 ---@async
 ---@param client todo.K8s
 ---@param object table
 ---@param seconds number
+---@param said fun(text: string)?
 ---@return table pod
-function pods.of(client, object, seconds)
+function pods.of(client, object, seconds, said)
     if object.kind == "Pod" then return object end
     local selector = pods.selector(object)
     if not selector then
@@ -88,7 +90,14 @@ function pods.of(client, object, seconds)
     local deadline = task.now() + seconds
     while true do
         local list = client:list("pods", { namespace = object.metadata.namespace, labels = selector })
-        if #list > 0 then return pods.sort(list)[1] end
+        if #list > 0 then
+            local names = {}
+            for i, pod in ipairs(pods.sort(list)) do names[i] = pod.metadata.name end
+            if #list > 1 and said then
+                said(("Took pod %q out of: %s"):format(names[1], table.concat(names, ", ")))
+            end
+            return list[1]
+        end
         if task.now() >= deadline then
             fail.raise("timeout", ("%s %s has no pod (%s)"):format(object.kind, object.metadata.name, selector),
                 "todo-lua kube describe tells why")

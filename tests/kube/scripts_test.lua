@@ -100,6 +100,18 @@ function tests.top_asks_for_the_named_components()
     lu.assertEquals(script("top", "--sort-by=size", "--context", "test").status, 2)
 end
 
+function tests.exec_says_which_of_several_pods_it_took()
+    lu.assertNotStrContains(script("exec", "frontend", "--context", "test", "--", "true").stderr, "Took")
+    client:create { apiVersion = "v1", kind = "Pod", spec = { containers = { { name = "frontend", image = "frontend:1" } } },
+        metadata = { name = "todo-app-frontend-x-2", namespace = NAMESPACE, labels = labels "frontend" } }
+    local said = 'Took pod "todo-app-frontend-x-1" out of: todo-app-frontend-x-1, todo-app-frontend-x-2\n'
+    local result = script("exec", "frontend", "--context", "test", "--", "true")
+    lu.assertEquals(result.stdout, "")
+    lu.assertStrContains(result.stderr, said)
+    lu.assertNotStrContains(script("-q", "exec", "frontend", "--context", "test", "--", "true").stderr, "Took")
+    client:delete("pods", "todo-app-frontend-x-2", { namespace = NAMESPACE })
+end
+
 function tests.logs_of_a_release_without_pods_say_so()
     local result = script("logs", "mcp", "--context", "test")
     lu.assertEquals(result.status, 1)
