@@ -2,6 +2,7 @@
 #include "chart/parsing.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct tl_chart_parsed {
     tl_ahead_item item;
@@ -36,7 +37,12 @@ static void parse(tl_ahead_item *item, tl_arena *arena)
 
 void tl_chart_parsing_add(tl_chart_parsing *p, tl_chart_file *file)
 {
-    tl_chart_parsed *added = tl_arena_alloc(p->owners, sizeof *added);
+    tl_chart_parsed **same = &p->recent[file->size % TL_CHART_RECENT], *added = *same;
+    if (added && added->size == file->size && !memcmp(added->data, file->data, file->size)) {
+        file->parsed = added;
+        return;
+    }
+    *same = added = tl_arena_alloc(p->owners, sizeof *added);
     *added = (tl_chart_parsed){{.work = parse, .owners = p->owners, .others = p->others}, file->data, file->size, NULL};
     file->parsed = added;
     p->size += file->size;

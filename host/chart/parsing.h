@@ -5,12 +5,16 @@
 #include "chart/chart.h"
 #include "template/template.h"
 
+/* How many texts are remembered: subcharts often bring the same files, which are parsed once. */
+#define TL_CHART_RECENT 256
+
 /* The templates of a chart and its subcharts, each parsed once for all renders of the chart: from when it was read on by
  * another thread, or when a render needs one that the thread has not come to. */
 typedef struct tl_chart_parsing {
     tl_ahead *ahead;
     size_t size; /* bytes of the templates so far */
     tl_arena *owners, *others;
+    struct tl_chart_parsed *recent[TL_CHART_RECENT]; /* by size modulo their number */
 } tl_chart_parsing;
 
 /* Free with tl_chart_parsing_free. */
