@@ -5,12 +5,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define WORTH_WAKING 4096 /* bytes: to wake a thread costs as much as the work on some hundred */
+
 enum { WAITS, TAKEN, DONE };
 
 struct tl_ahead {
     tl_ahead_help help;
     tl_ahead_item first, *last; /* a list that begins with an item of no meaning; the owner appends */
     tl_ahead_item *reached;     /* by the other thread */
+    size_t unseen;              /* bytes added since it was woken */
     int called;                 /* the other thread, which stays as long as this is open */
     /* Locks are only for waiting: where they are fought for, both threads may end up on one processor. */
     pthread_mutex_t lock;
@@ -23,6 +26,7 @@ static void reset(tl_ahead *a)
 {
     atomic_store(&a->first.next, NULL);
     a->last = a->reached = &a->first;
+    a->unseen = 0;
     a->called = a->works = 0;
 }
 
@@ -47,9 +51,9 @@ void tl_ahead_free(tl_ahead *a)
 
 static void wake(tl_ahead *a)
 {
-    pthread_mutex_lock(&a->lock);
-    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_lock(&a->lock); /* whoever has seen nothing yet is asleep by then */
     pthread_mutex_unlock(&a->lock);
+    pthread_cond_broadcast(&a->changed); /* only now: the other thread would wake to wait for the lock */
 }
 
 void tl_ahead_open(tl_ahead *a)
@@ -72,7 +76,11 @@ void tl_ahead_add(tl_ahead *a, tl_ahead_item *item)
     atomic_store(&item->next, NULL);
     atomic_store(&a->last->next, item);
     a->last = item;
-    if (atomic_load(&a->sleeps)) wake(a);
+    a->unseen += item->size;
+    if (a->unseen >= WORTH_WAKING && atomic_load(&a->sleeps)) {
+        a->unseen = 0;
+        wake(a);
+    }
     if (a->called || !a->help.call) return;
     a->works = 1; /* nobody else looks at it: the other thread is not there */
     a->called = a->help.call(a->help.context);

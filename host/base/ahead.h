@@ -11,6 +11,7 @@ typedef struct tl_ahead_item tl_ahead_item;
 struct tl_ahead_item {
     void (*work)(tl_ahead_item *item, tl_arena *arena);
     tl_arena *owners, *others; /* the arena that `work` gets on the owner's thread, on the other one */
+    size_t size; /* of its input in bytes: the other thread is woken for small items when some have gathered */
     _Atomic int state;
     tl_ahead_item *_Atomic next;
 };
@@ -32,7 +33,7 @@ void tl_ahead_free(tl_ahead *ahead);
 void tl_ahead_open(tl_ahead *ahead);
 /* The other thread returns when nothing is left. */
 void tl_ahead_close(tl_ahead *ahead);
-/* Adds an item with work, owners and others set; it must live until tl_ahead_end. */
+/* Adds an item with work, owners, others and size set; it must live until tl_ahead_end. */
 void tl_ahead_add(tl_ahead *ahead, tl_ahead_item *item);
 /* Returns when the item is done, be it by a call of its work. */
 void tl_ahead_finish(tl_ahead *ahead, tl_ahead_item *item);

@@ -230,7 +230,8 @@ static void work(tl_ahead_item *item, tl_arena *arena)
 void tl_manifest_read_ahead(tl_rendered_file *file, tl_ahead *ahead, tl_arena *arena, tl_arena *others)
 {
     tl_manifest_reading *r = tl_arena_alloc(arena, sizeof *r);
-    *r = (tl_manifest_reading){{.work = work, .owners = arena, .others = others}, .ahead = ahead, .file = *file};
+    *r = (tl_manifest_reading){{.work = work, .owners = arena, .others = others, .size = file->size}, .ahead = ahead,
+                               .file = *file};
     file->reading = r;
     tl_ahead_add(ahead, &r->item);
 }

@@ -43,7 +43,8 @@ void tl_chart_parsing_add(tl_chart_parsing *p, tl_chart_file *file)
         return;
     }
     *same = added = tl_arena_alloc(p->owners, sizeof *added);
-    *added = (tl_chart_parsed){{.work = parse, .owners = p->owners, .others = p->others}, file->data, file->size, NULL};
+    *added = (tl_chart_parsed){{.work = parse, .owners = p->owners, .others = p->others, .size = file->size},
+                                file->data, file->size, NULL};
     file->parsed = added;
     p->size += file->size;
     tl_ahead_add(p->ahead, &added->item);
