@@ -51,9 +51,14 @@ int tl_yaml_has_break(const char *string, size_t length)
 {
     text t = {(const unsigned char *)string, length};
     for (size_t i = 0; i < length; i++)
-        if (is_break(t, i)) return 1;
+        if ((t.s[i] < ' ' || t.s[i] >= 0x80) && is_break(t, i)) return 1;
     return 0;
 }
+
+/* What YAML gives no meaning to: 2; anywhere but at the start: 1. */
+static const unsigned char word[256] = {
+    ['0' ... '9'] = 2, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2, ['_'] = 2, ['/'] = 2, ['-'] = 1, ['.'] = 1,
+};
 
 /* Whether the character at i is an indicator that a plain scalar in a block may not have there. */
 static int is_indicator(text t, size_t i, int space_before, int space_after)
@@ -71,6 +76,11 @@ static shape analyze(text t, int tabs_in_blocks)
     if (!t.n) return (shape){.plain = 1, .single_quoted = 1};
     if (t.n >= 3 && (!memcmp(t.s, "---", 3) || !memcmp(t.s, "...", 3))) indicators = 1;
     for (size_t i = 0, w; i < t.n; i += w) {
+        if (word[t.s[i]] == 2) { /* most characters */
+            after_space = after_break = space_before = 0;
+            w = 1;
+            continue;
+        }
         w = width_of(t.s[i]);
         int space_after = i + w >= t.n || t.s[i + w] == ' ' || t.s[i + w] == '\t';
         if (t.s[i] < 0x40 || i == 0) indicators |= is_indicator(t, i, space_before, space_after);
@@ -282,9 +292,6 @@ static void put_literal(tl_yaml_emitter *e, text t)
 /* Most strings: nothing in them that could mean anything to YAML. */
 static int is_word(const char *string, size_t length)
 {
-    static const unsigned char word[256] = {
-        ['0' ... '9'] = 2, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2, ['_'] = 2, ['/'] = 2, ['-'] = 1, ['.'] = 1,
-    };
     if (!length || word[(unsigned char)*string] < 2) return 0;
     for (size_t i = 1; i < length; i++)
         if (!word[(unsigned char)string[i]]) return 0;

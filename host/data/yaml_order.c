@@ -6,6 +6,8 @@
 
 #include "base/utf8.h"
 
+#define FEW 12 /* up to which Go sorts by insertion, too */
+
 typedef struct text {
     const char *s;
     size_t n;
@@ -76,11 +78,15 @@ static int less(text a, text b, tl_yaml_style style)
     return less_at(a, b, i, style);
 }
 
+static int precedes(const tl_entry *a, const tl_entry *b, tl_yaml_style style)
+{
+    return less((text){a->key, a->key_len}, (text){b->key, b->key_len}, style);
+}
+
 static int compare(const void *x, const void *y, tl_yaml_style style)
 {
     const tl_entry *a = *(tl_entry *const *)x, *b = *(tl_entry *const *)y;
-    text s = {a->key, a->key_len}, t = {b->key, b->key_len};
-    return less(s, t, style) ? -1 : less(t, s, style);
+    return precedes(a, b, style) ? -1 : precedes(b, a, style);
 }
 
 static int compare_sigs(const void *x, const void *y)
@@ -93,11 +99,18 @@ static int compare_pretty(const void *x, const void *y)
     return compare(x, y, TL_YAML_PRETTY);
 }
 
-tl_entry **tl_yaml_sorted(const tl_map *map, tl_yaml_style style, tl_arena *arena)
+void tl_yaml_sort(tl_entry **out, const tl_map *map, tl_yaml_style style)
 {
-    tl_entry **sorted = tl_arena_alloc(arena, (map->count + 1) * sizeof *sorted);
     uint32_t cursor = 0, n = 0;
-    for (tl_entry *e; (e = tl_map_next(map, &cursor));) sorted[n++] = e;
-    qsort(sorted, n, sizeof *sorted, style == TL_YAML_PRETTY ? compare_pretty : compare_sigs);
-    return sorted;
+    for (tl_entry *e; (e = tl_map_next(map, &cursor));) out[n++] = e;
+    if (n > FEW) {
+        qsort(out, n, sizeof *out, style == TL_YAML_PRETTY ? compare_pretty : compare_sigs);
+        return;
+    }
+    for (uint32_t i = 1; i < n; i++) {
+        tl_entry *moved = out[i];
+        uint32_t to = i;
+        for (; to && precedes(moved, out[to - 1], style); to--) out[to] = out[to - 1];
+        out[to] = moved;
+    }
 }

@@ -4,8 +4,7 @@
 #include "data/value.h"
 #include "data/yaml.h"
 
-/* The live entries in go-yaml's order of keys, in which runs of digits compare as numbers; an arena array of
- * map->count pointers. */
-tl_entry **tl_yaml_sorted(const tl_map *map, tl_yaml_style style, tl_arena *arena);
+/* Fills `out` with the map->count live entries in go-yaml's order of keys, in which runs of digits compare as numbers. */
+void tl_yaml_sort(tl_entry **out, const tl_map *map, tl_yaml_style style);
 
 #endif

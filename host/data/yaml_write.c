@@ -22,9 +22,15 @@
 typedef struct writer {
     tl_yaml_emitter e;
     tl_yaml_write_options options;
-    tl_arena *arena;
+    tl_arena *arena; /* made when it is needed */
     int depth;
 } writer;
+
+static tl_arena *scratch(writer *w)
+{
+    if (!w->arena) w->arena = tl_arena_new(0);
+    return w->arena;
+}
 
 /* sigs.k8s.io/yaml writes JSON and reads that as YAML before it writes YAML. A string comes through with bad UTF-8
  * replaced, NEL folded as a line break in quotes is, and is refused where YAML does not allow a character. */
@@ -50,7 +56,7 @@ static int pass_json(writer *w, const char **text, size_t *length, tl_error *err
         }
         if (rune != ' ' && rune != 0x85) tl_buf_add(&out, bytes, tl_utf8_encode(rune, bytes));
     }
-    *text = tl_arena_strndup(w->arena, out.data, out.len);
+    *text = tl_arena_strndup(scratch(w), out.data, out.len);
     *length = out.len;
     tl_buf_dispose(&out);
     return 0;
@@ -65,7 +71,7 @@ static void mend_utf8(writer *w, const char **text, size_t *length)
         char bytes[4];
         tl_buf_add(&out, bytes, tl_utf8_encode(tl_utf8_decode(*text + i, *length - i, &width), bytes));
     }
-    *text = tl_arena_strndup(w->arena, out.data, out.len);
+    *text = tl_arena_strndup(scratch(w), out.data, out.len);
     *length = out.len;
     tl_buf_dispose(&out);
 }
@@ -198,7 +204,9 @@ static int write_map(writer *w, const tl_map *map, tl_error *err)
         uint32_t cursor = 0;
         for (tl_entry *entry; !status && (entry = tl_map_next(map, &cursor));) status = write_entry(w, entry, err);
     } else {
-        tl_entry **sorted = tl_yaml_sorted(map, w->options.style, w->arena);
+        tl_entry *few[16], **sorted = map->count <= sizeof few / sizeof *few ? few
+                                          : tl_arena_alloc(scratch(w), map->count * sizeof *sorted);
+        tl_yaml_sort(sorted, map, w->options.style);
         for (uint32_t i = 0; !status && i < map->count; i++) status = write_entry(w, sorted[i], err);
     }
     e->indent = outer;
@@ -262,7 +270,6 @@ int tl_yaml_write(tl_buf *out, tl_value value, const tl_yaml_write_options *opti
         w.e.width = INT_MAX;
         w.e.tabs_in_blocks = 1;
     }
-    w.arena = tl_arena_new(0);
     int status = write_value(&w, value, 0, err);
     if (!status) tl_yaml_emit_indent(&w.e);
     if (!status && out->over) status = tl_error_set(err, "limit", "the YAML text grows past %zu bytes", out->max);

@@ -148,16 +148,17 @@ TL_FUNCTION(fn_to_raw_json)
 static int to_yaml(tl_exec *x, tl_value value, tl_yaml_style style, tl_value *out)
 {
     tl_yaml_write_options options = {.style = style, .plain = tl_plain_object, .context = x->arena};
-    tl_buf text = tl_text_buf(x);
+    tl_buf *text = &x->render->yaml;
     tl_error err = {0};
-    if (tl_yaml_write(&text, value, &options, &err)) {
+    tl_buf_clear(text);
+    if (tl_yaml_write(text, value, &options, &err)) {
         tl_error_dispose(&err);
-        tl_buf_dispose(&text);
         *out = tl_cstring_ref("");
         return 0;
     }
-    if (text.len && text.data[text.len - 1] == '\n') text.len--;
-    return tl_take_string(x, &text, out);
+    if (text->len && text->data[text->len - 1] == '\n') text->len--;
+    *out = tl_string(x->arena, text->data, text->len);
+    return 0;
 }
 
 TL_FUNCTION(fn_to_yaml)

@@ -274,6 +274,7 @@ struct tl_template_render {
     tl_map *regexes; /* pattern -> TL_INT position in `patterns` */
     struct tl_regex **patterns;
     size_t pattern_count, pattern_cap;
+    tl_buf yaml; /* what toYaml writes into, kept since it is called so often */
 };
 
 /* One running template. */

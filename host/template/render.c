@@ -106,6 +106,7 @@ tl_template_render *tl_template_render_new(tl_template_set *set, tl_arena *arena
     if (!render->options.max_output) render->options.max_output = DEFAULT_OUTPUT;
     if (!render->options.max_steps) render->options.max_steps = DEFAULT_STEPS;
     if (render->options.max_time) render->deadline = tl_clock_ms() + (double)render->options.max_time;
+    tl_buf_init(&render->yaml, render->options.max_output);
     render->scope = tl_scope_new(arena, set->scope);
     render->included = tl_map_new(arena, 0);
     return render;
@@ -115,6 +116,7 @@ void tl_template_render_free(tl_template_render *render)
 {
     if (!render) return;
     for (size_t i = 0; i < render->pattern_count; i++) tl_regex_free(render->patterns[i]);
+    tl_buf_dispose(&render->yaml);
     free(render->patterns);
     free(render->stack);
     free(render);
