@@ -213,13 +213,15 @@ char *tl_arena_strdup(tl_arena *arena, const char *text)
 
 char *tl_arena_printf(tl_arena *arena, const char *format, ...)
 {
+    char few[256];
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
+    size_t length = (size_t)vsnprintf(few, sizeof few, format, args);
     va_end(args);
-    char *text = tl_arena_alloc(arena, (size_t)length + 1);
+    if (length < sizeof few) return tl_arena_strndup(arena, few, length);
+    char *text = tl_arena_alloc(arena, length + 1);
     va_start(args, format);
-    vsnprintf(text, (size_t)length + 1, format, args);
+    vsnprintf(text, length + 1, format, args);
     va_end(args);
     return text;
 }

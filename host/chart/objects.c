@@ -60,9 +60,39 @@ static void print_chart(const tl_object *self, tl_buf *out)
     tl_buf_addc(out, '}');
 }
 
+/* What .Chart and .Chart.Metadata are made of. */
+typedef struct chart_view {
+    tl_arena *arena;
+    tl_map *json, *fields;
+} chart_view;
+
+static int plain_chart(const tl_object *self, tl_arena *arena, tl_value *out)
+{
+    const chart_view *view = self->data;
+    *out = tl_value_copy(arena, tl_map_value(view->json));
+    tl_map_sets(out->as.map, "IsRoot", *tl_map_gets(view->fields, "IsRoot"));
+    return 0;
+}
+
+static int plain_metadata(const tl_object *self, tl_arena *arena, tl_value *out)
+{
+    (void)arena;
+    *out = tl_map_value(((const chart_view *)self->data)->json);
+    return 0;
+}
+
+static tl_value open_metadata(const tl_object *self)
+{
+    const chart_view *view = self->data;
+    tl_value fields = tl_value_copy(view->arena, tl_map_value(view->fields));
+    tl_map_delete(fields.as.map, "IsRoot", 6);
+    tl_map_delete(fields.as.map, "Metadata", 8);
+    return fields;
+}
+
 static const tl_object_type chart_type = {"struct { chart.Metadata; IsRoot bool }", TL_KIND_STRUCT, NULL, print_chart,
-                                          plain_json, NULL};
-static const tl_object_type metadata_type = {"chart.Metadata", TL_KIND_STRUCT, NULL, NULL, plain_json, NULL};
+                                          plain_chart, NULL};
+static const tl_object_type metadata_type = {"chart.Metadata", TL_KIND_STRUCT, NULL, NULL, plain_metadata, open_metadata};
 static const tl_object_type maintainer_type = {"*chart.Maintainer", TL_KIND_POINTER, NULL, NULL, plain_json, NULL};
 static const tl_object_type dependency_type = {"*chart.Dependency", TL_KIND_POINTER, NULL, NULL, plain_json, NULL};
 
@@ -127,12 +157,11 @@ tl_value tl_chart_object(tl_arena *arena, const tl_chart *chart)
         if (!strcmp(chart_fields[i].go, "Dependencies")) value = wrap_items(arena, value, dependency);
         tl_map_sets(fields, chart_fields[i].go, value);
     }
-    tl_map *metadata = tl_value_copy(arena, tl_map_value(fields)).as.map;
-    tl_map *plain = tl_value_copy(arena, tl_map_value(json)).as.map;
-    tl_map_sets(plain, "IsRoot", tl_bool(!chart->parent));
+    chart_view *view = tl_arena_alloc(arena, sizeof *view);
+    *view = (chart_view){arena, json, fields};
     tl_map_sets(fields, "IsRoot", tl_bool(!chart->parent));
-    tl_map_sets(fields, "Metadata", tl_object_value(arena, &metadata_type, json, tl_map_value(metadata)));
-    return tl_object_value(arena, &chart_type, plain, tl_map_value(fields));
+    tl_map_sets(fields, "Metadata", tl_object_value(arena, &metadata_type, view, tl_null()));
+    return tl_object_value(arena, &chart_type, view, tl_map_value(fields));
 }
 
 /* ---- .Files ---- */

@@ -173,14 +173,9 @@ tl_value *tl_map_gets(const tl_map *map, const char *key)
     return tl_map_get(map, key, strlen(key));
 }
 
-void tl_map_set(tl_map *map, const char *key, size_t length, tl_value value)
+/* A key that the map does not have. */
+static void add_entry(tl_map *map, const char *key, size_t length, uint32_t hash, tl_value value)
 {
-    uint32_t hash = hash_key(key, length);
-    tl_entry *found = find_entry(map, key, length, hash);
-    if (found) {
-        found->value = value;
-        return;
-    }
     make_room(map);
     map->entries[map->used] = (tl_entry){tl_arena_strndup(map->arena, key, length), (uint32_t)length, hash, value, 0};
     if (map->index)
@@ -192,6 +187,16 @@ void tl_map_set(tl_map *map, const char *key, size_t length, tl_value value)
     }
     map->used++;
     map->count++;
+}
+
+void tl_map_set(tl_map *map, const char *key, size_t length, tl_value value)
+{
+    uint32_t hash = hash_key(key, length);
+    tl_entry *found = find_entry(map, key, length, hash);
+    if (found)
+        found->value = value;
+    else
+        add_entry(map, key, length, hash, value);
 }
 
 void tl_map_sets(tl_map *map, const char *key, tl_value value)
@@ -253,7 +258,7 @@ tl_value tl_value_copy(tl_arena *arena, tl_value value)
         copy->nil = value.as.map->nil;
         uint32_t cursor = 0;
         for (tl_entry *e; !tl_arena_over(arena) && (e = tl_map_next(value.as.map, &cursor));)
-            tl_map_set(copy, e->key, e->key_len, tl_value_copy(arena, e->value));
+            add_entry(copy, e->key, e->key_len, e->hash, tl_value_copy(arena, e->value));
         value.as.map = copy;
         return value;
     }

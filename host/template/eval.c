@@ -287,7 +287,7 @@ static int object_field(tl_exec *x, const tl_node *node, tl_span name, const tl_
     if (object->type->kind == TL_KIND_MAP && tl_object_content(object).type == TL_MAP)
         return map_field(x, object->content, name, operands, value);
     const tl_value *found = NULL;
-    if (object->type->kind != TL_KIND_SLICE && object->content.type == TL_MAP)
+    if (object->type->kind != TL_KIND_SLICE && tl_object_content(object).type == TL_MAP)
         found = tl_map_get(object->content.as.map, name.s, name.len);
     if (!found) return cannot_evaluate(x, name, tl_go_static_type(*value));
     if (operands && (operands->count || operands->has_final))

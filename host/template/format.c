@@ -371,7 +371,7 @@ static void print_struct(tl_printer *p, tl_object *object, uint32_t verb, int de
     tl_buf_addc(p->out, '{');
     uint32_t cursor = 0;
     int first = 1;
-    if (object->content.type == TL_MAP) {
+    if (tl_object_content(object).type == TL_MAP) {
         for (tl_entry *e; (e = tl_map_next(object->content.as.map, &cursor)); first = 0) {
             if (!first) tl_buf_adds(p->out, p->sharp_v ? ", " : " ");
             if (p->plus_v || p->sharp_v) tl_buf_addf(p->out, "%s:", e->key);

@@ -128,7 +128,8 @@ static void drop_no_value(tl_buf *out, size_t from)
     static const char mark[] = "<no value>";
     const size_t width = sizeof mark - 1;
     char *data = out->data, *end = data + out->len;
-    char *found = out->len > from ? memmem(data + from, out->len - from, mark, width) : NULL;
+    char *found = out->len > from ? memchr(data + from, '<', out->len - from) : NULL; /* faster where there is none */
+    if (found) found = memmem(found, (size_t)(end - found), mark, width);
     if (!found) return;
     char *to = found;
     while (found) {
