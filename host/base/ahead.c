@@ -5,8 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define WORTH_WAKING 4096 /* bytes: to wake a thread costs as much as the work on some hundred */
-
 enum { WAITS, TAKEN, DONE };
 
 struct tl_ahead {
@@ -77,7 +75,7 @@ void tl_ahead_add(tl_ahead *a, tl_ahead_item *item)
     atomic_store(&a->last->next, item);
     a->last = item;
     a->unseen += item->size;
-    if (a->unseen >= WORTH_WAKING && atomic_load(&a->sleeps)) {
+    if (a->unseen >= TL_AHEAD_WORTH_WAKING && atomic_load(&a->sleeps)) {
         a->unseen = 0;
         wake(a);
     }

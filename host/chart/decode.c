@@ -85,13 +85,12 @@ static int read_all(tl_arena *arena, int file, size_t expected, const char **dat
     return 0;
 }
 
-int tl_decode_read_open(tl_arena *arena, int file, const char *path, const char **data, size_t *size, tl_error *err)
+int tl_decode_read_open(tl_arena *arena, const tl_decode_open *file, const char **data, size_t *size, tl_error *err)
 {
-    struct stat st;
-    *size = !fstat(file, &st) && S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 0;
-    if (*size <= MAX_INPUT && read_all(arena, file, *size, data, size))
-        return tl_error_errno(err, errno, "read %s", path);
-    if (*size > MAX_INPUT) return tl_error_set(err, "limit", "%s is larger than %u bytes", path, MAX_INPUT);
+    *size = file->size > 0 ? (size_t)file->size : 0;
+    if (*size <= MAX_INPUT && read_all(arena, file->descriptor, *size, data, size))
+        return tl_error_errno(err, errno, "read %s", file->path);
+    if (*size > MAX_INPUT) return tl_error_set(err, "limit", "%s is larger than %u bytes", file->path, MAX_INPUT);
     return 0;
 }
 
@@ -101,7 +100,9 @@ int tl_decode_read_file(tl_arena *arena, const char *path, const char **data, si
     int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 && errno == ENOENT) return tl_error_set(err, "not_found", "open %s: no such file or directory", path);
     if (file < 0) return tl_error_errno(err, errno, "open %s", path);
-    int result = tl_decode_read_open(arena, file, path, data, size, err);
+    struct stat st;
+    const tl_decode_open open = {file, path, !fstat(file, &st) && S_ISREG(st.st_mode) ? st.st_size : 0};
+    int result = tl_decode_read_open(arena, &open, data, size, err);
     if (!is_stdin) close(file);
     return result;
 }

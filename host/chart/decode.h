@@ -17,8 +17,14 @@ int tl_decode_json_prefix(tl_arena *arena, const char *text, size_t size, tl_val
 int tl_decode_int(const char *text, int64_t *out);
 /* The whole file (at most 64 MiB), NUL-ended; "-" is standard input. */
 int tl_decode_read_file(tl_arena *arena, const char *path, const char **data, size_t *size, tl_error *err);
-/* The same from an open file, which stays open; `path` is for messages. */
-int tl_decode_read_open(tl_arena *arena, int file, const char *path, const char **data, size_t *size, tl_error *err);
+/* An open file, which stays open: its path for messages, its size, 0 where it tells none. */
+typedef struct tl_decode_open {
+    int descriptor;
+    const char *path;
+    int64_t size;
+} tl_decode_open;
+/* The same from an open file. */
+int tl_decode_read_open(tl_arena *arena, const tl_decode_open *file, const char **data, size_t *size, tl_error *err);
 
 /* Struct fields as encoding/json matches them: exactly, else but for case. NULL where absent. */
 tl_value *tl_decode_field(const tl_map *map, const char *name);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,15 +52,28 @@ static void skip_mark(const char **data, size_t *size)
     *size -= 3;
 }
 
+/* The folders of subcharts are read by whichever of two threads comes to them first, each into a list of its own. */
 typedef struct walk {
-    tl_arena *arena;
+    tl_arena *arena, *owners; /* of the thread that walks; of the chart */
     tl_chart_files *files;
-    tl_chart_parsing *parsing;
+    tl_chart_parsing *parsing; /* NULL: all is read where it is met */
+    struct branch *first, *last;
     const tl_helmignore *rules;
     const char *root; /* with symbolic links resolved */
-    size_t total;
+    _Atomic size_t *total;
     int depth;
 } walk;
+
+typedef struct branch {
+    tl_ahead_item item;
+    struct branch *next, *before;
+    walk w;
+    const char *name; /* relative to the root */
+    size_t place;     /* in the list of the chart's files */
+    tl_chart_files files;
+    int result;
+    tl_error err;
+} branch;
 
 /* Folders are walked by their descriptors: with names alone, each call would look up the whole path again. */
 static int walk_folder(walk *w, int parent, const char *name, const char *relative, tl_error *err);
@@ -91,7 +105,8 @@ static int read_unread(tl_chart_unread *unread, int file, tl_error *err)
         tl_error_hint(err, "load the chart again");
         return -1;
     }
-    if (tl_decode_read_open(unread->arena, file, unread->relative, &data, &length, err)) return -1;
+    const tl_decode_open open = {file, unread->relative, st.st_size};
+    if (tl_decode_read_open(unread->arena, &open, &data, &length, err)) return -1;
     skip_mark(&data, &length);
     unread->data = data;
     unread->length = length;
@@ -118,6 +133,12 @@ int tl_chart_file_read(tl_chart_file *out, const tl_chart_file *file, tl_error *
 
 typedef enum use { LATER, AT_ONCE, TEMPLATE } use;
 
+/* "charts/NAME" */
+static int is_subchart(const char *relative)
+{
+    return !strncmp(relative, "charts/", 7) && !strchr(relative + 7, '/');
+}
+
 /* What loading a chart, or one of its subcharts, needs of a file's content. */
 static use use_of(const char *relative)
 {
@@ -136,8 +157,7 @@ static int check_sizes(walk *w, const char *name, off_t file_size, tl_error *err
     if (file_size > TL_CHART_MAX_FILE)
         return tl_error_set(err, "chart", "chart file %s is larger than the maximum file size %u",
                             tl_text_quote(w->arena, name, strlen(name)), TL_CHART_MAX_FILE);
-    w->total += (size_t)file_size;
-    if (w->total > TL_CHART_MAX_TOTAL)
+    if (atomic_fetch_add(w->total, (size_t)file_size) + (size_t)file_size > TL_CHART_MAX_TOTAL)
         return tl_error_set(err, "chart", "the files of the chart are larger than %u bytes together",
                             TL_CHART_MAX_TOTAL);
     return 0;
@@ -153,13 +173,14 @@ static int add_file(walk *w, int folder, const char *name, const char *relative,
     use used = use_of(relative);
     int result = fstat(file, &st) ? tl_error_errno(err, errno, "stat %s", full_path(w, relative))
                                   : check_sizes(w, name, st.st_size, err);
-    if (!result && used != LATER && tl_decode_read_open(w->arena, file, relative, &data, &size, err))
+    const tl_decode_open open = {file, relative, st.st_size};
+    if (!result && used != LATER && tl_decode_read_open(w->arena, &open, &data, &size, err))
         result = tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
     close(file);
     if (result) return -1;
     if (used == LATER) {
         tl_chart_unread *unread = tl_arena_alloc(w->arena, sizeof *unread);
-        *unread = (tl_chart_unread){w->arena, full_path(w, relative), relative, st.st_dev, st.st_ino, st.st_size, NULL, 0};
+        *unread = (tl_chart_unread){w->owners, full_path(w, relative), relative, st.st_dev, st.st_ino, st.st_size, NULL, 0};
         add(w->arena, w->files, (tl_chart_file){.name = relative, .unread = unread});
         return 0;
     }
@@ -189,6 +210,62 @@ static unsigned char type_of(mode_t mode)
     return S_ISREG(mode) ? DT_REG : S_ISDIR(mode) ? DT_DIR : S_ISLNK(mode) ? DT_LNK : DT_UNKNOWN;
 }
 
+static void walk_branch(tl_ahead_item *item, tl_arena *arena)
+{
+    branch *b = (branch *)item;
+    b->w.arena = arena;
+    b->w.files = &b->files;
+    b->result = walk_folder(&b->w, AT_FDCWD, full_path(&b->w, b->name), b->name, &b->err);
+}
+
+static void add_branch(walk *w, const char *name)
+{
+    branch *b = tl_arena_alloc(w->arena, sizeof *b);
+    *b = (branch){.item = {.work = walk_branch, .owners = w->arena, .others = w->parsing->others,
+                           .size = TL_AHEAD_WORTH_WAKING},
+                  .before = w->last, .w = *w, .name = name, .place = w->files->len};
+    b->w.parsing = NULL;
+    if (w->last)
+        w->last->next = b;
+    else
+        w->first = b;
+    w->last = b;
+    w->parsing->folders++;
+    tl_ahead_add(w->parsing->ahead, &b->item);
+}
+
+static void add_files(walk *w, const tl_chart_files *files, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        add(w->arena, w->files, files->items[i]);
+        tl_chart_file *file = &w->files->items[w->files->len - 1];
+        if (!file->parsed && use_of(file->name) == TEMPLATE) tl_chart_parsing_add(w->parsing, file);
+    }
+}
+
+/* Puts the files of the branches into their places; the first error by name is the one to tell. */
+static int join_branches(walk *w, int result, tl_error *err)
+{
+    const tl_chart_files own = *w->files;
+    size_t from = 0;
+    int failed = 0;
+    if (!w->first) return result;
+    *w->files = (tl_chart_files){0};
+    /* From the end, while the other thread works from the start: they meet once. */
+    for (branch *b = w->last; b; b = b->before) tl_ahead_finish(w->parsing->ahead, &b->item);
+    for (branch *b = w->first; b; from = b->place, b = b->next) {
+        add_files(w, &own, from, b->place);
+        add_files(w, &b->files, 0, b->files.len);
+        if (b->result && !failed) {
+            failed = -1;
+            if (err) tl_error_move(err, &b->err);
+        }
+        tl_error_dispose(&b->err);
+    }
+    add_files(w, &own, from, own.len);
+    return failed ? failed : result;
+}
+
 /* `type` as the folder has it, which not every file system knows. */
 static int walk_entry(walk *w, int folder, const char *name, unsigned char type, const char *relative, tl_error *err)
 {
@@ -205,6 +282,10 @@ static int walk_entry(walk *w, int folder, const char *name, unsigned char type,
         type = broken ? DT_UNKNOWN : type_of(st.st_mode);
     }
     if (tl_helmignore_match(w->rules, relative, type == DT_DIR)) return 0;
+    if (type == DT_DIR && w->parsing && is_subchart(relative)) {
+        add_branch(w, relative);
+        return 0;
+    }
     if (type == DT_DIR) return walk_folder(w, folder, name, relative, err);
     if (type != DT_REG)
         return tl_error_set(err, "chart", "cannot load irregular file %s as it has file mode type bits set",
@@ -274,13 +355,15 @@ int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path,
     struct stat st;
     const char *ignore_path = tl_arena_printf(arena, "%s/.helmignore", path);
     if (!stat(ignore_path, &st) && tl_decode_read_file(arena, ignore_path, &ignored, &size, err)) return -1;
-    walk w = {.arena = arena, .files = out, .parsing = parsing, .rules = tl_helmignore_parse(arena, ignored, size, err)};
+    _Atomic size_t total = 0;
+    walk w = {.arena = arena, .owners = arena, .files = out, .parsing = parsing, .total = &total,
+              .rules = tl_helmignore_parse(arena, ignored, size, err)};
     if (!w.rules) return -1;
     char *root = realpath(path, NULL);
     if (!root) return tl_error_errno(err, errno, "stat %s", path);
     w.root = tl_arena_strdup(arena, root);
     free(root);
-    return walk_folder(&w, AT_FDCWD, w.root, "", err);
+    return join_branches(&w, walk_folder(&w, AT_FDCWD, w.root, "", err), err);
 }
 
 typedef struct unpacking {

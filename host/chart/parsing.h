@@ -12,7 +12,8 @@
  * another thread, or when a render needs one that the thread has not come to. */
 typedef struct tl_chart_parsing {
     tl_ahead *ahead;
-    size_t size; /* bytes of the templates so far */
+    size_t size;    /* bytes of the templates so far */
+    size_t folders; /* of subcharts, which are read ahead, too */
     tl_arena *owners, *others;
     struct tl_chart_parsed *recent[TL_CHART_RECENT]; /* by size modulo their number */
 } tl_chart_parsing;

@@ -1,7 +1,6 @@
 /* Module chart: Helm's chart engine. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "chart/lint.h"
 #include "chart/patch.h"
@@ -234,12 +233,13 @@ static void worked_ahead(tl_job *job)
     (void)job;
 }
 
-/* Templates of a large chart are parsed by the worker thread while this one reads files and merges values. */
+/* Subcharts are read and templates of a large chart parsed by the worker thread while this one reads files and merges
+ * values. */
 static int call_worker(void *context)
 {
     tl_chart_data *c = context;
     tl_error ignored = {0};
-    if (!c->is_large && c->parsing->size < WORK_AHEAD) return 0;
+    if (!c->parsing->folders && c->parsing->size < WORK_AHEAD) return 0;
     tl_job_stop(&c->ahead); /* has ended, but the loop does not know yet */
     c->ahead = (tl_job){.work = work_ahead, .on_done = worked_ahead, .data = c};
     int failed = tl_job_start(c->loop, &c->ahead, &ignored);
@@ -250,15 +250,6 @@ static int call_worker(void *context)
 static void dismiss_worker(void *context)
 {
     tl_job_stop(&((tl_chart_data *)context)->ahead);
-}
-
-static int has_subcharts(lua_State *L, const char *path)
-{
-    struct stat st;
-    lua_pushfstring(L, "%s/charts", path);
-    int has = !stat(lua_tostring(L, -1), &st);
-    lua_pop(L, 1);
-    return has;
 }
 
 static int l_load(lua_State *L)
@@ -273,7 +264,6 @@ static int l_load(lua_State *L)
     c->parsing = tl_chart_parsing_new(&help);
     tl_ahead_open(c->parsing->ahead);
     if (is_path) {
-        c->is_large = has_subcharts(L, lua_tostring(L, 1));
         result = tl_chart_load(&c->chart, c->arena, lua_tostring(L, 1), c->parsing, &err);
     } else {
         tl_chart_files files = {0};

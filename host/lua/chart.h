@@ -20,7 +20,6 @@ typedef struct tl_chart_data {
     tl_chart_parsing *parsing;
     tl_loop *loop;
     tl_job ahead; /* works ahead on the worker thread */
-    int is_large; /* worth that thread, whatever the size of its templates */
 } tl_chart_data;
 
 #define TL_RENDER_TYPE "todo.chart.Render"
