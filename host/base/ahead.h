@@ -7,8 +7,8 @@
  * thread, the owner, adds items and asks for them; one more does what it finds. Without that one the owner does all. */
 typedef struct tl_ahead tl_ahead;
 
-/* Bytes: to wake a thread costs as much as the work on some hundred. */
-#define TL_AHEAD_WORTH_WAKING 4096
+/* Bytes: to wake a thread costs as much as the work on some thousand. */
+#define TL_AHEAD_WORTH_WAKING 16384
 
 typedef struct tl_ahead_item tl_ahead_item;
 struct tl_ahead_item {

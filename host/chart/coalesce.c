@@ -12,7 +12,7 @@ static int is_table(const tl_value *value)
 
 static tl_map *copy_map(tl_arena *arena, const tl_map *map)
 {
-    return map ? tl_value_copy(arena, tl_map_value((tl_map *)map)).as.map : tl_map_new(arena, 4);
+    return map ? tl_value_fork(arena, tl_map_value((tl_map *)map)).as.map : tl_map_new(arena, 4);
 }
 
 static tl_map *shallow_copy(tl_arena *arena, const tl_map *map)

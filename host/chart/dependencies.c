@@ -212,7 +212,7 @@ static int process_imports(tl_chart *chart, tl_arena *arena, tl_error *err)
             import_entry(arena, dep, dep->import_values->items[n], values, imported, record);
         dep->import_values = record->len ? record : NULL;
     }
-    values = tl_value_copy(arena, tl_map_value(values)).as.map;
+    values = tl_value_fork(arena, tl_map_value(values)).as.map;
     chart->values = tl_values_coalesce_tables(arena, values, imported, 1);
     return 0;
 }

@@ -19,7 +19,7 @@
 static void add(tl_arena *arena, tl_chart_files *files, tl_chart_file file)
 {
     if (files->len == files->cap) {
-        size_t cap = files->cap ? files->cap * 2 : 16;
+        size_t cap = files->cap ? files->cap * 2 : 4;
         files->items = tl_arena_grow(arena, files->items, files->cap * sizeof *files->items,
                                      cap * sizeof *files->items);
         files->cap = cap;

@@ -39,7 +39,7 @@ static const char *const hook_events[] = {"pre-install",   "post-install", "pre-
 void tl_manifests_add(tl_manifests *list, tl_arena *arena, tl_manifest manifest)
 {
     if (list->len == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 16;
+        size_t cap = list->cap ? list->cap * 2 : 2; /* most files hold one document */
         list->items = tl_arena_grow(arena, list->items, list->cap * sizeof *list->items, cap * sizeof *list->items);
         list->cap = cap;
     }

@@ -84,7 +84,7 @@ static int plain_metadata(const tl_object *self, tl_arena *arena, tl_value *out)
 static tl_value open_metadata(const tl_object *self)
 {
     const chart_view *view = self->data;
-    tl_value fields = tl_value_copy(view->arena, tl_map_value(view->fields));
+    tl_value fields = tl_value_fork(view->arena, tl_map_value(view->fields));
     tl_map_delete(fields.as.map, "IsRoot", 6);
     tl_map_delete(fields.as.map, "Metadata", 8);
     return fields;

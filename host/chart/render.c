@@ -298,7 +298,7 @@ static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_m
     if (!options->lint && *chart->kube_version && !tl_chart_compatible(chart->kube_version, caps.version))
         return tl_error_set(err, "chart", "chart requires kubeVersion: %s which is incompatible with Kubernetes %s",
                             chart->kube_version, caps.version);
-    out->values = tl_value_copy(arena, tl_map_value(values)).as.map; /* templates may change the others */
+    out->values = tl_value_fork(arena, tl_map_value(values)).as.map; /* templates may change the others */
     p->release = release_object(arena, options);
     p->capabilities = tl_capabilities_object(arena, &caps);
     collect(p, out->chart, tl_as_go(tl_map_value(values), TL_GO_NAMED_MAP));

@@ -266,6 +266,29 @@ tl_value tl_value_copy(tl_arena *arena, tl_value value)
     }
 }
 
+tl_value tl_value_fork(tl_arena *arena, tl_value value)
+{
+    if (value.type == TL_LIST) {
+        const tl_list *list = value.as.list;
+        tl_list *fork = tl_list_new(arena, list->len);
+        fork->nil = list->nil;
+        for (size_t i = 0; i < list->len && !tl_arena_over(arena); i++)
+            fork->items[fork->len++] = tl_value_fork(arena, list->items[i]);
+        value.as.list = fork;
+    } else if (value.type == TL_MAP) {
+        const tl_map *map = value.as.map;
+        tl_map *fork = tl_map_new(arena, map->count);
+        fork->nil = map->nil;
+        uint32_t cursor = 0;
+        for (tl_entry *e; !tl_arena_over(arena) && (e = tl_map_next(map, &cursor));)
+            fork->entries[fork->used++] = (tl_entry){e->key, e->key_len, e->hash, tl_value_fork(arena, e->value), 0};
+        fork->count = fork->used;
+        if (fork->cap > SMALL_MAP) rebuild_index(fork);
+        value.as.map = fork;
+    }
+    return value;
+}
+
 static int maps_equal(const tl_map *a, const tl_map *b)
 {
     if (a->count != b->count) return 0;

@@ -175,6 +175,8 @@ tl_entry **tl_map_sorted(const tl_map *map, tl_arena *arena);
 
 /* Deep copy into `arena` (strings too). Objects are shared. Past the arena's limit lists and maps are cut short. */
 tl_value tl_value_copy(tl_arena *arena, tl_value value);
+/* The same for a value that lives as long as the copy: the bytes of strings and keys are shared, lists and maps copied. */
+tl_value tl_value_fork(tl_arena *arena, tl_value value);
 /* Deep equality of type and content, Go types ignored; 2 and 2.0 differ. */
 int tl_value_equal(tl_value a, tl_value b);
 /* Walks maps by keys: tl_value_path(v, "metadata", "name", NULL); NULL where a step is absent or no map. */

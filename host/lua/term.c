@@ -75,9 +75,13 @@ static void on_hold_over(tl_timer *timer)
 
 static void write_redacted(output *o, int fd, const char *text, size_t length)
 {
-    int slot = slot_of(fd);
+    tl_redact_stream *stream = &o->streams[slot_of(fd)];
+    if (tl_redact_stream_idle(stream)) { /* most commands know no secret */
+        tl_tty_write(fd, text, length);
+        return;
+    }
     tl_buf_clear(&o->text);
-    tl_redact_stream_feed(&o->streams[slot], text, length, &o->text);
+    tl_redact_stream_feed(stream, text, length, &o->text);
     tl_tty_write(fd, o->text.data, o->text.len);
 }
 

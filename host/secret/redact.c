@@ -204,9 +204,14 @@ void tl_redact_stream_init(tl_redact_stream *stream, tl_redactor *redactor)
     tl_buf_init(&stream->held, SIZE_MAX);
 }
 
+int tl_redact_stream_idle(const tl_redact_stream *stream)
+{
+    return !stream->held.len && !stream->redactor->count;
+}
+
 void tl_redact_stream_feed(tl_redact_stream *stream, const char *text, size_t length, tl_buf *out)
 {
-    if (!stream->held.len && !stream->redactor->count) {
+    if (tl_redact_stream_idle(stream)) {
         tl_buf_add(out, text, length);
         return;
     }

@@ -26,6 +26,8 @@ typedef struct tl_redact_stream {
     tl_buf held;
 } tl_redact_stream;
 void tl_redact_stream_init(tl_redact_stream *stream, tl_redactor *redactor);
+/* 1 where text goes through as it is: no secret is known, none held back. */
+int tl_redact_stream_idle(const tl_redact_stream *stream);
 void tl_redact_stream_feed(tl_redact_stream *stream, const char *text, size_t length, tl_buf *out);
 /* Lets go of what is held back (the text ends here, or people wait for it). */
 void tl_redact_stream_flush(tl_redact_stream *stream, tl_buf *out);
