@@ -8,13 +8,13 @@
 
 #define END_OF_TEXT UINT32_MAX
 
-enum { SPACE = 1, WORD = 2, DIGIT = 4, ENDS_WORD = 8 };
+enum { SPACE = 1, WORD = 2, DIGIT = 4, ENDS_WORD = 8, LETTER = 16 };
 
 /* What each ASCII byte may be. Others are letters, digits or neither as Unicode says. */
 static const unsigned char classes[256] = {
     [' '] = SPACE | ENDS_WORD, ['\t'] = SPACE | ENDS_WORD, ['\r'] = SPACE | ENDS_WORD, ['\n'] = SPACE | ENDS_WORD,
     ['.'] = ENDS_WORD, [','] = ENDS_WORD, ['|'] = ENDS_WORD, [':'] = ENDS_WORD, ['('] = ENDS_WORD, [')'] = ENDS_WORD,
-    ['0' ... '9'] = WORD | DIGIT, ['A' ... 'Z'] = WORD, ['a' ... 'z'] = WORD, ['_'] = WORD,
+    ['0' ... '9'] = WORD | DIGIT, ['A' ... 'Z'] = WORD | LETTER, ['a' ... 'z'] = WORD | LETTER, ['_'] = WORD | LETTER,
 };
 
 static const struct {
@@ -26,6 +26,7 @@ static const struct {
                 {"false", 5, TL_TOKEN_BOOL}, {"if", 2, TL_TOKEN_IF}, {"nil", 3, TL_TOKEN_NIL},
                 {"range", 5, TL_TOKEN_RANGE}, {"template", 8, TL_TOKEN_TEMPLATE}, {"true", 4, TL_TOKEN_BOOL},
                 {"with", 4, TL_TOKEN_WITH}};
+#define LONGEST_KEYWORD 8
 
 void tl_lexer_init(tl_lexer *l, const char *input, size_t length, tl_arena *arena)
 {
@@ -35,6 +36,15 @@ void tl_lexer_init(tl_lexer *l, const char *input, size_t length, tl_arena *aren
 static int is_class(const tl_lexer *l, size_t pos, int class)
 {
     return pos < l->length && classes[(unsigned char)l->input[pos]] & class;
+}
+
+/* The place at or after pos where the run of a class ends. */
+static size_t end_of_run(const tl_lexer *l, size_t pos, int class)
+{
+    const char *input = l->input; /* not read again and again, as it would be through the lexer */
+    const size_t length = l->length;
+    while (pos < length && classes[(unsigned char)input[pos]] & class) pos++;
+    return pos;
 }
 
 static uint32_t rune_at(const tl_lexer *l, size_t pos, size_t *width)
@@ -105,8 +115,7 @@ static int at_trimming_delim(const tl_lexer *l, size_t pos)
 
 static void skip_space(tl_lexer *l)
 {
-    while (is_class(l, l->pos, SPACE)) l->pos++;
-    l->start = l->pos;
+    l->start = l->pos = end_of_run(l, l->pos, SPACE);
 }
 
 static void lex_comment(tl_lexer *l)
@@ -184,7 +193,7 @@ static void lex_right_delim(tl_lexer *l)
 /* The last of the spaces may belong to the delimiter behind them. */
 static void lex_space(tl_lexer *l)
 {
-    while (is_class(l, l->pos, SPACE)) l->pos++;
+    l->pos = end_of_run(l, l->pos, SPACE);
     if (at_trimming_delim(l, l->pos - 1)) l->pos--;
     emit(l, TL_TOKEN_SPACE);
 }
@@ -199,7 +208,7 @@ static int skip_word(tl_lexer *l)
 {
     size_t width;
     for (;;) {
-        while (is_class(l, l->pos, WORD)) l->pos++;
+        l->pos = end_of_run(l, l->pos, WORD);
         if (l->pos >= l->length || (unsigned char)l->input[l->pos] < 0x80) break;
         if (!is_word(rune_at(l, l->pos, &width))) break;
         l->pos += width;
@@ -215,8 +224,10 @@ static void lex_word(tl_lexer *l)
     const char *word = l->input + l->start;
     size_t length = l->pos - l->start;
     tl_token_type type = TL_TOKEN_IDENTIFIER;
-    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0] && *keywords[i].word <= *word; i++)
-        if (length == keywords[i].length && !memcmp(word, keywords[i].word, length)) type = keywords[i].type;
+    if (length <= LONGEST_KEYWORD)
+        for (size_t i = 0; i < sizeof keywords / sizeof keywords[0] && *keywords[i].word <= *word; i++)
+            if (*word == *keywords[i].word && length == keywords[i].length && !memcmp(word, keywords[i].word, length))
+                type = keywords[i].type;
     emit(l, type);
 }
 
@@ -365,11 +376,16 @@ static void lex_inside(tl_lexer *l)
         fail(l, "unclosed action");
         return;
     }
-    if (at_braces(l, l->pos) || at_trimming_delim(l, l->pos)) {
+    char c = l->input[l->pos];
+    if (is_class(l, l->pos, LETTER)) {
+        lex_word(l);
+        return;
+    }
+    if (c == '}' ? at_braces(l, l->pos) : at_trimming_delim(l, l->pos)) {
         lex_right_delim(l);
         return;
     }
-    char c = l->input[l->pos++];
+    l->pos++;
     switch (c) {
     case ' ':
     case '\t':
