@@ -46,9 +46,16 @@ local function children(tree, command)
     return all
 end
 
+-- Its file is looked for, not read: that is for require.
+local function has_command(tree, word)
+    if not word:find("^[%w-]+$") then return false end
+    local file = folder_of(tree) .. word .. ".lua"
+    return program.resources(file)[1] or program.project and require "fs".exists(program.project .. "/" .. file)
+end
+
 -- The command below `command` that `word` names.
 local function find(tree, command, word)
-    if command == tree and word:find("^[%w-]+$") and program.resource(folder_of(tree) .. word .. ".lua") then
+    if command == tree and has_command(tree, word) then
         return word, load_command(tree, word)
     end
     for name, child in pairs(children(tree, command)) do
