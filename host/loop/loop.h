@@ -14,6 +14,8 @@ typedef struct tl_loop tl_loop;
 
 tl_loop *tl_loop_new(tl_error *err);
 void tl_loop_free(tl_loop *loop);
+/* In place of tl_loop_free where the program ends: it need not wait until the idle worker has woken up to leave. */
+void tl_loop_leave(tl_loop *loop);
 
 /* Waits at most `timeout_ms` (-1: until something happens) and calls the callbacks that are due. Returns the number of
  * callbacks called, or -1. */

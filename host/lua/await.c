@@ -510,5 +510,5 @@ void tl_scheduler_close(lua_State *L)
     tl_loop *loop = s->loop;
     lua_close(L); /* collects every operation, which stops its watches; so the loop goes last */
     the_scheduler = NULL;
-    tl_loop_free(loop);
+    tl_loop_leave(loop);
 }

@@ -54,7 +54,7 @@ int tl_scheduler_open(lua_State *L, tl_error *err);
 void tl_scheduler_cancel_all(lua_State *L, int cleanup_too);
 /* How many tasks still run deferred functions. */
 int tl_scheduler_cleaning(lua_State *L);
-/* Ends what still runs, without waiting, and frees the loop. */
+/* Ends what still runs, without waiting, and leaves the loop. The program ends. */
 void tl_scheduler_close(lua_State *L);
 
 /* The function and its `nargs` arguments are on the top of L's stack and are popped; the new task (userdata
