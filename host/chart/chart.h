@@ -26,6 +26,7 @@ typedef struct tl_chart_file {
     size_t size;
     tl_chart_unread *unread; /* NULL where data is there */
     struct tl_chart_parsed *parsed; /* of a template: what its tl_chart_parsing makes of it, or NULL */
+    struct tl_chart *built;         /* of the first file of a subchart's folder: the subchart, made ahead, or NULL */
 } tl_chart_file;
 
 typedef struct tl_chart_files {
@@ -66,6 +67,9 @@ int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, struct tl_c
 /* Loads from files in memory; names are relative to the chart ("Chart.yaml", "templates/a.yaml"). */
 int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *files, struct tl_chart_parsing *parsing,
                         tl_error *err);
+/* The subchart of the files in a folder, made on any thread; its templates are not given to a parsing yet. NULL where there
+ * is something to be told or unpacked on the way: then it is made with its parent. */
+tl_chart *tl_chart_build_ahead(tl_arena *arena, const tl_chart_files *files, const char *folder);
 /* Reads the files of a packed chart (gzip, tar) without building the chart; names lose their first folder. Refuses
  * absolute paths, "..", links out, and sizes above the limits. */
 int tl_chart_unpack(tl_chart_files *out, tl_arena *arena, const void *bytes, size_t size, tl_error *err);

@@ -35,7 +35,7 @@ void tl_chart_files_add(tl_arena *arena, tl_chart_files *files, const char *name
 void tl_chart_files_share(tl_arena *arena, tl_chart_files *files, const char *name, const tl_chart_file *file)
 {
     add(arena, files, (tl_chart_file){.name = name, .data = file->data, .size = file->size, .unread = file->unread,
-                                         .parsed = file->parsed});
+                                         .parsed = file->parsed, .built = file->built});
 }
 
 const tl_chart_file *tl_chart_files_get(const tl_chart_files *files, const char *name)
@@ -216,12 +216,13 @@ static void walk_branch(tl_ahead_item *item, tl_arena *arena)
     b->w.arena = arena;
     b->w.files = &b->files;
     b->result = walk_folder(&b->w, AT_FDCWD, full_path(&b->w, b->name), b->name, &b->err);
+    if (!b->result && b->files.len) b->files.items->built = tl_chart_build_ahead(arena, &b->files, b->name);
 }
 
 static void add_branch(walk *w, const char *name)
 {
     branch *b = tl_arena_alloc(w->arena, sizeof *b);
-    *b = (branch){.item = {.work = walk_branch, .owners = w->arena, .others = w->parsing->others,
+    *b = (branch){.item = {.work = walk_branch, .owners = w->arena, .others = w->parsing->read,
                            .size = TL_AHEAD_WORTH_WAKING},
                   .before = w->last, .w = *w, .name = name, .place = w->files->len};
     b->w.parsing = NULL;
@@ -236,11 +237,7 @@ static void add_branch(walk *w, const char *name)
 
 static void add_files(walk *w, const tl_chart_files *files, size_t from, size_t to)
 {
-    for (size_t i = from; i < to; i++) {
-        add(w->arena, w->files, files->items[i]);
-        tl_chart_file *file = &w->files->items[w->files->len - 1];
-        if (!file->parsed && use_of(file->name) == TEMPLATE) tl_chart_parsing_add(w->parsing, file);
-    }
+    for (size_t i = from; i < to; i++) add(w->arena, w->files, files->items[i]);
 }
 
 /* Puts the files of the branches into their places; the first error by name is the one to tell. */

@@ -91,10 +91,21 @@ typedef struct group {
     tl_chart_files files; /* names without the folder; what lies in charts/ itself is not here */
 } group;
 
+static void parse_templates(tl_chart *chart, const loading *l)
+{
+    for (size_t i = 0; l->parsing && i < chart->templates.len; i++)
+        tl_chart_parsing_add(l->parsing, &chart->templates.items[i]);
+}
+
 static int load_subchart(tl_chart *chart, const loading *l, group *g, int depth, tl_error *err)
 {
     tl_chart *sub = NULL;
     if (*g->name == '_' || *g->name == '.') return 0;
+    if (g->first->built) {
+        sub = g->first->built;
+        parse_templates(sub, l);
+        goto built;
+    }
     if (tl_text_has_suffix(g->name, ".tgz")) {
         if (g->files.len)
             return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name,
@@ -103,6 +114,7 @@ static int load_subchart(tl_chart *chart, const loading *l, group *g, int depth,
         if (tl_chart_unpack(&g->files, l->arena, g->first->data, g->first->size, err)) goto failed;
     }
     if (build(&sub, l, &g->files, depth + 1, err)) goto failed;
+built:
     sub->parent = chart;
     chart->charts[chart->chart_count++] = sub;
     return 0;
@@ -126,7 +138,7 @@ static int load_subcharts(tl_chart *chart, const loading *l, const tl_chart_file
             tl_map_set(places, file->name, length, tl_int((int64_t)count++));
             *g = (group){tl_arena_strndup(arena, file->name, length), file, {0}};
         }
-        if (file->name[length]) tl_chart_files_share(arena, &g->files, file->name + length + 1, file);
+        if (file->name[length] && !g->first->built) tl_chart_files_share(arena, &g->files, file->name + length + 1, file);
     }
     chart->charts = tl_arena_zalloc(arena, (count + 1) * sizeof *chart->charts);
     for (size_t i = 0; i < count; i++)
@@ -157,6 +169,22 @@ static int build(tl_chart **out, const loading *l, const tl_chart_files *files, 
     if (load_subcharts(chart, l, &below, depth, err)) return -1;
     *out = chart;
     return 0;
+}
+
+tl_chart *tl_chart_build_ahead(tl_arena *arena, const tl_chart_files *files, const char *folder)
+{
+    const loading l = {arena, NULL};
+    tl_chart_files own = {0};
+    tl_chart *chart = NULL;
+    tl_error ignored = {0};
+    for (size_t i = 0; i < files->len; i++) {
+        const char *name = files->items[i].name + strlen(folder) + 1;
+        if (starts(name, "charts/") || starts(name, "requirements.")) return NULL;
+        tl_chart_files_share(arena, &own, name, &files->items[i]);
+    }
+    if (!build(&chart, &l, &own, 1, &ignored)) return chart;
+    tl_error_dispose(&ignored);
+    return NULL;
 }
 
 int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *files, tl_chart_parsing *parsing,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define READ_MEMORY ((size_t)512 << 20)
+
 typedef struct tl_chart_parsed {
     tl_ahead_item item;
     const char *data;
@@ -17,6 +19,7 @@ tl_chart_parsing *tl_chart_parsing_new(const tl_ahead_help *help)
     p->ahead = tl_ahead_new(help);
     p->owners = tl_arena_new(0);
     p->others = tl_arena_new(0);
+    p->read = tl_arena_new(READ_MEMORY);
     return p;
 }
 
@@ -24,6 +27,7 @@ void tl_chart_parsing_free(tl_chart_parsing *p)
 {
     if (!p) return;
     tl_ahead_free(p->ahead);
+    tl_arena_free(p->read);
     tl_arena_free(p->others);
     tl_arena_free(p->owners);
     free(p);

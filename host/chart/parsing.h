@@ -15,6 +15,7 @@ typedef struct tl_chart_parsing {
     size_t size;    /* bytes of the templates so far */
     size_t folders; /* of subcharts, which are read ahead, too */
     tl_arena *owners, *others;
+    tl_arena *read; /* what the other thread reads of the chart, which is the owner's once it is there */
     struct tl_chart_parsed *recent[TL_CHART_RECENT]; /* by size modulo their number */
 } tl_chart_parsing;
 
