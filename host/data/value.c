@@ -94,11 +94,28 @@ void tl_list_push(tl_arena *arena, tl_list *list, tl_value value)
     list->items[list->len++] = value;
 }
 
+static uint64_t load(const char *bytes, size_t count)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes, count);
+    return word;
+}
+
+/* Eight bytes at a time, then two halves that may overlap. */
 static uint32_t hash_key(const char *key, size_t length)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)key[i]) * 16777619u;
-    return hash ? hash : 1;
+    const uint64_t factor = 0x9E3779B97F4A7C15u; /* of the golden ratio: spreads bits upwards */
+    uint64_t hash = length;
+    for (; length > 8; key += 8, length -= 8) {
+        hash = (hash ^ load(key, 8)) * factor;
+        hash ^= hash >> 32;
+    }
+    if (length >= 4)
+        hash ^= load(key, 4) << 32 | load(key + length - 4, 4);
+    else
+        for (size_t i = 0; i < length; i++) hash ^= (uint64_t)(unsigned char)key[i] << (8 * i);
+    hash *= factor;
+    return (uint32_t)(hash >> 32);
 }
 
 tl_map *tl_map_new(tl_arena *arena, size_t capacity)

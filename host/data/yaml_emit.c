@@ -55,9 +55,12 @@ int tl_yaml_has_break(const char *string, size_t length)
     return 0;
 }
 
-/* What YAML gives no meaning to: 2; anywhere but at the start: 1. */
-static const unsigned char word[256] = {
-    ['0' ... '9'] = 2, ['A' ... 'Z'] = 2, ['a' ... 'z'] = 2, ['_'] = 2, ['/'] = 2, ['-'] = 1, ['.'] = 1,
+/* Where a character means nothing to YAML: at the start of a word, further on in it, behind any first character. */
+enum { FIRST = 1, LATER = 2, BEHIND = 4, ANYWHERE = FIRST | LATER | BEHIND };
+static const unsigned char meaningless[256] = {
+    ['!' ... '"'] = BEHIND,     ['$' ... ','] = BEHIND,   ['-' ... '.'] = LATER | BEHIND, ['/' ... '9'] = ANYWHERE,
+    [';' ... '@'] = BEHIND,     ['A' ... 'Z'] = ANYWHERE, ['[' ... '^'] = BEHIND,         ['_'] = ANYWHERE,
+    ['`'] = BEHIND,             ['a' ... 'z'] = ANYWHERE, ['{' ... '~'] = BEHIND,
 };
 
 /* Whether the character at i is an indicator that a plain scalar in a block may not have there. */
@@ -76,7 +79,7 @@ static shape analyze(text t, int tabs_in_blocks)
     if (!t.n) return (shape){.plain = 1, .single_quoted = 1};
     if (t.n >= 3 && (!memcmp(t.s, "---", 3) || !memcmp(t.s, "...", 3))) indicators = 1;
     for (size_t i = 0, w; i < t.n; i += w) {
-        if (word[t.s[i]] == 2) { /* most characters */
+        if (meaningless[t.s[i]] & (i ? BEHIND : FIRST)) { /* most characters */
             after_space = after_break = space_before = 0;
             w = 1;
             continue;
@@ -292,9 +295,9 @@ static void put_literal(tl_yaml_emitter *e, text t)
 /* Most strings: nothing in them that could mean anything to YAML. */
 static int is_word(const char *string, size_t length)
 {
-    if (!length || word[(unsigned char)*string] < 2) return 0;
+    if (!length || !(meaningless[(unsigned char)*string] & FIRST)) return 0;
     for (size_t i = 1; i < length; i++)
-        if (!word[(unsigned char)string[i]]) return 0;
+        if (!(meaningless[(unsigned char)string[i]] & LATER)) return 0;
     return 1;
 }
 

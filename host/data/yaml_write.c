@@ -169,7 +169,9 @@ static int check_key(const char *key, size_t length, tl_error *err)
 {
     if (length > LONGEST_KEY / 6 && json_characters(key, length) > LONGEST_KEY)
         return tl_error_set(err, "usage", "yaml: a key is longer than %d characters", LONGEST_KEY);
-    if (memmem(key, length, "\xC2\x85", 2)) return tl_error_set(err, "usage", "yaml: a key holds a line break (NEL)");
+    const char *nel = memchr(key, 0xC2, length); /* faster than a search for both bytes */
+    if (nel && memmem(nel, length - (size_t)(nel - key), "\xC2\x85", 2))
+        return tl_error_set(err, "usage", "yaml: a key holds a line break (NEL)");
     return 0;
 }
 
