@@ -10,8 +10,9 @@
 #include "base/log.h"
 
 #define FIRST_BLOCK 4096
-#define LAST_SMALL_BLOCK (256u << 10)
+#define LAST_SMALL_BLOCK (64u << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
+#define LAST_BLOCK (HUGE_PAGE - sizeof(block))
 #define ALIGN 8 /* what the program's types need; nothing here is long double or a vector */
 #define CACHE_LINE 64
 
@@ -128,6 +129,7 @@ static char *block_data(block *b)
 #ifndef TL_ARENA_EACH_BLOCK
 static block *add_block(tl_arena *arena, size_t size)
 {
+    if (size > 2 * LAST_SMALL_BLOCK) arena->next_size = LAST_BLOCK; /* what asks for so much will ask for more */
     /* A request larger than a block gets one of its own behind the newest, whose free space stays in use. */
     int own = size > arena->next_size / 2 && arena->blocks;
     size_t room = own || size > arena->next_size ? size : arena->next_size;
@@ -141,8 +143,7 @@ static block *add_block(tl_arena *arena, size_t size)
     } else {
         b->next = arena->blocks;
         arena->blocks = b;
-        arena->next_size = arena->next_size < LAST_SMALL_BLOCK ? arena->next_size * 2 :
-                                                                   HUGE_PAGE - aligned(sizeof(block));
+        arena->next_size = arena->next_size < LAST_SMALL_BLOCK ? arena->next_size * 2 : LAST_BLOCK;
     }
     return b;
 }
