@@ -191,15 +191,16 @@ static void take_notes(tl_rendered *out, tl_arena *arena, const tl_render_option
     tl_buf_dispose(&notes);
 }
 
-/* A text whose size is counted before it is written, since a large one is not worth moving. */
+/* The recorded text in pieces: most renders need no more, and a large text is not worth copying. */
 typedef struct joining {
-    char *text; /* NULL: only counted */
+    tl_rendered_put put; /* NULL: only counted */
+    void *context;
     size_t size;
 } joining;
 
 static void join(joining *j, const char *bytes, size_t size)
 {
-    if (j->text && size) memcpy(j->text + j->size, bytes, size);
+    if (j->put && size) j->put(j->context, bytes, size);
     j->size += size;
 }
 
@@ -229,26 +230,40 @@ static int join_crds(joining *j, const tl_chart_files *crds, tl_error *err)
     return 0;
 }
 
-static int join_all(joining *j, tl_rendered *out, int with_crds, tl_error *err)
-{
-    j->size = 0;
-    if (with_crds && join_crds(j, &out->crds, err)) return -1;
-    join_list(j, &out->manifests);
-    out->manifest_size = j->size;
-    join_list(j, &out->hooks);
-    return 0;
-}
-
-static int join_manifest(tl_rendered *out, tl_arena *arena, int with_crds, tl_error *err)
+static int measure(tl_rendered *out, int with_crds, tl_error *err)
 {
     joining j = {0};
-    if (join_all(&j, out, with_crds, err)) return -1;
-    if (j.size > MAX_MANIFEST)
-        return tl_error_set(err, "limit", "the rendered manifest is larger than %u bytes", MAX_MANIFEST);
-    out->manifest = j.text = tl_arena_alloc(arena, j.size + 1);
-    join_all(&j, out, with_crds, err);
-    if (out->manifests.len) out->printed_size = j.size; /* without them, blank lines behind the last definition go */
-    return 0;
+    if (with_crds && join_crds(&j, &out->crds, err)) return -1;
+    out->with_crds = with_crds;
+    join_list(&j, &out->manifests);
+    out->manifest_size = j.size;
+    join_list(&j, &out->hooks);
+    out->joined_size = j.size;
+    if (j.size <= MAX_MANIFEST) return 0;
+    return tl_error_set(err, "limit", "the rendered manifest is larger than %u bytes", MAX_MANIFEST);
+}
+
+void tl_rendered_pieces(const tl_rendered *rendered, tl_rendered_put put, void *context)
+{
+    joining j = {put, context, 0};
+    if (rendered->with_crds) join_crds(&j, &rendered->crds, NULL); /* which were read when they were measured */
+    join_list(&j, &rendered->manifests);
+    join_list(&j, &rendered->hooks);
+}
+
+static void append(void *context, const char *bytes, size_t size)
+{
+    char **at = context;
+    memcpy(*at, bytes, size);
+    *at += size;
+}
+
+void tl_rendered_join(tl_rendered *rendered, tl_arena *arena)
+{
+    if (rendered->manifest) return;
+    char *at = tl_arena_alloc(arena, rendered->joined_size + 1);
+    rendered->manifest = at;
+    tl_rendered_pieces(rendered, append, &at);
 }
 
 static int read_capabilities(tl_chart_capabilities *caps, tl_arena *arena, const tl_render_options *options,
@@ -327,7 +342,7 @@ static int finish(tl_rendered *out, pages *p, const tl_map *user, const tl_rende
         return -1;
     }
     if (tl_scripts_change(p->scripts, &out->manifests, &out->hooks, out->values, p->release, err)) return -1;
-    return join_manifest(out, arena, options->include_crds, err);
+    return measure(out, options->include_crds, err);
 }
 
 int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,

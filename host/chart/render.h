@@ -35,9 +35,10 @@ typedef struct tl_rendered {
     tl_manifests manifests, hooks; /* in install order */
     tl_chart_files crds;    /* named by their full path */
     const char *notes;
-    const char *manifest;   /* the text that helm records; behind it the hooks in the same form; no NUL at the end */
-    size_t manifest_size;
-    size_t printed_size;    /* of both: what `helm template` prints. 0 where it prints something else */
+    const char *manifest;   /* the text that helm records; behind it the hooks in the same form; no NUL at the end. NULL
+                               until tl_rendered_join */
+    size_t manifest_size, joined_size; /* without the hooks, with them */
+    int with_crds;          /* both begin with the crds */
 } tl_rendered;
 
 /* Renders into `arena`; `user` and `chart` are not changed. Errors carry helm's text; kind "lookup" where
@@ -45,6 +46,12 @@ typedef struct tl_rendered {
  * of kind "parse". */
 int tl_chart_render(tl_rendered *out, tl_arena *arena, const tl_chart *chart, const tl_map *user,
                     const tl_render_options *options, tl_error *err);
+
+/* Makes `manifest` in the render's arena, unless it is there. */
+void tl_rendered_join(tl_rendered *rendered, tl_arena *arena);
+/* Gives the same text to `put`, piece by piece. */
+typedef void (*tl_rendered_put)(void *context, const char *bytes, size_t size);
+void tl_rendered_pieces(const tl_rendered *rendered, tl_rendered_put put, void *context);
 
 /* Appends all rendered files, as helm shows those that are no YAML. */
 void tl_rendered_text(tl_buf *out, const tl_rendered *rendered);

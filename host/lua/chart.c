@@ -516,6 +516,7 @@ static int l_release(lua_State *L)
     tl_render_data *r = luaL_testudata(L, 4, TL_RENDER_TYPE);
     luaL_argcheck(L, r, 2, "the result of Chart:render expected");
     tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
+    tl_rendered_join(&r->rendered, r->arena);
     tl_rendered rendered = r->rendered;
     /* A script may have transformed what is installed; the record says what was. */
     if (lua_getfield(L, 2, "manifest") == LUA_TSTRING)

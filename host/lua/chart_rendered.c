@@ -1,11 +1,13 @@
 /* What a render gave, as scripts read it. */
 #include <string.h>
+#include <unistd.h>
 
 #include "chart/manifest.h"
 #include "lua/buffer.h"
 #include "lua/chart.h"
 #include "lua/convert.h"
 #include "lua/error.h"
+#include "lua/term.h"
 
 #define RENDERED_TYPE "todo.chart.Rendered"
 
@@ -88,30 +90,100 @@ static void push_crds(lua_State *L, tl_render_data *r)
     push_manifests(L, &crds);
 }
 
-static void push_output(lua_State *L, tl_render_data *r)
+/* Whether `helm template` prints the whole recorded text with the hooks. Without objects, blank lines behind the last
+ * definition go. */
+static int prints_all(const tl_render_data *r)
+{
+    return r->rendered.manifests.len && !r->output.no_hooks && !r->output.skip_tests && !r->output.show_count;
+}
+
+/* What it prints otherwise, in a pushed buffer. */
+static tl_buf *push_selection(lua_State *L, tl_render_data *r)
 {
     tl_error err = {0};
-    const tl_rendered *rendered = &r->rendered;
-    if (rendered->printed_size && !r->output.no_hooks && !r->output.skip_tests && !r->output.show_count) {
-        lua_pushlstring(L, rendered->manifest, rendered->printed_size);
-        return;
-    }
+    tl_rendered *rendered = &r->rendered;
     tl_buf *out = tl_push_buf(L, SIZE_MAX);
+    tl_rendered_join(rendered, r->arena);
     if (tl_manifest_template_output(out, rendered->manifest, rendered->manifest_size, &rendered->hooks, &r->output,
                                     r->arena, &err))
         tl_raise(L, &err);
+    return out;
+}
+
+static void push_output(lua_State *L, tl_render_data *r)
+{
+    if (prints_all(r)) {
+        tl_rendered_join(&r->rendered, r->arena);
+        lua_pushlstring(L, r->rendered.manifest, r->rendered.joined_size);
+        return;
+    }
+    const tl_buf *out = push_selection(L, r);
     lua_pushlstring(L, out->data, out->len);
-    tl_buf_dispose(out);
+}
+
+static void push_manifest_text(lua_State *L, tl_render_data *r)
+{
+    tl_rendered_join(&r->rendered, r->arena);
+    lua_pushlstring(L, r->rendered.manifest, r->rendered.manifest_size);
+}
+
+static tl_render_data *check_rendered(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_pushliteral(L, "handle");
+    lua_rawget(L, 1);
+    return luaL_checkudata(L, -1, TL_RENDER_TYPE);
+}
+
+#define PRINTED 65536 /* bytes that are gathered for one write */
+
+typedef struct printing {
+    lua_State *L;
+    tl_buf *gathered;
+} printing;
+
+static void print_gathered(printing *p)
+{
+    tl_term_write(p->L, STDOUT_FILENO, p->gathered->data, p->gathered->len);
+    tl_buf_clear(p->gathered);
+}
+
+static void print_piece(void *context, const char *bytes, size_t size)
+{
+    printing *p = context;
+    if (p->gathered->len + size > PRINTED) print_gathered(p);
+    if (size > PRINTED)
+        tl_term_write(p->L, STDOUT_FILENO, bytes, size);
+    else
+        tl_buf_add(p->gathered, bytes, size);
+}
+
+/* Writes `output`, which may be large, without making a string of it. */
+static int l_print(lua_State *L)
+{
+    tl_render_data *r = check_rendered(L);
+    printing p = {L, NULL};
+    if (prints_all(r)) {
+        p.gathered = tl_push_buf(L, SIZE_MAX);
+        tl_rendered_pieces(&r->rendered, print_piece, &p);
+    } else {
+        p.gathered = push_selection(L, r);
+    }
+    print_gathered(&p);
+    tl_buf_dispose(p.gathered);
+    return 0;
 }
 
 /* 1 the table, 2 the field, which is made and kept. */
 static int l_rendered_index(lua_State *L)
 {
     const char *field = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-    lua_pushliteral(L, "handle");
-    lua_rawget(L, 1);
-    tl_render_data *r = luaL_checkudata(L, -1, TL_RENDER_TYPE);
+    tl_render_data *r = check_rendered(L);
     const tl_rendered *rendered = &r->rendered;
+    if (!strcmp(field, "print")) {
+        lua_pushcfunction(L, l_print);
+        return 1;
+    }
     if (!strcmp(field, "output"))
         push_output(L, r);
     else if (!strcmp(field, "manifests"))
@@ -121,7 +193,7 @@ static int l_rendered_index(lua_State *L)
     else if (!strcmp(field, "crds"))
         push_crds(L, r);
     else if (!strcmp(field, "manifest"))
-        lua_pushlstring(L, rendered->manifest, rendered->manifest_size);
+        push_manifest_text(L, r);
     else if (!strcmp(field, "notes"))
         lua_pushstring(L, rendered->notes);
     else if (!strcmp(field, "values"))

@@ -100,7 +100,7 @@ local function run(options, words)
         write_files(c, render(c, options), options,
             options.release_name and output_dir .. "/" .. options.release or output_dir)
     else
-        io.write(render(c, options).output)
+        render(c, options):print()
     end
     return 0
 end
