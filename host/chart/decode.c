@@ -109,11 +109,12 @@ int tl_decode_read_file(tl_arena *arena, const char *path, const char **data, si
 
 tl_value *tl_decode_field(const tl_map *map, const char *name)
 {
-    tl_value *exact = tl_map_gets(map, name);
+    size_t length = strlen(name);
+    tl_value *exact = tl_map_get(map, name, length);
     if (exact) return exact;
     uint32_t cursor = 0;
     for (tl_entry *e; map && (e = tl_map_next(map, &cursor));)
-        if (tl_text_same(e->key, e->key_len, name)) return &e->value;
+        if (e->key_len == length && tl_text_same(e->key, length, name)) return &e->value;
     return NULL;
 }
 

@@ -112,10 +112,8 @@ static int take_key(tl_yaml_reader *r, tl_value *key)
         if (at >= end || *at != ':' || !tl_yaml_ends_word(r, at + 1)) return -1;
     } else {
         if (!tl_yaml_starts_plain(r)) return -1;
-        while (at < end && !(*at == ':' && tl_yaml_ends_word(r, at + 1))) {
+        for (; (at = tl_yaml_plain_run(at, end)) < end && !(*at == ':' && tl_yaml_ends_word(r, at + 1)); at++)
             if (*at == '\n' || *at == '\t' || (*at == '#' && at[-1] == ' ')) return -1;
-            at++;
-        }
         if (at == end) return -1;
         size_t length = (size_t)(at - from);
         while (length && from[length - 1] == ' ') length--;

@@ -10,7 +10,12 @@
 
 int tl_yaml_starts_plain(const tl_yaml_reader *r)
 {
-    if (r->at >= r->end || strchr("?:,[]{}#&*!|>'\"%@`\t\n", *r->at)) return 0;
+    static const unsigned char others[256] = {
+        [0] = 1,   ['?'] = 1, [':'] = 1, [','] = 1, ['['] = 1,  [']'] = 1, ['{'] = 1, ['}'] = 1, ['#'] = 1,  ['&'] = 1,
+        ['*'] = 1, ['!'] = 1, ['|'] = 1, ['>'] = 1, ['\''] = 1, ['"'] = 1, ['%'] = 1, ['@'] = 1, ['`'] = 1, ['\t'] = 1,
+        ['\n'] = 1,
+    };
+    if (r->at >= r->end || others[(unsigned char)*r->at]) return 0;
     return *r->at != '-' || !tl_yaml_ends_word(r, r->at + 1);
 }
 
@@ -37,7 +42,7 @@ static int resolve(tl_yaml_reader *r, const char *text, size_t length, tl_value 
 static ptrdiff_t plain_line(tl_yaml_reader *r, int *comment)
 {
     const char *from = r->at, *at = from, *stop;
-    for (; at < r->end && *at != '\n'; at++) {
+    for (; (at = tl_yaml_plain_run(at, r->end)) < r->end && *at != '\n'; at++) {
         if (*at == ':' && tl_yaml_ends_word(r, at + 1)) return -1;
         if (*at == '\t') return -1;
         if (*at == '#' && at > from && at[-1] == ' ') break;

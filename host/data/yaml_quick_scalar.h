@@ -29,6 +29,14 @@ static inline int tl_yaml_ends_word(const tl_yaml_reader *r, const char *at)
     return at >= r->end || *at == ' ' || *at == '\n' || *at == '\t';
 }
 
+/* What ends a plain scalar's run of ordinary bytes: some of these do so only where they stand beside a blank. */
+static inline const char *tl_yaml_plain_run(const char *at, const char *end)
+{
+    static const unsigned char stops[256] = {[':'] = 1, ['#'] = 1, ['\n'] = 1, ['\t'] = 1};
+    while (at < end && !stops[(unsigned char)*at]) at++;
+    return at;
+}
+
 /* Whether a plain scalar may start here. */
 int tl_yaml_starts_plain(const tl_yaml_reader *r);
 /* A quoted scalar's text; moves behind its closing quote. */

@@ -30,7 +30,11 @@ static int is_digit(int c)
 static int find_word(const char *text, size_t length, tl_yaml_flavour flavour)
 {
     if (!length) return 'n';
-    if (length > 5 || !strchr("yYnNtTfFoO~.+-<", text[0])) return 0;
+    static const unsigned char starts[256] = {
+        ['y'] = 1, ['Y'] = 1, ['n'] = 1, ['N'] = 1, ['t'] = 1, ['T'] = 1, ['f'] = 1, ['F'] = 1,
+        ['o'] = 1, ['O'] = 1, ['~'] = 1, ['.'] = 1, ['+'] = 1, ['-'] = 1, ['<'] = 1,
+    };
+    if (length > 5 || !starts[(unsigned char)text[0]]) return 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (words[i].text[0] == text[0] && strlen(words[i].text) == length && !memcmp(words[i].text, text, length))
             return flavour == TL_YAML_HELM || words[i].core ? words[i].kind : 0;
