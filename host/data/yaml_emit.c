@@ -8,7 +8,7 @@
 
 /* What a string allows. */
 typedef struct shape {
-    int plain, single_quoted, block, multiline;
+    int plain, single_quoted, block, multiline, ascii;
 } shape;
 
 typedef struct text {
@@ -75,7 +75,7 @@ static int is_indicator(text t, size_t i, int space_before, int space_after)
 static shape analyze(text t, int tabs_in_blocks)
 {
     int special = 0, indicators = 0, breaks = 0, tabs = 0, edge_space = 0, edge_break = 0, trailing_space = 0;
-    int break_space = 0, space_break = 0, after_space = 0, after_break = 0, space_before = 1;
+    int break_space = 0, space_break = 0, after_space = 0, after_break = 0, space_before = 1, ascii = 1;
     if (!t.n) return (shape){.plain = 1, .single_quoted = 1};
     if (t.n >= 3 && (!memcmp(t.s, "---", 3) || !memcmp(t.s, "...", 3))) indicators = 1;
     for (size_t i = 0, w; i < t.n; i += w) {
@@ -85,6 +85,7 @@ static shape analyze(text t, int tabs_in_blocks)
             continue;
         }
         w = width_of(t.s[i]);
+        ascii &= w == 1;
         int space_after = i + w >= t.n || t.s[i + w] == ' ' || t.s[i + w] == '\t';
         if (t.s[i] < 0x40 || i == 0) indicators |= is_indicator(t, i, space_before, space_after);
         if (t.s[i] == '\t' && tabs_in_blocks)
@@ -105,7 +106,7 @@ static shape analyze(text t, int tabs_in_blocks)
         after_break = line_break;
         space_before = space || line_break || t.s[i] == '\t' || t.s[i] == 0;
     }
-    shape result = {.multiline = breaks};
+    shape result = {.multiline = breaks, .ascii = ascii};
     int unquotable = space_break || special;
     result.plain = !(edge_space || edge_break || break_space || unquotable || tabs || breaks || indicators);
     result.single_quoted = !(break_space || unquotable || tabs);
@@ -177,9 +178,15 @@ static size_t plain_run(text t, size_t i)
 }
 
 /* Plain and single-quoted text: folded at spaces past the width, breaks doubled. */
-static void put_folded(tl_yaml_emitter *e, text t, int quoted, int fold)
+static void put_folded(tl_yaml_emitter *e, text t, const shape *is, int quoted, int fold)
 {
     int spaces = 0, breaks = 0;
+    if (is->ascii && !is->multiline && t.n <= (size_t)(e->width - e->column) && e->column <= e->width &&
+        !(quoted && memchr(t.s, '\'', t.n))) { /* nothing to fold, nothing to double */
+        tl_buf_add(e->out, t.s, t.n);
+        e->column += (int)t.n;
+        return;
+    }
     for (size_t i = 0; i < t.n;) {
         if (t.s[i] == ' ') {
             int inside = !quoted || (i > 0 && i < t.n - 1);
@@ -317,11 +324,11 @@ void tl_yaml_emit_string(tl_yaml_emitter *e, const char *string, size_t length, 
         put_literal(e, t);
     } else if (plain) {
         if (!e->whitespace) put(e, ' ');
-        put_folded(e, t, 0, !simple_key);
+        put_folded(e, t, &allowed, 0, !simple_key);
         e->whitespace = e->indention = 0;
     } else if (!quote && !memchr(string, '\n', length) && allowed.single_quoted && !(simple_key && allowed.multiline)) {
         tl_yaml_emit_indicator(e, "'", 1, 0, 0);
-        put_folded(e, t, 1, !simple_key);
+        put_folded(e, t, &allowed, 1, !simple_key);
         tl_yaml_emit_indicator(e, "'", 0, 0, 0);
     } else {
         put_double_quoted(e, t, !simple_key);
