@@ -94,6 +94,8 @@ int tl_chart_read_metadata(tl_chart *chart, tl_arena *arena, const tl_chart_file
 int tl_chart_validate(tl_chart *chart, tl_arena *arena, tl_error *err);
 /* Metadata as helm's JSON has it: field order of the struct, empty fields left out. */
 tl_map *tl_chart_metadata_json(const tl_chart *chart, tl_arena *arena);
+/* One of its fields; 0 where it is left out. */
+int tl_chart_metadata_field(const tl_chart *chart, tl_arena *arena, const char *name, tl_value *out);
 /* Chart.lock as helm writes it; NULL where there is none. */
 tl_map *tl_chart_lock_json(const tl_chart *chart, tl_arena *arena);
 

@@ -272,20 +272,32 @@ static int is_empty(tl_value value)
     }
 }
 
+int tl_chart_metadata_field(const tl_chart *chart, tl_arena *arena, const char *name, tl_value *out)
+{
+    if (!strcmp(name, "name")) {
+        *out = tl_cstring_ref(chart->name); /* an alias shows */
+        return 1;
+    }
+    if (!strcmp(name, "dependencies")) {
+        *out = tl_list_value(tl_list_new(arena, chart->dep_count));
+        for (size_t d = 0; d < chart->dep_count; d++)
+            tl_list_push(arena, out->as.list, tl_map_value(dep_json(&chart->deps[d], arena)));
+        return chart->dep_count > 0;
+    }
+    tl_value *value = tl_map_gets(chart->metadata, name);
+    if (!value || is_empty(*value)) return 0;
+    *out = *value;
+    return 1;
+}
+
 tl_map *tl_chart_metadata_json(const tl_chart *chart, tl_arena *arena)
 {
     tl_map *map = tl_map_new(arena, 16);
+    tl_value value;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        tl_value *value = tl_map_gets(chart->metadata, fields[i].name);
-        if (!strcmp(fields[i].name, "name"))
-            tl_map_sets(map, "name", tl_cstring_ref(chart->name)); /* an alias shows */
-        else if (value && !is_empty(*value))
-            tl_map_sets(map, fields[i].name, *value);
-        if (strcmp(fields[i].name, "kubeVersion") || !chart->dep_count) continue;
-        tl_list *deps = tl_list_new(arena, chart->dep_count);
-        for (size_t d = 0; d < chart->dep_count; d++)
-            tl_list_push(arena, deps, tl_map_value(dep_json(&chart->deps[d], arena)));
-        tl_map_sets(map, "dependencies", tl_list_value(deps));
+        if (tl_chart_metadata_field(chart, arena, fields[i].name, &value)) tl_map_sets(map, fields[i].name, value);
+        if (!strcmp(fields[i].name, "kubeVersion") && tl_chart_metadata_field(chart, arena, "dependencies", &value))
+            tl_map_sets(map, "dependencies", value);
     }
     return map;
 }

@@ -63,21 +63,21 @@ static void print_chart(const tl_object *self, tl_buf *out)
 /* What .Chart and .Chart.Metadata are made of. */
 typedef struct chart_view {
     tl_arena *arena;
-    tl_map *json, *fields;
+    const tl_chart *chart;
+    tl_map *fields;
 } chart_view;
 
 static int plain_chart(const tl_object *self, tl_arena *arena, tl_value *out)
 {
     const chart_view *view = self->data;
-    *out = tl_value_copy(arena, tl_map_value(view->json));
+    *out = tl_map_value(tl_chart_metadata_json(view->chart, arena));
     tl_map_sets(out->as.map, "IsRoot", *tl_map_gets(view->fields, "IsRoot"));
     return 0;
 }
 
 static int plain_metadata(const tl_object *self, tl_arena *arena, tl_value *out)
 {
-    (void)arena;
-    *out = tl_map_value(((const chart_view *)self->data)->json);
+    *out = tl_map_value(tl_chart_metadata_json(((const chart_view *)self->data)->chart, arena));
     return 0;
 }
 
@@ -96,10 +96,10 @@ static const tl_object_type metadata_type = {"chart.Metadata", TL_KIND_STRUCT, N
 static const tl_object_type maintainer_type = {"*chart.Maintainer", TL_KIND_POINTER, NULL, NULL, plain_json, NULL};
 static const tl_object_type dependency_type = {"*chart.Dependency", TL_KIND_POINTER, NULL, NULL, plain_json, NULL};
 
-static tl_value field_or_empty(tl_arena *arena, const tl_map *json, size_t index)
+static tl_value field_or_empty(tl_arena *arena, const tl_chart *chart, size_t index)
 {
-    tl_value *found = tl_map_gets(json, chart_fields[index].json);
-    if (found) return *found;
+    tl_value found;
+    if (tl_chart_metadata_field(chart, arena, chart_fields[index].json, &found)) return found;
     switch (chart_fields[index].kind) {
     case TEXT: return tl_cstring_ref("");
     case FLAG: return tl_bool(0);
@@ -148,19 +148,31 @@ static tl_value wrap_items(tl_arena *arena, tl_value list, tl_value (*wrap)(tl_a
     return tl_list_value(wrapped);
 }
 
-tl_value tl_chart_object(tl_arena *arena, const tl_chart *chart)
+/* The fields without their values: a map to copy, since to make one for each chart of many takes longer. */
+static tl_map *name_fields(tl_arena *arena)
 {
-    tl_map *json = tl_chart_metadata_json(chart, arena), *fields = tl_map_new(arena, CHART_FIELDS + 2);
+    tl_map *names = tl_map_new(arena, CHART_FIELDS + 2);
+    for (size_t i = 0; i < CHART_FIELDS; i++) tl_map_sets(names, chart_fields[i].go, tl_null());
+    tl_map_sets(names, "IsRoot", tl_null());
+    tl_map_sets(names, "Metadata", tl_null());
+    return names;
+}
+
+tl_value tl_chart_object(tl_arena *arena, const tl_chart *chart, tl_map **names)
+{
+    if (!*names) *names = name_fields(arena);
+    tl_map *fields = tl_value_fork(arena, tl_map_value(*names)).as.map;
+    uint32_t cursor = 0;
     for (size_t i = 0; i < CHART_FIELDS; i++) {
-        tl_value value = field_or_empty(arena, json, i);
+        tl_value value = field_or_empty(arena, chart, i);
         if (!strcmp(chart_fields[i].go, "Maintainers")) value = wrap_items(arena, value, maintainer);
         if (!strcmp(chart_fields[i].go, "Dependencies")) value = wrap_items(arena, value, dependency);
-        tl_map_sets(fields, chart_fields[i].go, value);
+        tl_map_next(fields, &cursor)->value = value;
     }
     chart_view *view = tl_arena_alloc(arena, sizeof *view);
-    *view = (chart_view){arena, json, fields};
-    tl_map_sets(fields, "IsRoot", tl_bool(!chart->parent));
-    tl_map_sets(fields, "Metadata", tl_object_value(arena, &metadata_type, view, tl_null()));
+    *view = (chart_view){arena, chart, fields};
+    tl_map_next(fields, &cursor)->value = tl_bool(!chart->parent);
+    tl_map_next(fields, &cursor)->value = tl_object_value(arena, &metadata_type, view, tl_null());
     return tl_object_value(arena, &chart_type, view, tl_map_value(fields));
 }
 

@@ -17,7 +17,8 @@ typedef struct tl_chart_capabilities {
 /* Fills the version from text such as "1.36.3" or "v1.36" as helm's --kube-version reads it; NULL: helm's default. */
 int tl_chart_kube_version(tl_chart_capabilities *out, tl_arena *arena, const char *text, tl_error *err);
 
-tl_value tl_chart_object(tl_arena *arena, const tl_chart *chart);
+/* The chart must outlive it. *names is NULL at first, and kept for the other charts of a render. */
+tl_value tl_chart_object(tl_arena *arena, const tl_chart *chart, tl_map **names);
 /* Files of a folder are read when a template asks for .Files; where that fails, *err says why and there are none. */
 tl_value tl_files_object(tl_arena *arena, const tl_chart_files *files, tl_error *err);
 tl_value tl_capabilities_object(tl_arena *arena, const tl_chart_capabilities *capabilities);

@@ -30,6 +30,7 @@ typedef struct pages {
     page *items;
     size_t len, cap;
     tl_value release, capabilities;
+    tl_map *chart_fields;  /* see tl_chart_object */
     const tl_chart *chart; /* as it was given */
     tl_error unreadable;   /* why a file of the chart could not be read */
     tl_arena *others;      /* of the thread that reads documents ahead; NULL: none does, or they are not read */
@@ -66,11 +67,21 @@ static size_t depth_of(const char *path)
     return depth;
 }
 
+static const char *join_path(tl_arena *arena, const char *folder, const char *name)
+{
+    size_t before = strlen(folder), after = strlen(name) + 1;
+    char *path = tl_arena_alloc(arena, before + 1 + after);
+    memcpy(path, folder, before);
+    path[before] = '/';
+    memcpy(path + before + 1, name, after);
+    return path;
+}
+
 /* Collects the templates of a chart and its subcharts; returns the root value of this chart's templates. */
 static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
 {
     tl_map *root = tl_map_new(p->arena, 8), *subcharts = tl_map_new(p->arena, chart->chart_count);
-    tl_map_sets(root, "Chart", tl_chart_object(p->arena, chart));
+    tl_map_sets(root, "Chart", tl_chart_object(p->arena, chart, &p->chart_fields));
     tl_map_sets(root, "Files", tl_files_object(p->arena, &chart->files, &p->unreadable));
     tl_map_sets(root, "Release", p->release);
     tl_map_sets(root, "Capabilities", p->capabilities);
@@ -81,12 +92,12 @@ static tl_map *collect(pages *p, const tl_chart *chart, tl_value values)
         tl_map_sets(subcharts, sub->name,
                     tl_map_value(collect(p, sub, subchart_values(p->arena, root, sub->name))));
     }
-    const char *path = tl_chart_full_path(chart, p->arena), *base = tl_arena_printf(p->arena, "%s/templates", path);
+    const char *path = tl_chart_full_path(chart, p->arena), *base = join_path(p->arena, path, "templates");
     int is_library = tl_text_same(chart->type, strlen(chart->type), "library");
     for (size_t i = 0; i < chart->templates.len; i++) {
         const tl_chart_file *file = &chart->templates.items[i];
         if (is_library && !tl_text_names_partial(file->name)) continue;
-        const char *full = tl_arena_printf(p->arena, "%s/%s", path, file->name);
+        const char *full = join_path(p->arena, path, file->name);
         add_page(p, (page){full, base, depth_of(full), chart, file, root});
     }
     return root;
