@@ -1,6 +1,7 @@
 /* What `helm lint` says of a chart. */
 #include "chart/lint.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "chart/schema.h"
 #include "chart/text.h"
 #include "chart/values.h"
+#include "data/gzip.h"
 
 typedef struct linter {
     tl_lint_messages *out;
@@ -421,11 +423,18 @@ int tl_chart_lint(tl_lint_messages *out, tl_arena *arena, const char *path, cons
         size_t size;
         l.packed = 1;
         if (tl_decode_read_file(arena, path, &data, &size, err)) return tl_error_wrap(err, "unable to open tarball");
-        if (tl_chart_unpack(&l.files, arena, data, size, err)) return tl_error_wrap(err, "unable to extract tarball");
+        if (!tl_gzip_is(data, size)) /* Go reads a header of ten bytes first */
+            return tl_error_set(err, "chart", "unable to extract tarball: %s",
+                                !size ? "EOF" : size < 10 ? "unexpected EOF" : "gzip: invalid header");
+        if (tl_chart_unpack(&l.files, arena, data, size, err))
+            return tl_error_wrap(err, "unable to extract tarball: %s", err && err->message ? err->message : "");
     } else {
         const char *file = tl_arena_printf(arena, "%s/Chart.yaml", path);
-        if (stat(file, &st))
-            return tl_error_errno(err, errno, "unable to check Chart.yaml file in chart: stat %s", file);
+        if (stat(file, &st)) {
+            char *reason = tl_arena_strdup(arena, strerror(errno));
+            reason[0] = (char)tolower((unsigned char)reason[0]); /* as Go spells it */
+            return tl_error_set(err, "io", "unable to check Chart.yaml file in chart: stat %s: %s", file, reason);
+        }
         char *full = realpath(path, NULL);
         if (full) l.dir = tl_arena_strdup(arena, full);
         free(full);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -13,6 +14,8 @@
 #include "chart/values.h"
 #include "data/gzip.h"
 #include "template/template.h"
+
+enum { SNIFFED = 512 }; /* bytes that helm looks at to tell what a file is */
 
 /* What all levels of a chart share while it is loaded. */
 typedef struct loading {
@@ -194,19 +197,40 @@ int tl_chart_load_files(tl_chart **out, tl_arena *arena, const tl_chart_files *f
     return build(out, &l, files, 0, err);
 }
 
+/* What the first bytes look like to net/http's DetectContentType: of its types those that are taken for charts. helm
+   shows it a buffer of zeros into which it read, so that a short text is none. */
+static const char *content_type(const char *data, size_t size)
+{
+    static const char *const pages[] = {"<!doctype html", "<html", "<head", "<body", "<title"};
+    if (size >= 4 && !memcmp(data, "PK\3\4", 4)) return "application/zip";
+    if (size >= 5 && !memcmp(data, "%PDF-", 5)) return "application/pdf";
+    const char *text = data;
+    while ((size_t)(text - data) < size && strchr("\t\n\f\r ", *text) && *text) text++;
+    size_t left = size - (size_t)(text - data);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        size_t length = strlen(pages[i]);
+        if (left > length && !strncasecmp(text, pages[i], length) && (text[length] == ' ' || text[length] == '>'))
+            return "text/html; charset=utf-8";
+    }
+    for (size_t i = 0; i < SNIFFED; i++) {
+        unsigned char c = i < size ? (unsigned char)data[i] : 0;
+        if (c <= 0x08 || c == 0x0b || (c >= 0x0e && c <= 0x1a) || (c >= 0x1c && c <= 0x1f))
+            return "application/octet-stream";
+    }
+    return "text/plain; charset=utf-8";
+}
+
 static int load_archive(tl_chart_files *files, tl_arena *arena, const char *path, tl_error *err)
 {
     const char *data;
     size_t size;
     if (tl_decode_read_file(arena, path, &data, &size, err)) return -1;
     if (!tl_gzip_is(data, size)) {
-        char *full = realpath(path, NULL); /* as helm names it */
-        if (full) path = tl_arena_strdup(arena, full);
-        free(full);
         if (tl_text_has_suffix(path, ".yml") || tl_text_has_suffix(path, ".yaml"))
             return tl_error_set(err, "chart", "file '%s' seems to be a YAML file, but expected a gzipped archive",
                                 path);
-        return tl_error_set(err, "chart", "file '%s' does not appear to be a gzipped archive", path);
+        return tl_error_set(err, "chart", "file '%s' does not appear to be a gzipped archive; got '%s'", path,
+                            content_type(data, size));
     }
     return tl_chart_unpack(files, arena, data, size, err);
 }

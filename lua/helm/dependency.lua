@@ -93,14 +93,15 @@ local function run_list(options, words)
     return 0
 end
 
-local function changing(action)
+-- strategy: what --verify means.
+local function changing(action, strategy)
     return function(options, words)
-        action(folder_of(words), options, session.write)
+        action(folder_of(words), options, session.write, options.verify and strategy)
         return 0
     end
 end
 
-local change_flags = flags.of({ "connection", "verify" }, {
+local change_flags = flags.of({ "connection", "provenance" }, {
     { "skip-refresh", kind = "bool", help = "do not fetch the repositories' indexes anew" },
 })
 
@@ -111,11 +112,12 @@ return {
     aliases = { "dep", "dependencies" },
     commands = {
         build = { usage = "CHART [flags]", summary = "rebuild the charts/ directory based on the Chart.lock file",
-            arguments = { max = 1 }, flags = change_flags, run = changing(dependencies.build) },
+            arguments = { max = 1 }, flags = change_flags, run = changing(dependencies.build, "if_possible") },
         list = { usage = "CHART [flags]", summary = "list the dependencies for the given chart", aliases = { "ls" },
             arguments = { max = 1 }, run = run_list,
             flags = { { "max-col-width", kind = "int", default = 80, help = "columns are at most so wide" } } },
         update = { usage = "CHART [flags]", summary = "update charts/ based on the contents of Chart.yaml",
-            aliases = { "up" }, arguments = { max = 1 }, flags = change_flags, run = changing(dependencies.update) },
+            aliases = { "up" }, arguments = { max = 1 }, flags = change_flags,
+            run = changing(dependencies.update, "always") },
     },
 }

@@ -4,7 +4,8 @@ local download = require "chart_repo.download"
 local fail = require "fail"
 local flags = require "release.flags"
 local fs = require "fs"
-local source = require "chart_repo.source"
+local provenance = require "chart_repo.provenance"
+local session = require "release.session"
 
 -- Files land below the folder named after the chart: chart.unpack refuses names that lead elsewhere.
 local function expand(path, folder)
@@ -24,9 +25,15 @@ local function expand(path, folder)
     end
 end
 
-local function unpacked(word, options)
+local function fetch(word, options, folder, say)
+    local path, verification = download.run(word, options, folder, say)
+    if verification then say(provenance.report(verification)) end
+    return path
+end
+
+local function unpacked(word, options, say)
     local temporary <close> = fs.tempdir()
-    local path = download.run(word, options, temporary.path)
+    local path = fetch(word, options, temporary.path, say)
     local folder = options.untardir
     if folder:sub(1, 1) ~= "/" then folder = fs.join(options.destination, folder):gsub("/%.$", "") end
     local name = word:match("[^/]*$")
@@ -39,19 +46,19 @@ local function unpacked(word, options)
 end
 
 local function run(options, words)
-    source.refuse_verify(options)
-    if options.prov then
-        fail.raise("usage", "--prov is not supported: todo-lua does not check OpenPGP signatures", nil, { status = 2 })
-    end
     for _, word in ipairs(words) do
+        -- As with helm, only what went well is told.
+        local said = {}
+        local function say(text) said[#said + 1] = text end
         if options.untar then
-            unpacked(word, options)
+            unpacked(word, options, say)
         else
             if (fs.stat(options.destination) or {}).type ~= "dir" then
                 fail.raise("not_found", ("open %s: no such file or directory"):format(options.destination))
             end
-            download.run(word, options, options.destination)
+            fetch(word, options, options.destination, say)
         end
+        session.write(table.concat(said))
     end
     return 0
 end
@@ -62,9 +69,9 @@ return {
     help = "Fetches charts from repositories, registries (oci://) or URLs.",
     aliases = { "fetch" },
     arguments = { min = 1 },
-    flags = flags.of({ "connection", "verify", "chart_source", "devel" }, {
+    flags = flags.of({ "connection", "provenance", "chart_source", "devel" }, {
         { "destination", short = "d", default = ".", help = "folder for the archive" },
-        { "prov", kind = "bool", help = "refused: signatures are not checked" },
+        { "prov", kind = "bool", help = "fetch the provenance file, too, without a check" },
         { "untar", kind = "bool", help = "unpack the chart" },
         { "untardir", default = ".", help = "with --untar: folder to unpack into, below --destination" },
     }),

@@ -58,7 +58,7 @@ end
 local function command(summary, shown, own)
     return {
         usage = "CHART [flags]", summary = summary, arguments = { min = 1, max = 1 },
-        flags = flags.of({ "connection", "verify", "chart_source", "devel" }, own),
+        flags = flags.of({ "connection", "provenance", "chart_source", "devel" }, own),
         run = function(options, words)
             local c = chart_source.load(words[1], options)
             for _, name in ipairs(shown) do session.write(parts[name](c, #shown > 1, options)) end

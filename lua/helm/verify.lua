@@ -1,15 +1,16 @@
--- helm verify: refused, since no signatures are checked here.
-local fail = require "fail"
+-- helm verify: checks a chart's archive against its provenance file.
 local flags = require "release.flags"
+local provenance = require "chart_repo.provenance"
+local session = require "release.session"
 
 return {
     usage = "PATH [flags]",
-    summary = "verify that a chart at the given path has been signed and is valid (refused)",
-    help = "Signatures are not checked: use helm verify, or gpg --verify with the chart's .prov file.",
+    summary = "verify that a chart at the given path has been signed and is valid",
+    help = "Checks the signature of the .prov file beside a chart's archive, and the archive's digest against it.",
     arguments = { min = 1, max = 1 },
-    flags = flags.of { "connection" },
-    run = function()
-        fail.raise("usage", "verify is not supported: todo-lua does not check OpenPGP signatures",
-            "use helm verify, or gpg --verify with the chart's .prov file", { status = 2 })
+    flags = flags.of { "keyring" },
+    run = function(options, words)
+        session.write(provenance.report(provenance.verify(words[1], provenance.keyring(options))))
+        return 0
     end,
 }

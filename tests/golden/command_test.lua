@@ -51,6 +51,17 @@ function tests.flags_that_mean_nothing_here_are_refused()
     end
 end
 
+function tests.files_that_are_no_archives_are_told_as_by_helm()
+    for name, text in pairs { ["a.tgz"] = "a short text\n", ["b.tgz"] = ("a long text\n"):rep(50), ["c.tgz"] = "",
+        ["d.tgz"] = "PK\3\4rest", ["e.zip"] = "\0\2", ["f.html"] = "\n <HTML>" .. ("page "):rep(100), ["g.yml"] = "a: 1\n",
+        ["h.pdf"] = "%PDF-1.7\n" } do
+        w:write(name, text)
+        w:both({ "template", name }, { status = 1 })
+        w:both({ "show", "chart", "./app/../" .. name }, { status = 1 })
+        w:both({ "lint", name }, { status = 1 })
+    end
+end
+
 -- Variables that only helm has a use for, and the program's name, are its own.
 function tests.variables_are_told_as_by_helm()
     local function lines(who, flags)

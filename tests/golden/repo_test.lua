@@ -181,16 +181,6 @@ function tests.indexes_are_read_as_strictly_as_by_helm()
     end
 end
 
-function tests.signatures_are_refused_where_they_would_be_checked()
-    for _, words in ipairs { { "pull", "one/web", "--verify" }, { "pull", "one/web", "--prov" },
-        { "template", "one/web", "--verify" }, { "package", ".", "--sign" }, { "verify", "web.tgz" },
-        { "package", ".", "--sign", "--key", "me", "--passphrase-file", "-", "--keyring", "ring" } } do
-        local result = w:run("todo", words)
-        lu.assertEquals(result.status, 1, table.concat(words, " "))
-        lu.assertStrContains(result.stderr, "OpenPGP")
-    end
-end
-
 function tests.indexes_are_made_as_by_helm()
     for _, who in ipairs { "helm", "todo" } do
         for _, folder in ipairs { "", "/below" } do

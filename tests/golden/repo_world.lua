@@ -69,9 +69,9 @@ function World:run(who, arguments, options)
     } })
 end
 
--- What differs by nature: whose folder it is, and times.
+-- What differs by nature: whose folder it is, the number of the process, and times.
 local function plain(text, who)
-    return (text:gsub("/" .. who .. "/", "/WHO/")
+    return (text:gsub("/" .. who .. "/", "/WHO/"):gsub("tmpcharts%-%d+", "tmpcharts-PID")
         :gsub("%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*[Z+-][%d:]*", "TIME"))
 end
 

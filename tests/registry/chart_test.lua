@@ -3,6 +3,7 @@ local fs = require "fs"
 local json = require "json"
 local lu = require "luaunit"
 local needs = require "tests.needs"
+local proc = require "proc"
 local repo_world = require "tests.golden.repo_world"
 local secret = require "secret"
 local server = require "tests.registry.server"
@@ -137,6 +138,34 @@ function tests.t6_logins_are_kept_where_helm_keeps_them()
     must("todo", { "pull", reference }, { home = "helm" })
     w:both { "registry", "logout", locked.host }
     lu.assertEquals(w:run("todo", { "pull", reference, "-d", "." }).status, 1)
+end
+
+-- The provenance file goes with the chart, and comes back where it is asked for.
+function tests.t7_signed_charts_are_pushed_pulled_and_verified_as_by_helm()
+    needs.packages { "gnupg" }
+    local keys <close> = fs.tempdir()
+    local function gpg(...)
+        proc.run { "gpg", "--homedir", keys.path, "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase",
+            "", ... }
+    end
+    gpg("--quick-gen-key", "Ann <ann@example.com>", "rsa2048", "sign", "never")
+    gpg("--output", keys.path .. "/public", "--export")
+    gpg("--output", keys.path .. "/secret", "--export-secret-keys")
+    w:write("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0+one\n")
+    must("helm", { "package", "app", "--sign", "--key", "ann", "--keyring", keys.path .. "/secret" })
+    for _, name in ipairs { "app-0.1.0+one.tgz", "app-0.1.0+one.tgz.prov" } do
+        fs.write(w:folder "todo" .. "/" .. name, fs.read(w:folder "helm" .. "/" .. name))
+    end
+    w:both { "push", "app-0.1.0+one.tgz", ("oci://%s/signed"):format(open.host), "--plain-http" }
+    local reference = ("oci://%s/signed/app"):format(open.host)
+    for _, words in ipairs { { "--prov" }, { "--verify", "--keyring", keys.path .. "/public" } } do
+        w:both { "pull", reference, "--version", "0.1.0+one", table.unpack(words) }
+        w:same_files()
+    end
+    w:both { "template", "r", reference, "--version", "0.1.0+one", "--verify", "--keyring", keys.path .. "/public" }
+    w:both { "pull", ("oci://%s/charts/web"):format(open.host), "--version", "1.2.0", "--prov" }
+    w:both({ "pull", ("oci://%s/charts/web"):format(open.host), "--version", "1.2.0", "--verify" }, { status = 1 })
+    proc.run({ "gpgconf", "--homedir", keys.path, "--kill", "gpg-agent" }, { check = false })
 end
 
 -- A registry that gives other bytes than its manifest names.

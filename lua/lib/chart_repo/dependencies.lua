@@ -10,9 +10,9 @@ local index = require "chart_repo.index"
 local oci = require "chart_repo.oci"
 local places = require "chart_repo.places"
 local proc = require "proc"
+local provenance = require "chart_repo.provenance"
 local repositories = require "chart_repo.repositories"
 local secret = require "secret"
-local source = require "chart_repo.source"
 local tables = require "tables"
 local task = require "task"
 
@@ -258,14 +258,15 @@ end
 local function obtain(one, job, target)
     if oci.is(one.repository) then
         job.say(("Downloading %s from repo %s\n"):format(one.name, one.repository))
-        return oci.download(one.repository .. "/" .. one.name, one.version, job.access, job.where, target)
+        return oci.download(one.repository .. "/" .. one.name, one.version, job.access, job.where, target,
+            job.proof)
     end
     local link = link_of(one, job)
     if job.fetched[link.url] then
         return job.say(("Already downloaded %s from repo %s\n"):format(one.name, one.repository))
     end
     job.say(("Downloading %s from repo %s\n"):format(one.name, one.repository))
-    local ok, problem = pcall(download.save, link, target)
+    local ok, problem = pcall(download.save, link, target, job.proof)
     if not ok then
         fail.raise(fail.kind(problem), ("could not download %s: %s"):format(link.url, fail.message(problem)),
             fail.field(problem, "hint"))
@@ -339,11 +340,12 @@ local function download_all(locked, job)
     error(problem, 0)
 end
 
-local function new_job(folder, options, say)
-    source.refuse_verify(options)
+local function new_job(folder, options, say, strategy)
     local where = places.of(options)
-    return { folder = folder, where = where, access = download.access(options), say = say, fetched = {},
-        skip_refresh = options.skip_refresh, list = repositories.load(where.repository_config).repositories }
+    local proof = strategy and { strategy = strategy, keyring = provenance.keyring(options), say = say }
+    return { folder = folder, where = where, access = download.access(options), say = say, proof = proof or nil,
+        fetched = {}, skip_refresh = options.skip_refresh,
+        list = repositories.load(where.repository_config).repositories }
 end
 
 ---Brings charts/ and Chart.lock to what Chart.yaml asks for.
@@ -351,8 +353,9 @@ end
 ---@param folder string of the chart
 ---@param options table flags of the groups connection and verify; skip_refresh
 ---@param say fun(text: string) takes what helm prints
-function dependencies.update(folder, options, say)
-    local job = new_job(folder, options, say)
+---@param strategy string? that of todo.Proof; default: provenance does not matter
+function dependencies.update(folder, options, say, strategy)
+    local job = new_job(folder, options, say, strategy)
     local c = load_folder(folder)
     if not c.metadata.dependencies then return end
     local requests = requests_of(c)
@@ -398,10 +401,11 @@ end
 ---@param folder string of the chart
 ---@param options table flags of the groups connection and verify; skip_refresh
 ---@param say fun(text: string) takes what helm prints
-function dependencies.build(folder, options, say)
+---@param strategy string? that of todo.Proof; default: provenance does not matter
+function dependencies.build(folder, options, say, strategy)
     local c = load_folder(folder)
-    if not c.lock then return dependencies.update(folder, options, say) end
-    local job = new_job(folder, options, say)
+    if not c.lock then return dependencies.update(folder, options, say, strategy) end
+    local job = new_job(folder, options, say, strategy)
     local requests = requests_of(c)
     resolve_names(requests, folder, job.list)
     check_lock(c, requests, requests_of(c))

@@ -6,6 +6,7 @@ local fs = require "fs"
 local index = require "chart_repo.index"
 local oci = require "chart_repo.oci"
 local places = require "chart_repo.places"
+local provenance = require "chart_repo.provenance"
 local repositories = require "chart_repo.repositories"
 local secret = require "secret"
 
@@ -77,6 +78,7 @@ end
 ---@field url string
 ---@field access todo.ChartAccess
 ---@field digest string? that the repository's index tells
+---@field reference string? as the user names the chart, where that is not its URL
 
 ---Where a chart can be fetched.
 ---@async
@@ -131,8 +133,10 @@ end
 ---@async
 ---@param link todo.ChartLink
 ---@param folder string
+---@param proof todo.Proof? default: provenance does not matter
 ---@return string path
-function download.save(link, folder)
+---@return todo.Verification?
+function download.save(link, folder, proof)
     local bytes = fetch.get(link.url, link.access)
     local wanted = type(link.digest) == "string" and link.digest:gsub("^sha256:", ""):lower() or ""
     if wanted ~= "" and secret.sha256(bytes) ~= wanted then
@@ -141,28 +145,41 @@ function download.save(link, folder)
     end
     local path = fs.join(folder, file_name(link.url))
     fs.write(path, bytes)
-    return path
+    if not proof then return path end
+    return path, provenance.attest(path, link.url, link.reference or link.url, proof, function()
+        return fetch.get(link.url .. ".prov", link.access)
+    end)
+end
+
+local function proof_of(options, say)
+    local strategy = options.verify and "always" or options.prov and "later"
+    return strategy and { strategy = strategy, keyring = provenance.keyring(options), say = say } or nil
 end
 
 ---Fetches a chart that is no file here.
 ---@async
 ---@param reference string
----@param options table flags of the group chart_source
+---@param options table flags of the groups chart_source and verify; prov: fetch the .prov file, too
 ---@param folder string
+---@param say fun(text: string)? takes what helm prints; with prov
 ---@return string path of the archive
-function download.run(reference, options, folder)
+---@return todo.Verification? with --verify
+function download.run(reference, options, folder, say)
     local range = options.version or ""
     if range == "" and options.devel then range = ">0.0.0-0" end
-    local access, where = download.access(options), places.of(options)
-    if oci.is(reference) and not options.repo then return oci.download(reference, range, access, where, folder) end
+    local access, where, proof = download.access(options), places.of(options), proof_of(options, say)
+    if oci.is(reference) and not options.repo then
+        return oci.download(reference, range, access, where, folder, proof)
+    end
     local link
     if options.repo and options.repo ~= "" then
         link = download.find_at(options.repo, reference, range, access)
-        if oci.is(link.url) then return oci.download(link.url, range, access, where, folder) end
+        if oci.is(link.url) then return oci.download(link.url, range, access, where, folder, proof) end
     else
         link = download.find(reference, range, access, where)
+        link.reference = reference
     end
-    return download.save(link, folder)
+    return download.save(link, folder, proof)
 end
 
 return download

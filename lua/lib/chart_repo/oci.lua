@@ -3,6 +3,7 @@ local chart = require "chart"
 local fail = require "fail"
 local fs = require "fs"
 local json = require "json"
+local provenance = require "chart_repo.provenance"
 local registry = require "chart_repo.registry"
 local secret = require "secret"
 local session = require "release.session"
@@ -14,7 +15,7 @@ local CONFIG = "application/vnd.cncf.helm.config.v1+json"
 local CHART = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 local OLD_CHART = "application/tar+gzip"
 local PROVENANCE = "application/vnd.cncf.helm.chart.provenance.v1.prov"
-local MOST_CHART, MOST_CONFIG = 256 << 20, 4 << 20
+local MOST_CHART, MOST_CONFIG, MOST_PROVENANCE = 256 << 20, 4 << 20, 4 << 20
 
 ---@param reference string
 ---@return boolean
@@ -133,8 +134,8 @@ local function say_done(verb, reference, digest)
     end
 end
 
--- The chart's archive.
-local function pull(client, reference)
+-- The manifest, with its digest, of what is a chart.
+local function chart_manifest(client, reference)
     local manifest, digest = client:manifest(reference.digest ~= "" and reference.digest or reference.tag)
     if not manifest then fail.raise("not_found", text_of(reference) .. ": not found") end
     local config = manifest.config
@@ -142,10 +143,25 @@ local function pull(client, reference)
         fail.raise("parse", "could not load config with mediatype " .. CONFIG)
     end
     client:blob(config, MOST_CONFIG)
+    return manifest, digest
+end
+
+-- The chart's archive.
+local function pull(client, reference)
+    local manifest, digest = chart_manifest(client, reference)
     local layer = layer_of(manifest, CHART) or layer_of(manifest, OLD_CHART)
     if not layer then fail.raise("parse", "manifest does not contain a layer with mediatype " .. CHART) end
     local bytes = client:blob(layer, MOST_CHART)
     if layer.mediaType == OLD_CHART then say("Warning: chart media type %s is deprecated", OLD_CHART) end
+    say_done("Pulled", reference, digest)
+    return bytes
+end
+
+local function pull_provenance(client, reference)
+    local manifest, digest = chart_manifest(client, reference)
+    local layer = layer_of(manifest, PROVENANCE)
+    if not layer then fail.raise("parse", "manifest does not contain a layer with mediatype " .. PROVENANCE) end
+    local bytes = client:blob(layer, MOST_PROVENANCE)
     say_done("Pulled", reference, digest)
     return bytes
 end
@@ -157,8 +173,10 @@ end
 ---@param access todo.ChartAccess
 ---@param where todo.ChartPlaces
 ---@param folder string
+---@param proof todo.Proof? default: provenance does not matter
 ---@return string path
-function oci.download(text, range, access, where, folder)
+---@return todo.Verification?
+function oci.download(text, range, access, where, folder, proof)
     local reference = oci.parse(text)
     local client = open(reference, access, where)
     local version = resolve(client, text, reference, range)
@@ -170,7 +188,10 @@ function oci.download(text, range, access, where, folder)
         or ("%s@%s.tgz"):format(name, (reference.digest:gsub(":", "-")))
     local path = fs.join(folder, file)
     fs.write(path, bytes)
-    return path
+    if not proof then return path end
+    return path, provenance.attest(path, "oci://" .. text_of(reference), text, proof, function()
+        return pull_provenance(client, reference)
+    end)
 end
 
 local function maintainers_of(list)
@@ -223,9 +244,9 @@ function oci.push(path, target, access, where)
     local c, bytes = chart.load(path), fs.read(path)
     local reference = oci.parse(("%s/%s:%s"):format(target:gsub("/+$", ""), c.name, c.version))
     local client = open(reference, access, where)
-    local config, provenance = json_text(c.metadata), fs.read(path .. ".prov")
+    local config, proof = json_text(c.metadata), fs.read(path .. ".prov")
     local layers = json.list { descriptor(CHART, bytes) }
-    if provenance then layers[2] = descriptor(PROVENANCE, provenance) end
+    if proof then layers[2] = descriptor(PROVENANCE, proof) end
     table.sort(layers, function(a, b) return a.digest < b.digest end)
     local created = os.date("%Y-%m-%dT%H:%M:%S", math.floor(stat.mtime))
         .. os.date("%z", math.floor(stat.mtime)):gsub("^(...)(..)$", "%1:%2"):gsub("^%+00:00$", "Z")
@@ -235,7 +256,7 @@ function oci.push(path, target, access, where)
         annotations = session.ordered(tables.keys(annotations), annotations) }))
     client:push_blob(config)
     client:push_blob(bytes)
-    if provenance then client:push_blob(provenance) end
+    if proof then client:push_blob(proof) end
     say_done("Pushed", reference, client:push_manifest(manifest, reference.tag))
 end
 

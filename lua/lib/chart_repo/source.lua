@@ -1,38 +1,34 @@
 -- The chart that a word of the command line means: a folder, an archive, a URL, a chart of a repository or of a
 -- registry (LocateChart of helm). What speaks with repositories is loaded for those who need it only.
+local address = require "chart_repo.address"
 local chart = require "chart"
 local fail = require "fail"
 local fs = require "fs"
 
 local source = {}
 
----Refuses what needs an OpenPGP keyring: provenance is not verified here.
----@param options table
-function source.refuse_verify(options)
-    if options.verify then
-        fail.raise("usage", "--verify is not supported: todo-lua does not check OpenPGP signatures", nil,
-            { status = 2 })
-    end
-end
-
 ---Path of the chart that a word means; fetched into helm's cache where it is not here.
 ---@async
 ---@param word string
----@param options table flags of the group chart_source
+---@param options table flags of the groups chart_source and verify
 ---@return string path
 function source.locate(word, options)
-    source.refuse_verify(options)
     word = word:match("^%s*(.-)%s*$")
     if fs.exists(word) then
         if options.repo and options.repo ~= "" then
             require "log".warn("the chart %s is here; the repository %s is not asked", word, options.repo)
         end
-        return word
+        local path = address.clean(fs.join(fs.cwd(), word))
+        if options.verify then
+            local provenance = require "chart_repo.provenance"
+            provenance.verify(path, provenance.keyring(options))
+        end
+        return path
     end
     if word:find("^[/.]") then fail.raise("not_found", ('path "%s" not found'):format(word)) end
     local cache = require "chart_repo.places".of(options).repository_cache
     fs.mkdir(cache)
-    return require "chart_repo.download".run(word, options, cache)
+    return (require "chart_repo.download".run(word, options, cache))
 end
 
 ---@async

@@ -29,12 +29,15 @@ flags.groups = {
         { "cert-file", help = "PEM file of this machine's certificate for the repository" },
         { "insecure-skip-tls-verify", kind = "bool", help = "do not check the repository's certificate" },
         { "key-file", help = "PEM file of the certificate's key" },
-        { "keyring", help = "for command lines of helm; signatures are not checked" },
         { "password", help = "password for the repository" },
         { "plain-http", kind = "bool", help = "speak with the registry without TLS" },
         { "username", help = "user name for the repository" },
     },
-    verify = { { "verify", kind = "bool", help = "refused: signatures are not checked" } },
+    keyring = {
+        { "keyring", help = "file of the public keys that signatures are checked with "
+            .. "(default: pubring.gpg in GnuPG's folder)" },
+    },
+    verify = { { "verify", kind = "bool", help = "check the chart's signature and digest before it is used" } },
     -- How a chart is found that is no file here.
     chart_source = {
         { "pass-credentials", kind = "bool", help = "send the credentials to every host that the repository names" },
@@ -68,7 +71,8 @@ flags.groups = {
 
 -- Groups that go together.
 local sets = {
-    chart = { "connection", "verify", "chart_source", "devel", "dependency_update" },
+    provenance = { "verify", "keyring" },
+    chart = { "connection", "provenance", "chart_source", "devel", "dependency_update" },
 }
 
 ---A command's own flags with those of the named groups.
