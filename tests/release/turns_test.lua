@@ -21,8 +21,6 @@ function tests.teardown_all()
     if home then home:close() end
 end
 
--- (With --reuse-values a null of the command line gets into the record of the revision before, too: helm changes the
--- values that it merges from. todo-lua leaves that record alone; no step below does both.)
 local function looks()
     for _, arguments in ipairs {
         { "history", "r" }, { "status", "r", "--show-desc" }, { "get", "all", "r" }, { "list", "-a", "-o", "json" },
@@ -165,6 +163,47 @@ function tests.t07_lists_of_many()
         return { seconds, names }
     end
     lu.assertEquals(by_date "todo", by_date "helm")
+end
+
+-- With --reuse-values a null gets into the record of the revision before, too: helm changes the values that it merges
+-- from.
+function tests.t08_nulls_are_reused_by_turns()
+    local reuse = world.charts .. "/reuse"
+    local function upgrade(...) w:step { "upgrade", "nulls", reuse, ... } end
+    w:step { "install", "nulls", reuse, "--create-namespace", "--set", "plain=null,table.gone=null,own=null,list=null",
+        "--set-json", 'more={"a":null,"b":{"c":null,"d":3}}' }
+    upgrade "--reuse-values"
+    upgrade("--reuse-values", "--set", "table.deep.a=5,more.b.e=null")
+    upgrade("--reuse-values", "--set", "table=null,plain=7")
+    upgrade "--reset-then-reuse-values"
+    upgrade("--reset-then-reuse-values", "--set", "more.b=null,own=1,table.gone=3")
+    upgrade("--reuse-values", "--set", "more.b=null,own.x=null,big=null")
+    upgrade "--reuse-values"
+    upgrade()
+    w:look { "get", "values", "nulls", "-a", "-o", "json" }
+    for revision = 1, 9 do
+        w:look { "get", "all", "nulls", "--revision", tostring(revision) }
+    end
+    w:step { "rollback", "nulls", "3" }
+    upgrade("--reuse-values", "--set", "own=2")
+end
+
+-- helm leaves the new revision pending.
+function tests.t09_hooks_of_rollbacks_that_fail_by_turns()
+    local reuse = world.charts .. "/reuse"
+    for _, hook in ipairs { "pre-rollback", "post-rollback" } do
+        for _, kind in ipairs { "Service", "Pod", "Absent" } do
+            local name = (hook .. "-" .. kind):lower()
+            w:step { "install", name, reuse, "--create-namespace", "--set", ("hook=%s,hookKind=%s"):format(hook, kind) }
+            w:step { "upgrade", name, reuse, "--reset-values" }
+            w:step({ "rollback", name, "--timeout", "2s" }, { status = 1 })
+            w:look { "history", name }
+            w:look { "get", "all", name }
+            w:step({ "upgrade", name, reuse }, { status = 1 })
+            w:step { "rollback", name, "2" }
+            w:step { "uninstall", name }
+        end
+    end
 end
 
 return tests

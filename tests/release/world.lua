@@ -53,11 +53,11 @@ local function plain(text, namespace)
         :gsub("%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*Z", "TIME"))
 end
 
--- Hints are todo-lua's own.
+-- Hints are todo-lua's own, and who warns: helm names its source file.
 ---@param text string
 ---@return string
 function world.without_hints(text)
-    return (text:gsub("\n  [^\n]*%f[\n]", ""))
+    return (text:gsub("\n  [^\n]*%f[\n]", ""):gsub("%f[^\n\0]coalesce%.go:%d+: ", ""):gsub("%f[^\n\0]todo%-lua: ", ""))
 end
 
 -- Why the record of a release cannot be told from helm's.

@@ -125,12 +125,20 @@ local function layer_of(manifest, kind)
     end
 end
 
+-- What helm says then.
+local UNDERSCORE = [[
+
+OCI artifact references (e.g. tags) do not support the plus sign (+). To support
+storing semantic versions, Helm adopts the convention of changing plus (+) to
+an underscore (_) in chart version tags when pushing to a registry and back to
+a plus (+) when pulling from a registry.]]
+
 local function say(format, ...) io.stderr:write(format:format(...), "\n") end
 
 local function say_done(verb, reference, digest)
     say("%s: %s\nDigest: %s", verb, text_of(reference), digest)
     if reference.tag:find("_", 1, true) then
-        say("The underscore in %s stands for a plus sign, which registries do not take in tags.", text_of(reference))
+        say("%s contains an underscore.\n%s", text_of(reference), UNDERSCORE)
     end
 end
 

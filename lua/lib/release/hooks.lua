@@ -37,17 +37,18 @@ function hooks.of(list, event)
     return tables.map(entries, function(entry) return entry.hook end)
 end
 
-local function build(env, hook)
+-- what: "deleting", or the event.
+local function build(env, hook, what)
     local ok, list = pcall(objects.build, env.client, hook.manifest, env.namespace)
     if ok then return list end
-    fail.raise(fail.kind(list), ("unable to build kubernetes object for hook %s: %s"):format(hook.path,
-        fail.message(list)), fail.field(list, "hint"))
+    fail.raise(fail.kind(list), ("unable to build kubernetes object for %s hook %s: %s"):format(what,
+        hook.path, fail.message(list)), fail.field(list, "hint"))
 end
 
 local function delete_by_policy(env, hook, policy, seconds)
     -- A definition takes all objects of its kind with it.
     if hook.kind == "CustomResourceDefinition" or not includes(hook.delete_policies, policy) then return end
-    local list = build(env, hook)
+    local list = build(env, hook, "deleting")
     local problems = apply.delete(env.client, list)
     if #problems > 0 then
         fail.raise(fail.kind(problems[1]) or "http", table.concat(tables.map(problems, fail.message), "; "))
@@ -61,7 +62,7 @@ local function output_logs(env, hook, policy)
     local selector = hook.kind == "Job" and { labels = "job-name=" .. hook.name }
         or hook.kind == "Pod" and { fields = "metadata.name=" .. hook.name }
     if not selector then return end
-    selector.namespace = build(env, hook)[1].metadata.namespace
+    selector.namespace = build(env, hook, "logging")[1].metadata.namespace
     for _, pod in ipairs(env.client:list("pods", selector)) do
         for _, container in ipairs(pod.spec.containers) do
             local lines <close> = env.client:logs(pod.metadata.name,
@@ -81,7 +82,7 @@ local function start(env, hook, event, record)
     hook.last_run.started_at = gotime.now()
     records.save(env.client, record)
     hook.last_run.phase = "Unknown"
-    local list = build(env, hook)
+    local list = build(env, hook, event)
     local ok, problem = pcall(apply.create, env.client, list)
     if ok then return list end
     hook.last_run.completed_at, hook.last_run.phase = gotime.now(), "Failed"

@@ -18,7 +18,7 @@ lifecycle.settings = { foreign_seconds = math.huge }
 ---@async
 ---@param env todo.ReleaseEnv
 ---@param history todo.Record[]
----@param foreign_seconds number?
+---@param foreign_seconds number? 0: goes on without a word, as helm's rollback does
 function lifecycle.settle(env, history, foreign_seconds)
     local last = history[#history]
     if not last or not records.is_pending(last) or env.held then return end
@@ -27,6 +27,7 @@ function lifecycle.settle(env, history, foreign_seconds)
     if not found then
         local begun = gotime.epoch(last.body().info.last_deployed)
         local patience = foreign_seconds or lifecycle.settings.foreign_seconds
+        if patience == 0 then return end
         if not begun or os.time() - begun < patience then lease.raise_busy(env) end
     end
     env.log.warn("release %s was left %s by a program that was killed; taking it up again", env.name, last.status)

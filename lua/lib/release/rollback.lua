@@ -33,12 +33,9 @@ local function new_record(env, current, previous)
     return records.new(body, previous.labels)
 end
 
+-- Where a hook fails, the record stays as it is, as helm leaves it: pending, the hook running.
 local function run_event(env, record, o, event)
-    if o.no_hooks then return end
-    local ok, problem = pcall(hooks.run, env, record, event, o.timeout)
-    if ok then return end
-    lifecycle.mark_failed(env, record, ('Rollback "%s" failed: %s'):format(env.name, fail.message(problem)))
-    error(problem, 0)
+    if not o.no_hooks then hooks.run(env, record, event, o.timeout) end
 end
 
 local function carry_out(env, history, current, record, o)

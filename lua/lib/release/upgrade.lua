@@ -94,7 +94,10 @@ local function carry_out(env, job, o, created)
     run_event(env, job.record, o, "pre-upgrade")
     local result, problem = apply.update(env.client, job.original, job.resources, lifecycle.how(env, o))
     table.move(result.created, 1, #result.created, 1, created)
-    if problem then error(problem, 0) end
+    if problem then
+        records.save(env.client, job.current) -- as helm: nulls of the new values may have got into it
+        error(problem, 0)
+    end
     if o.recreate_pods then
         local ok, trouble = pcall(lifecycle.recreate_pods, env, result.updated)
         if not ok then env.log.warn("pods were not started anew: %s", fail.message(trouble)) end
