@@ -4,10 +4,12 @@
 local commands = require "commands"
 local fail = require "fail"
 local flags = require "release.flags"
+local log = require "log"
 local program = require "program"
 
 local helm = { name = "helm", summary = "Helm's commands on todo-lua's own chart engine.", flags = flags.global }
 
+log.set_stream("stderr")
 local ok, result = pcall(commands.run, helm, program.args, function(command, options, words, seen)
     options.namespace = options.namespace or os.getenv("HELM_NAMESPACE")
     return command.run(options, words, seen)

@@ -71,7 +71,7 @@ end
 
 -- What differs by nature: whose folder it is, the number of the process, and times.
 local function plain(text, who)
-    return (text:gsub("/" .. who .. "/", "/WHO/"):gsub("tmpcharts%-%d+", "tmpcharts-PID")
+    return (text:gsub(("/%s/%%f[hw]"):format(who), "/WHO/"):gsub("tmpcharts%-%d+", "tmpcharts-PID")
         :gsub("%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*[Z+-][%d:]*", "TIME"))
 end
 
@@ -85,8 +85,11 @@ end
 local function error_of(stderr)
     local lines = {}
     for line in stderr:gmatch("[^\n]+") do
-        -- Go's log, and todo-lua's hints.
-        if not line:find("^%d+/%d+/%d+ ") and not line:find("^  ") then lines[#lines + 1] = line end
+        -- Go's other log, and todo-lua's hints; whoever warns says so in its own way.
+        if not line:find("^%d+/%d+/%d+ ") and not line:find("^  ") then
+            lines[#lines + 1] = line:gsub("^%l[%w_]*%.go:%d+: ", ""):gsub("^todo%-lua: ", "")
+                :gsub("^warning: ", "")
+        end
     end
     return table.concat(lines, "\n")
 end

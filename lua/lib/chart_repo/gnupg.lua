@@ -7,7 +7,7 @@ local task = require "task"
 
 local gnupg = {}
 
-local SECONDS = 60
+local SECONDS, AGENT_SECONDS = 60, 5
 
 local Home = {}
 Home.__index = Home
@@ -143,13 +143,17 @@ function Home:sign(text, key, passphrase)
         "gpg --list-secret-keys says what the key is good for")
 end
 
--- The agent that gpg starts for secret keys ends with it.
+-- The agent that gpg starts for secret keys ends with it; its last act is to remove its sockets.
 local function close(self)
     if self.closed then return end
     self.closed = true
     if proc.which("gpgconf") then
-        proc.run({ "gpgconf", "--homedir", self.path, "--kill", "gpg-agent" }, { check = false, timeout = SECONDS })
+        for _, words in ipairs { { "--kill", "gpg-agent" }, { "--remove-socketdir" } } do
+            proc.run({ "gpgconf", "--homedir", self.path, table.unpack(words) }, { check = false, timeout = SECONDS })
+        end
     end
+    local deadline = task.now() + AGENT_SECONDS
+    while fs.exists(self.path .. "/S.gpg-agent") and task.now() < deadline do task.sleep(0.02) end
     self.temporary:close()
 end
 

@@ -86,9 +86,11 @@ end
 
 -- Why helm would leave an entry out; nil where it would not.
 local function fault_of(entry)
-    if type(entry) ~= "table" then return "empty entry" end
     if type(entry.name) ~= "string" or entry.name == "" then
         return "validation: chart.metadata.name is required"
+    end
+    if entry.name == "." or entry.name == ".." then
+        return ("validation: chart.metadata.name %q is not allowed"):format(entry.name)
     end
     if entry.name:find("/", 1, true) then
         return ("validation: chart.metadata.name %q is invalid"):format(entry.name)
@@ -102,18 +104,32 @@ local function fault_of(entry)
     if entry.type and entry.type ~= "" and entry.type ~= "application" and entry.type ~= "library" then
         return "validation: chart.metadata.type must be application or library"
     end
+    for _, field in ipairs { "maintainers", "dependencies" } do
+        for _, one in ipairs(map_of(entry[field])) do
+            if type(one) ~= "table" then
+                return ("validation: %s must not contain empty or null nodes"):format(field)
+            end
+            if one.alias and one.alias ~= "" and one.alias:find("[^%w_-]") then
+                return ("validation: dependency %q has disallowed characters in the alias"):format(one.name or "")
+            end
+        end
+    end
     return nil
 end
 
 local function valid(name, versions, source)
-    local kept = {}
-    for _, entry in ipairs(map_of(versions)) do
-        local fault = fault_of(type(entry) == "table" and named(entry))
-        if fault then
-            log.detail("leaving out an entry of chart %q from %s: %s", name, source, fault)
+    local kept, list = {}, map_of(versions)
+    for place = #list, 1, -1 do -- as helm goes through them
+        local entry = list[place]
+        local fault = type(entry) == "table" and fault_of(named(entry))
+        if type(entry) ~= "table" then
+            log.warn("skipping loading invalid entry for chart %q from %s: empty entry", name, source)
+        elseif fault then
+            log.warn("skipping loading invalid entry for chart %q %q from %s: %s", name, entry.version or "", source,
+                fault)
         else
             entry.urls = map_of(entry.urls)
-            kept[#kept + 1] = entry
+            table.insert(kept, 1, entry)
         end
     end
     return kept
@@ -166,7 +182,9 @@ function index.parse(bytes, source)
         fail.raise("parse", "no API version specified")
     end
     local entries = {}
-    for name, versions in pairs(map_of(document.entries)) do entries[name] = valid(name, versions, source) end
+    for _, name in ipairs(tables.keys(map_of(document.entries))) do
+        entries[name] = valid(name, document.entries[name], source)
+    end
     return index.sort { apiVersion = document.apiVersion, generated = document.generated, entries = entries,
         annotations = document.annotations, publicKeys = document.publicKeys }
 end

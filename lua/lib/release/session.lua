@@ -57,7 +57,6 @@ function session.open(options, name)
     if driver and driver ~= "" and driver ~= "secret" and driver ~= "secrets" then
         fail.raise("usage", ("release records are kept in Secrets only, not in %q"):format(driver), "unset HELM_DRIVER")
     end
-    log.set_stream("stderr")
     local ok, client = pcall(k8s.connect, session.connection(options))
     if not ok then
         fail.raise(fail.kind(client), "Kubernetes cluster unreachable: " .. fail.message(client),
