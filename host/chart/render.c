@@ -321,6 +321,7 @@ static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_m
     tl_map *values = tl_values_coalesce(arena, out->chart, user, err);
     if (!values) return -1;
     if (!options->skip_schema && tl_schema_check_chart(arena, out->chart, values, err)) return -1;
+    out->begun = 1;
     if (!options->lint && *chart->kube_version && !tl_chart_compatible(chart->kube_version, caps.version))
         return tl_error_set(err, "chart", "chart requires kubeVersion: %s which is incompatible with Kubernetes %s",
                             chart->kube_version, caps.version);

@@ -357,13 +357,15 @@ static int ask_next(lua_State *L, job *j)
     return k_lookup(L, LUA_OK, 0);
 }
 
-/* What was rendered goes into the error where it is no YAML, in the form in which helm shows it. */
+/* What was rendered goes into the error where it is no YAML, in the form in which helm shows it; nothing where templates
+   failed before. */
 static int raise_render(lua_State *L, const tl_rendered *rendered, tl_error *err)
 {
-    if (strcmp(err->kind, "parse") || !rendered->file_count) return tl_raise(L, err);
+    if (!rendered->begun) return tl_raise(L, err);
+    int is_text = !strcmp(err->kind, "parse");
     tl_push_error(L, err);
     tl_buf *text = tl_push_buf(L, SIZE_MAX);
-    tl_rendered_text(text, rendered);
+    if (is_text) tl_rendered_text(text, rendered);
     lua_pushlstring(L, text->data, text->len);
     tl_buf_dispose(text);
     lua_setfield(L, -3, "rendered");

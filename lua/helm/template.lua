@@ -26,13 +26,11 @@ local own = {
     { "name-template", help = "name of the release, a template" },
     { "no-hooks", kind = "bool", help = "leave hooks out" },
     { "output-dir", help = "write each template's objects into a file below this folder" },
-    { "post-renderer", help = "program that changes the rendered manifest on its way: standard input to output" },
-    { "post-renderer-args", kind = "stringArray", help = "argument of that program; may be repeated" },
     { "release-name", kind = "bool", help = "with --output-dir: a folder named after the release in between" },
     { "render-subchart-notes", kind = "bool", key = "sub_notes", help = "render the notes of subcharts, too" },
     { "show-only", short = "s", kind = "stringArray", help = "print only what these templates give" },
     { "skip-tests", kind = "bool", help = "leave test hooks out" },
-    { "validate", kind = "bool", help = "refused: install --dry-run=server asks the cluster" },
+    { "validate", kind = "bool", help = "let the cluster say what charts see, and check the objects against it" },
 }
 
 local function name_of(options, words)
@@ -72,35 +70,77 @@ local function write_files(c, rendered, options, folder)
     io.write("\n")
 end
 
--- With --debug, what was rendered although it is no YAML.
+-- What was rendered is told with --debug only, although it is no YAML.
+local function raise_rendered(problem, options)
+    local text = fail.field(problem, "rendered")
+    if not text then error(problem, 0) end
+    if options.debug then
+        io.write(text:match("^%s*(.-)%s*$"), "\n")
+        error(problem, 0)
+    end
+    fail.raise(fail.kind(problem), fail.message(problem) .. "\n\nUse --debug flag to render out invalid YAML",
+        fail.field(problem, "hint"), { cause = problem })
+end
+
 local function render(c, options)
     local ok, rendered = pcall(c.render, c, options)
     if ok then return rendered end
-    local text = options.debug and fail.field(rendered, "rendered")
-    if text then io.write(text:match("^%s*(.-)%s*$"), "\n") end
-    error(rendered, 0)
+    raise_rendered(rendered, options)
+end
+
+-- With --validate, the options say what the cluster can do, and it has to take the objects; with --dry-run=server,
+-- `lookup` asks it.
+local function ask_cluster(options)
+    local function env() return require "release.session".open(options, options.release) end
+    local capabilities = require "release.capabilities"
+    if options.validate then
+        options.env = env()
+        capabilities.check_reachable(options.env.client)
+        for name, value in pairs(capabilities.of(options.env.client)) do options[name] = value end
+    end
+    if require "release.command".dry_run(options) ~= "client" then
+        local lookup
+        options.lookup = function(...)
+            lookup = lookup or capabilities.lookup((options.env or env()).client)
+            return lookup(...)
+        end
+    end
+end
+
+local function check_objects(manifest, options)
+    local env, prepare = options.env, require "release.prepare"
+    local trouble = "unable to build kubernetes objects from release manifest"
+    local record = { body = function() return { manifest = manifest } end }
+    local list = prepare.objects(env, record, trouble)
+    if not options.is_upgrade then prepare.existing(env, list, options, "Unable to continue with install") end
 end
 
 local function run(options, words)
-    if options.enable_dns or options.validate then
-        pflag.usage_error(options.validate and "--validate is not supported: install --dry-run=server asks the cluster"
-            or "--enable-dns is not supported: templates of todo-lua ask no name servers")
+    if options.enable_dns then
+        pflag.usage_error("--enable-dns is not supported: templates of todo-lua ask no name servers")
     end
     options.release = name_of(options, words)
     options.namespace = options.namespace or "default"
     local c = source.chart(words[#words], options)
+    if options.dry_run or options.validate then ask_cluster(options) end
     local output_dir = options.output_dir ~= "" and options.output_dir or nil
     if options.post_renderer and options.post_renderer ~= "" then
         local change = require "release.command".post_renderer(options)
         local rendered = render(c, setmetatable({ no_hooks = true }, { __index = options }))
         local all = render(c, options).output
         local hooks = all:sub(1, #rendered.output) == rendered.output and all:sub(#rendered.output + 1) or ""
-        io.write(change(rendered.manifest):match("^%s*(.-)%s*$"), "\n", hooks)
-    elseif output_dir then
-        write_files(c, render(c, options), options,
-            options.release_name and output_dir .. "/" .. options.release or output_dir)
+        local ok, manifest = pcall(change, rendered.manifest)
+        if not ok then raise_rendered({ message = fail.message(manifest), kind = "exit", rendered = "" }, options) end
+        if options.validate then check_objects(manifest, options) end
+        io.write(manifest:match("^%s*(.-)%s*$"), "\n", hooks)
+        return 0
+    end
+    local rendered = render(c, options)
+    if options.validate then check_objects(rendered.manifest, options) end
+    if output_dir then
+        write_files(c, rendered, options, options.release_name and output_dir .. "/" .. options.release or output_dir)
     else
-        render(c, options):print()
+        rendered:print()
     end
     return 0
 end
@@ -110,6 +150,7 @@ return {
     summary = "print the objects that a chart gives",
     help = "Renders a chart and prints its objects, without asking a cluster.",
     arguments = { min = 1 },
-    flags = flags.of({ "values", "capabilities", "schema", "chart" }, table.move(of_install(), 1, 14, #own + 1, own)),
+    flags = flags.of({ "values", "capabilities", "schema", "post_renderer", "chart" },
+        table.move(of_install(), 1, 14, #own + 1, own)),
     run = run,
 }

@@ -13,6 +13,7 @@ local pflag = {}
 ---@field default any? absent: nil (a switch: false)
 ---@field optional string? value of a flag that is given without one
 ---@field choices string[]? allowed values
+---@field check (fun(text: string): string?)? why a value is wrong; nil where it is not
 ---@field help string
 
 ---@param message string
@@ -145,6 +146,7 @@ local function store(options, seen, flag, text)
         end
         problem = "must be one of " .. table.concat(flag.choices, ", ")
     end
+    if flag.check and not problem then problem = flag.check(text) end
     if problem then
         local name = (flag.short and "-" .. flag.short .. ", " or "") .. "--" .. flag[1]
         pflag.usage_error(('invalid argument %q for "%s" flag: %s'):format(text, name, problem))

@@ -89,8 +89,8 @@ function Chart:trace(options, path) end
 ---@field crds todo.Manifest[]
 ---@field handle userdata the render itself, for chart.release
 
----Where the rendered text is no YAML, the error's hint names the template lines that wrote it and its field `rendered` holds
----the text.
+---Where the rendered text is no YAML, the error's hint names the template lines that wrote it. An error of the templates, or
+---of what they gave, has a field `rendered`: that text, "" where none is whole.
 ---@async
 ---@param options todo.RenderOptions?
 ---@return todo.Rendered

@@ -19,11 +19,11 @@ end
 -- Our own message without the hint, which is one line more than helm's.
 local function without_hint(stderr) return (stderr:gsub("\n  [^\n]*\n$", "\n")) end
 
--- helm's message without its advice about --debug, and with paths that hold on every machine.
+-- A message with paths that hold on every machine, without what helm logs.
 local function message_of(stderr)
     local lines = {}
     for line in stderr:gmatch("[^\n]+") do
-        local noise = line:match("^%S+%.go:%d+: ") or line:match("^Use %-%-debug") or line:match("^%d+/%d+/%d+ ")
+        local noise = line:match("^%S+%.go:%d+: ") or line:match("^%d+/%d+/%d+ ")
         if not noise then lines[#lines + 1] = line end
     end
     local text = table.concat(lines, "\n"):match("Error: .*") or table.concat(lines, "\n")

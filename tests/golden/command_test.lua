@@ -39,11 +39,19 @@ function tests.templates_are_named_and_changed_as_by_helm()
     end
     w:both({ "template", "r", "app", "-g" }, { status = 1 })
     w:both({ "template", "r", "app", "more" }, { status = 1 })
-    w:both({ "template", "r", "app", "--post-renderer", "false" }, { status = 1, any_error = true })
+    w:write("plain", "")
+    for _, name in ipairs { "false", "absent", "./absent", "./app", "./plain" } do
+        w:both({ "template", "r", "app", "--post-renderer", name }, { status = 1 })
+    end
+    w:both({ "template", "r", "app", "--post-renderer", "sh", "--post-renderer-args", "-c", "--post-renderer-args",
+        "echo no >&2; exit 3" }, { status = 1 })
+    w:both({ "template", "r", "app", "--dry-run=maybe" }, { status = 1 })
+    w:both { "template", "r", "app", "--dry-run=server" }
+    w:both { "template", "r", "app", "--repo", "http://127.0.0.1:1" }
 end
 
 function tests.flags_that_mean_nothing_here_are_refused()
-    for _, words in ipairs { { "template", "app", "--validate" }, { "template", "app", "--enable-dns" },
+    for _, words in ipairs { { "template", "app", "--enable-dns" },
         { "install", "r", "app", "--enable-dns" } } do
         local result = w:run("todo", words)
         lu.assertEquals(result.status, 1, table.concat(words, " "))

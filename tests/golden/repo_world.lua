@@ -88,7 +88,7 @@ local function error_of(stderr)
         -- Go's other log, and todo-lua's hints; whoever warns says so in its own way.
         if not line:find("^%d+/%d+/%d+ ") and not line:find("^  ") then
             lines[#lines + 1] = line:gsub("^%l[%w_]*%.go:%d+: ", ""):gsub("^todo%-lua: ", "")
-                :gsub("^warning: ", "")
+                :gsub("^warning: ", ""):gsub("^WARN ", "")
         end
     end
     return table.concat(lines, "\n")

@@ -16,7 +16,8 @@ function source.locate(word, options)
     word = word:match("^%s*(.-)%s*$")
     if fs.exists(word) then
         if options.repo and options.repo ~= "" then
-            require "log".warn("the chart %s is here; the repository %s is not asked", word, options.repo)
+            require "log".warn("local chart found in current working directory. repository url ignored chart=%s "
+                .. "repository=%s", word, options.repo)
         end
         local path = address.clean(fs.join(fs.cwd(), word))
         if options.verify then

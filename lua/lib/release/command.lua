@@ -1,6 +1,8 @@
 -- What helm install and helm upgrade have in common on the command line: flags, chart, values, what is printed.
+local address = require "chart_repo.address"
 local fail = require "fail"
 local flags = require "release.flags"
+local fs = require "fs"
 local printer = require "release.printer"
 local proc = require "proc"
 local session = require "release.session"
@@ -37,8 +39,6 @@ flags.groups.change = {
     { "hide-secret", kind = "bool", help = "with --dry-run: leave the contents of Secrets out" },
     { "labels", short = "l", kind = "stringToString", help = "labels of the record: a=b,c=d" },
     { "no-hooks", kind = "bool", help = "run no hooks" },
-    { "post-renderer", help = "program that changes the rendered manifest on its way: standard input to output" },
-    { "post-renderer-args", kind = "stringArray", help = "argument of that program; may be repeated" },
     { "render-subchart-notes", kind = "bool", key = "sub_notes", help = "the notes of subcharts, too" },
     { "skip-crds", kind = "bool", help = "do not make custom resource definitions" },
     { "take-ownership", kind = "bool", help = "take over objects that belong to nobody or to another release" },
@@ -53,20 +53,25 @@ local dry_runs = { ["true"] = "client", client = "client", server = "server", no
 function helm_release.post_renderer(options)
     local name = options.post_renderer
     if not name or name == "" then return nil end
-    local path = proc.which(name)
-    if not path then
-        fail.raise("usage", ("unable to find binary at %s: exec: %q: executable file not found in $PATH"):format(name,
-            name))
-    end
+    local path = name:find("/", 1, true) and address.clean(fs.join(fs.cwd(), name)) or proc.which(name)
     local argv = { path, table.unpack(options.post_renderer_args or {}) }
     return function(manifest)
         local result = proc.run(argv, { stdin = manifest, check = false })
         if result.status ~= 0 then
-            fail.raise("exit", ("error while running command %s. error output:\n%s: exit status %d"):format(path,
-                result.stderr, result.status))
+            fail.raise("exit", ("error while running post render on files: error while running command %s. "
+                .. "error output:\n%s: exit status %d"):format(path, result.stderr, result.status))
         end
         return result.stdout
     end
+end
+
+---What --dry-run means: "client", "server" or "none".
+---@param options table
+---@return string
+function helm_release.dry_run(options)
+    local given = options.dry_run
+    return dry_runs[given == nil and "none" or given == "" and "none" or given] or fail.raise("usage",
+        "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server")
 end
 
 ---Options of the release from those of the command line.
@@ -81,11 +86,7 @@ function helm_release.options(options)
         o[name] = options[name]
     end
     if options.description ~= "" then o.description = options.description end
-    local dry = options.dry_run
-    o.dry_run = dry_runs[dry == nil and "none" or dry == "" and "none" or dry]
-    if not o.dry_run then
-        fail.raise("usage", "Invalid dry-run flag. Flag must one of the following: false, true, none, client, server")
-    end
+    o.dry_run = helm_release.dry_run(options)
     o.post_renderer = helm_release.post_renderer(options)
     o.values = values.given(options)
     return o

@@ -1,4 +1,7 @@
 -- Flags that several of helm's commands share. `of` puts a command's list together.
+local fs = require "fs"
+local proc = require "proc"
+
 local flags = {}
 
 ---@type todo.Flag[] what every command takes
@@ -21,6 +24,21 @@ flags.global = {
     { "repository-cache", help = "folder of the repositories' indexes" },
     { "repository-config", help = "file that lists the repositories" },
 }
+
+-- Why a program cannot be found (package os/exec of Go); nil where it can.
+local function missing_program(name)
+    if name == "" then return nil end
+    local reason
+    if not name:find("/", 1, true) then
+        reason = not proc.which(name) and "executable file not found in $PATH"
+    else
+        local stat = fs.stat(name)
+        reason = not stat and ("stat %s: no such file or directory"):format(name)
+            or stat and stat.type == "dir" and "is a directory"
+            or stat and stat.mode & 73 == 0 and "permission denied" -- 0111
+    end
+    return reason and ('unable to find binary at %s: exec: "%s": %s'):format(name, name, reason) or nil
+end
 
 flags.groups = {
     -- How a chart's repository is spoken with.
@@ -62,6 +80,11 @@ flags.groups = {
     dependency_update = {
         { "dependency-update", kind = "bool",
             help = "bring the chart's charts/ folder up to date where something is missing" },
+    },
+    post_renderer = {
+        { "post-renderer", check = missing_program,
+            help = "program that changes the rendered manifest on its way: standard input to output" },
+        { "post-renderer-args", kind = "stringArray", help = "argument of that program; may be repeated" },
     },
     schema = {
         { "skip-schema-validation", kind = "bool", key = "skip_schema",

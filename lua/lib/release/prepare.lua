@@ -108,12 +108,7 @@ function prepare.render(env, c, o, info)
     })
     if o.hide_secret and body.manifest then body.manifest = hidden(body.manifest) end
     if o.post_renderer then
-        local done, text = pcall(o.post_renderer, body.manifest or "")
-        if not done then
-            fail.raise(fail.kind(text) or "exit", "error while running post render on files: " .. fail.message(text),
-                fail.field(text, "hint"), { cause = text })
-        end
-        body.manifest = text
+        body.manifest = o.post_renderer(body.manifest or "")
     end
     return records.new(body, info.labels), rendered
 end
