@@ -430,6 +430,7 @@ int tl_chart_lint(tl_lint_messages *out, tl_arena *arena, const char *path, cons
             return tl_error_wrap(err, "unable to extract tarball: %s", err && err->message ? err->message : "");
     } else {
         const char *file = tl_arena_printf(arena, "%s/Chart.yaml", path);
+        while (!strncmp(file, "./", 2)) file += 2; /* as filepath.Join writes it */
         if (stat(file, &st)) {
             char *reason = tl_arena_strdup(arena, strerror(errno));
             reason[0] = (char)tolower((unsigned char)reason[0]); /* as Go spells it */

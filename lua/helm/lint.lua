@@ -1,8 +1,10 @@
 -- helm lint: what is wrong with charts. Without --kubernetes it says what helm says.
+local address = require "chart_repo.address"
 local chart = require "chart"
 local fail = require "fail"
 local flags = require "release.flags"
 local fs = require "fs"
+local values = require "release.values"
 
 local labels = { info = "[INFO]", warning = "[WARNING]", error = "[ERROR]" }
 
@@ -55,19 +57,39 @@ local function lint_one(path, options)
     return failed, noted
 end
 
-local function add_subcharts(paths)
-    for index = 1, #paths do
-        local folder = paths[index] .. "/charts"
-        for _, name in ipairs(fs.exists(folder) and fs.list(folder) or {}) do
-            local path = folder .. "/" .. name
-            if name:match("%.tgz$") or fs.exists(path .. "/Chart.yaml") then paths[#paths + 1] = path end
+-- Charts anywhere below a folder.
+local function add_charts(paths, folder)
+    for _, name in ipairs(fs.list(folder)) do
+        local path = fs.join(folder, name)
+        if name == "Chart.yaml" then
+            paths[#paths + 1] = folder
+        elseif name:find("%.tgz$") or name:find("%.tar%.gz$") then
+            paths[#paths + 1] = path
+        elseif (fs.stat(path, false) or {}).type == "dir" then
+            add_charts(paths, path)
         end
     end
+end
+
+local function add_subcharts(paths)
+    for _, path in ipairs { table.unpack(paths) } do
+        local folder = address.clean(path .. "/charts")
+        if (fs.stat(folder, false) or {}).type == "dir" then add_charts(paths, folder) end
+    end
+end
+
+-- What is wrong with the flags is no chart's fault. Standard input can be read once only.
+local function settle(options)
+    chart.load({ files = { ["Chart.yaml"] = "apiVersion: v2\nname: lint\nversion: 0.0.0\n" } })
+        :render { kube_version = options.kube_version }
+    options.values = values.given(options)
+    for _, flag in ipairs(flags.groups.values) do options[flag.key or flag[1]:gsub("-", "_")] = nil end
 end
 
 local function run(options, paths)
     if #paths == 0 then paths[1] = "." end
     if options.with_subcharts then add_subcharts(paths) end
+    settle(options)
     local failures, noted = 0, 0
     for _, path in ipairs(paths) do
         local failed, found = lint_one(path, options)

@@ -98,7 +98,8 @@ local function ask_cluster(options)
         capabilities.check_reachable(options.env.client)
         for name, value in pairs(capabilities.of(options.env.client)) do options[name] = value end
     end
-    if require "release.command".dry_run(options) ~= "client" then
+    local dry_run = require "release.command".dry_run(options)
+    if options.dry_run and options.dry_run ~= "" and dry_run ~= "client" then
         local lookup
         options.lookup = function(...)
             lookup = lookup or capabilities.lookup((options.env or env()).client)

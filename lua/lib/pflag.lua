@@ -59,19 +59,23 @@ local truths = {
 }
 local units = { ns = 1e-9, us = 1e-6, ["µs"] = 1e-6, ["μs"] = 1e-6, ms = 1e-3, s = 1, m = 60, h = 3600 }
 
----Seconds of a duration as Go writes it: "1h2m3.5s"; nil where it is none.
+---Seconds of a duration as Go writes it: "1h2m3.5s"; nil and Go's reason where it is none.
 ---@param text string
 ---@return number?
+---@return string? reason
 function pflag.duration(text)
     local sign, rest = text:match("^([+-]?)(.+)$")
     if rest == "0" then return 0 end
     local total = 0
     while rest and rest ~= "" do
-        local number, unit, after = rest:match("^(%d*%.?%d*)([^%d.]+)(.*)$")
-        if not number or not number:find("%d") or not units[unit] then return nil end
+        local number, unit, after = rest:match("^(%d*%.?%d*)([^%d.]*)(.*)$")
+        if not number:find("%d") then return nil, ("time: invalid duration %q"):format(text) end
+        if unit == "" then return nil, ("time: missing unit in duration %q"):format(text) end
+        if not units[unit] then return nil, ("time: unknown unit %q in duration %q"):format(unit, text) end
         total, rest = total + tonumber(number) * units[unit], after
     end
-    return rest and (sign == "-" and -total or total)
+    if not rest then return nil, ("time: invalid duration %q"):format(text) end
+    return sign == "-" and -total or total
 end
 
 local function pairs_of(text, into)
@@ -100,11 +104,7 @@ function readers.int(text)
     return value
 end
 
-function readers.duration(text)
-    local value = pflag.duration(text)
-    if not value then return nil, ("time: invalid duration %q"):format(text) end
-    return value
-end
+function readers.duration(text) return pflag.duration(text) end
 
 function readers.strings(text, before)
     local fields, problem = csv_fields(text)

@@ -70,6 +70,22 @@ function tests.files_that_are_no_archives_are_told_as_by_helm()
     end
 end
 
+function tests.charts_are_linted_with_their_subcharts_as_by_helm()
+    for _, name in ipairs { "charts/one", "charts/one/charts/two", "charts/one/charts/two/more/three" } do
+        w:write("app/" .. name .. "/Chart.yaml", "apiVersion: v2\nname: " .. name:match("[^/]*$") .. "\nversion: 1.0.0\n")
+    end
+    w:write("app/charts/four.tar.gz", "")
+    w:write("bare/values.yaml", "a: 1\n")
+    w:write("over.yaml", "a: 2\n")
+    for _, words in ipairs { {}, { "--strict" }, { "--quiet" } } do
+        w:both({ "lint", "app", "--with-subcharts", table.unpack(words) }, { status = 1 })
+    end
+    w:both({ "lint", "./bare" }, { status = 1 })
+    w:both({ "lint", "app", "-f", "absent.yaml" }, { status = 1 })
+    w:both({ "lint", "app", "--kube-version", "x" }, { status = 1 })
+    w:both({ "lint", "app", "app", "-f", "-", "-f", "over.yaml", "--set", "b=c" }, { stdin = "c: {d: 1}\n", status = 1 })
+end
+
 -- Variables that only helm has a use for, and the program's name, are its own.
 function tests.variables_are_told_as_by_helm()
     local function lines(who, flags)

@@ -108,6 +108,9 @@ function tests.t05_labels_history_and_dry_runs_by_turns()
     w:step { "upgrade", "--install", "r", chart, "--labels", "team=null,tier=db", "--history-max", "3" }
     w:look { "list", "-l", "tier=db" }
     w:look { "list", "-l", "tier!=db", "-o", "json" }
+    w:look { "template", "r", chart, "--validate" }
+    w:look { "template", "r", chart, "--dry-run=server" }
+    w:look({ "template", "unknown", chart, "--validate", "--set", "broken=true" })
     w:step { "upgrade", "r", chart, "--dry-run", "--set", "extra=dry" }
     w:step { "upgrade", "r", chart, "--dry-run=server", "--hide-secret" }
     w:step { "install", "dry", chart, "--dry-run=client", "--no-hooks", "-o", "json", "--set", "sub.enabled=false" }
@@ -153,7 +156,9 @@ function tests.t07_lists_of_many()
     } do
         w:look(arguments)
     end
-    lu.assertEquals(w:run("todo", "release-a", { "list", "-f", "(" }).status, 1)
+    w:look({ "list", "-f", "(" }, 1)
+    w:look({ "list", "-l", "!!" }, 1)
+    w:look({ "list", "-o", "wide" }, 1)
     -- helm shows releases of one second in any order.
     local function by_date(who)
         local list = json.decode(w:run(who, "release-a", { "ls", "-d", "-o", "json" }).stdout)
@@ -186,6 +191,7 @@ function tests.t08_nulls_are_reused_by_turns()
     end
     w:step { "rollback", "nulls", "3" }
     upgrade("--reuse-values", "--set", "own=2")
+    w:look { "test", "nulls", "--logs" }
 end
 
 -- helm leaves the new revision pending.

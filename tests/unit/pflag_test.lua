@@ -59,7 +59,9 @@ function tests.parse_refuses_in_pflags_words()
         ["flag needs an argument: 'n' in -n"] = { "-n" },
         ["bad flag syntax: --=x"] = { "--=x" },
         ['invalid argument "x" for "-w, --wait" flag: strconv.ParseBool: parsing "x": invalid syntax'] = { "--wait=x" },
-        ['invalid argument "5" for "--timeout" flag: time: invalid duration "5"'] = { "--timeout=5" },
+        ['invalid argument "5" for "--timeout" flag: time: missing unit in duration "5"'] = { "--timeout=5" },
+        ['invalid argument "5x" for "--timeout" flag: time: unknown unit "x" in duration "5x"'] = { "--timeout=5x" },
+        ['invalid argument "x" for "--timeout" flag: time: invalid duration "x"'] = { "--timeout=x" },
         ['invalid argument "a" for "--max" flag: strconv.ParseInt: parsing "a": invalid syntax'] = { "--max", "a" },
         ['invalid argument "a" for "-l, --labels" flag: a must be formatted as key=value'] = { "-l", "a" },
     } do

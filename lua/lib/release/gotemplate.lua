@@ -1,5 +1,6 @@
 -- Single Go templates with helm's functions, outside of a chart.
 local chart = require "chart"
+local fail = require "fail"
 
 local gotemplate = {}
 
@@ -27,9 +28,12 @@ end
 ---@param texts string[]
 ---@return boolean[]
 function gotemplate.matches(pattern, texts)
-    local answer = gotemplate.evaluate(
+    local ok, answer = pcall(gotemplate.evaluate,
         "{{ $re := .Values.pattern }}{{ range .Values.texts }}{{ mustRegexMatch $re . }} {{ end }}",
         { pattern = pattern, texts = texts })
+    if not ok then
+        fail.raise("usage", fail.message(answer):match("error parsing regexp: .*") or fail.message(answer))
+    end
     local found = {}
     for word in answer:gmatch("%a+") do found[#found + 1] = word == "true" end
     return found

@@ -20,12 +20,12 @@ local function includes(list, wanted)
 end
 
 ---The hooks of an event in the order of their execution.
----@param list table[] hooks as records hold them
+---@param list table[]? hooks as records hold them
 ---@param event string
 ---@return table[]
 function hooks.of(list, event)
     local entries = {}
-    for index, hook in ipairs(list) do
+    for index, hook in ipairs(list and list ~= json.null and list or {}) do
         if includes(hook.events, event) then entries[#entries + 1] = { hook = hook, index = index } end
     end
     table.sort(entries, function(a, b)
@@ -141,7 +141,6 @@ end
 ---@param event string "pre-install", "test", …
 ---@param seconds number for each hook
 function hooks.run(env, record, event, seconds)
-    if not record.body().hooks or record.body().hooks == json.null then return end
     local list = hooks.of(record.body().hooks, event)
     for index, hook in ipairs(list) do
         hook = settle_policy(record, hook)

@@ -85,7 +85,9 @@ local function read(client, options, trouble)
     local ok, found = pcall(client.list, client, "secrets", options)
     if not ok then
         if fail.kind(found) == "cancelled" then error(found, 0) end
-        fail.raise(fail.kind(found) or "http", ("%s: %s"):format(trouble, fail.message(found)),
+        -- What is no selector helm does not send to the server.
+        local is_selector = fail.message(found):find("^unable to parse requirement")
+        fail.raise(fail.kind(found) or "http", (is_selector and "" or trouble .. ": ") .. fail.message(found),
             fail.field(found, "hint"), { cause = found, status = fail.field(found, "status") })
     end
     local list = {}

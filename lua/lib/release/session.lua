@@ -91,8 +91,9 @@ end
 ---The flag that all commands with several outputs have.
 ---@return todo.Flag
 function session.output_flag()
-    return { "output", short = "o", kind = "format", default = "table", choices = { "table", "json", "yaml" },
-        help = "table, json or yaml" }
+    local formats = { table = true, json = true, yaml = true }
+    return { "output", short = "o", kind = "format", default = "table", help = "table, json or yaml",
+        check = function(text) return not formats[text] and "invalid format type" or nil end }
 end
 
 -- What is no output of todo-lua's own, but what a release holds, goes out as it is.
