@@ -131,7 +131,7 @@ static tl_hook *read_hook(tl_arena *arena, const tl_map *annotations, int *skip)
     hook->events = split_list(arena, events, &hook->event_count);
     for (size_t i = 0; i < hook->event_count; i++) {
         if (known_event((const char **)&hook->events[i])) continue;
-        tl_log(TL_LOG_INFO, "info: skipping unknown hook: %s", tl_text_quote(arena, events, strlen(events)));
+        tl_log(TL_LOG_WARN, "info: skipping unknown hook: %s", tl_text_quote(arena, events, strlen(events)));
         *skip = 1;
         return NULL;
     }

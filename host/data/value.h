@@ -45,6 +45,8 @@ typedef enum tl_go {
     TL_GO_LISTS,      /* [][]interface{} */
     TL_GO_BOOL_MAP,   /* map[string]bool */
     TL_GO_DURATION,   /* time.Duration, nanoseconds in TL_INT */
+    TL_GO_MONTH,      /* time.Month and time.Weekday in TL_INT */
+    TL_GO_WEEKDAY,
     TL_GO_NO_VALUE    /* TL_NULL only: the absent map key of a template (prints <no value>) */
 } tl_go;
 

@@ -15,6 +15,7 @@ static const char *param_type(char param)
     case 'm': return "map[string]interface {}";
     case 'l': return "[]interface {}";
     case 't': return "time.Time";
+    case 'd': return "time.Duration";
     case 'u': return "uint32";
     case 'c': return "sprig.certificate";
     case 'v': return "reflect.Value";
@@ -32,6 +33,7 @@ static int assignable(tl_value value, char param)
     switch (param) {
     case 's': return value.type == TL_STRING;
     case 'i': return value.type == TL_INT && value.go == TL_GO_INT;
+    case 'd': return value.type == TL_INT && value.go == TL_GO_DURATION;
     case 'u': return value.type == TL_INT && value.go == TL_GO_UINT32;
     case 'f': return value.type == TL_FLOAT && value.go != TL_GO_FLOAT32;
     case 'b': return value.type == TL_BOOL;
@@ -85,8 +87,9 @@ static int eval_literal(tl_exec *x, char param, const tl_node *node, tl_value *o
         *out = tl_float(node->as.number.d);
         return 0;
     case 'i':
+    case 'd':
         if (!number || !(node->flags & TL_NUM_INT)) return expected(x, "integer", node);
-        *out = tl_as_go(tl_int(node->as.number.i), TL_GO_INT);
+        *out = tl_as_go(tl_int(node->as.number.i), param == 'i' ? TL_GO_INT : TL_GO_DURATION);
         return 0;
     case 'u':
         if (!number || !(node->flags & TL_NUM_UINT)) return expected(x, "unsigned integer", node);
@@ -315,6 +318,13 @@ static int field(tl_exec *x, const tl_node *node, tl_span name, const tl_operand
         }
         return map_field(x, tl_unboxed(*value), name, operands, value);
     case TL_OBJECT: return object_field(x, node, name, operands, value);
+    case TL_INT: {
+        tl_object self;
+        if (!tl_named_int(&self, *value) || !find_method(&self, name))
+            return cannot_evaluate(x, name, tl_go_static_type(*value));
+        *value = (tl_value){.type = TL_OBJECT, .as.object = &self};
+        return object_field(x, node, name, operands, value);
+    }
     default: return cannot_evaluate(x, name, tl_go_static_type(*value));
     }
 }

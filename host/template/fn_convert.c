@@ -41,7 +41,7 @@ int64_t tl_cast_int(tl_value value)
 {
     int64_t i;
     switch (value.type) {
-    case TL_INT: return value.as.i;
+    case TL_INT: return value.go == TL_GO_DURATION ? 0 : value.as.i; /* cast does not know durations */
     case TL_FLOAT: return float_to_int(value.as.d);
     case TL_BOOL: return value.as.b != 0;
     case TL_STRING:
@@ -55,7 +55,9 @@ double tl_cast_float(tl_value value)
 {
     double d;
     switch (value.type) {
-    case TL_INT: return value.go == TL_GO_UINT64 ? (double)(uint64_t)value.as.i : (double)value.as.i;
+    case TL_INT:
+        if (value.go == TL_GO_DURATION) return 0;
+        return value.go == TL_GO_UINT64 ? (double)(uint64_t)value.as.i : (double)value.as.i;
     case TL_FLOAT: return value.as.d;
     case TL_BOOL: return value.as.b != 0;
     case TL_STRING: return tl_number_parse_float(value.as.s, value.len, &d) ? 0 : d;

@@ -58,6 +58,15 @@ METHOD(m_string)
     return 0;
 }
 
+METHOD(m_go_string)
+{
+    tl_buf text = TL_BUF_INIT(1 << 10);
+    tl_gotime_go_string(time_of(call->self), &text);
+    *out = tl_string(call->arena, text.data, text.len);
+    tl_buf_dispose(&text);
+    return 0;
+}
+
 METHOD(m_unix)
 {
     *out = tl_int(time_of(call->self)->seconds);
@@ -85,12 +94,12 @@ METHOD(m_unix_nano)
     }
 
 CIVIL_METHOD(m_year, tl_go_int(c.year))
-CIVIL_METHOD(m_month, tl_cstring_ref(tl_month_names[c.month - 1]))
+CIVIL_METHOD(m_month, tl_as_go(tl_int(c.month), TL_GO_MONTH))
 CIVIL_METHOD(m_day, tl_go_int(c.day))
 CIVIL_METHOD(m_hour, tl_go_int(c.hour))
 CIVIL_METHOD(m_minute, tl_go_int(c.minute))
 CIVIL_METHOD(m_second, tl_go_int(c.second))
-CIVIL_METHOD(m_weekday, tl_cstring_ref(tl_day_names[c.weekday]))
+CIVIL_METHOD(m_weekday, tl_as_go(tl_int(c.weekday), TL_GO_WEEKDAY))
 CIVIL_METHOD(m_yearday, tl_go_int(c.yearday))
 
 METHOD(m_nanosecond)
@@ -127,9 +136,78 @@ METHOD(m_add_date)
     return 0;
 }
 
+METHOD(m_unix_micro)
+{
+    *out = tl_int(time_of(call->self)->seconds * 1000000 + time_of(call->self)->nanoseconds / 1000);
+    return 0;
+}
+
+/* From one time to another, in nanoseconds. */
+static __int128 difference(const tl_gotime *from, const tl_gotime *to)
+{
+    return (__int128)(to->seconds - from->seconds) * SECOND + to->nanoseconds - from->nanoseconds;
+}
+
+static tl_value duration_value(__int128 d)
+{
+    return tl_as_go(tl_int(d > INT64_MAX ? INT64_MAX : d < INT64_MIN ? INT64_MIN : (int64_t)d), TL_GO_DURATION);
+}
+
+#define COMPARING_METHOD(name, expression)                                                                             \
+    METHOD(name)                                                                                                       \
+    {                                                                                                                  \
+        __int128 d = difference(time_of(call->args[0].as.object), time_of(call->self));                                \
+        *out = expression;                                                                                             \
+        return 0;                                                                                                      \
+    }
+
+COMPARING_METHOD(m_after, tl_bool(d > 0))
+COMPARING_METHOD(m_before, tl_bool(d < 0))
+COMPARING_METHOD(m_equal, tl_bool(d == 0))
+COMPARING_METHOD(m_compare, tl_go_int((d > 0) - (d < 0)))
+COMPARING_METHOD(m_sub, duration_value(d))
+
+static tl_gotime moved(tl_gotime time, int64_t d)
+{
+    int64_t nanoseconds = time.nanoseconds + d % SECOND;
+    time.seconds += d / SECOND + (nanoseconds >= SECOND) - (nanoseconds < 0);
+    time.nanoseconds = (int32_t)((nanoseconds + SECOND) % SECOND);
+    return time;
+}
+
+METHOD(m_add)
+{
+    *out = tl_time_value(call->arena, moved(*time_of(call->self), call->args[0].as.i));
+    return 0;
+}
+
+/* What a time is beyond the last multiple of a duration since the year 1. */
+static int64_t rest_of(const tl_gotime *time, int64_t unit)
+{
+    __int128 since = (__int128)(time->seconds + TL_GOTIME_YEAR_ONE) * SECOND + time->nanoseconds;
+    int64_t rest = (int64_t)(since % unit);
+    return rest < 0 ? rest + unit : rest;
+}
+
+METHOD(m_truncate)
+{
+    int64_t unit = call->args[0].as.i;
+    const tl_gotime *time = time_of(call->self);
+    *out = tl_time_value(call->arena, unit <= 0 ? *time : moved(*time, -rest_of(time, unit)));
+    return 0;
+}
+
+METHOD(m_round)
+{
+    int64_t unit = call->args[0].as.i, rest = unit <= 0 ? 0 : rest_of(time_of(call->self), unit);
+    int down = (uint64_t)rest + (uint64_t)rest < (uint64_t)unit;
+    *out = tl_time_value(call->arena, moved(*time_of(call->self), unit <= 0 ? 0 : down ? -rest : unit - rest));
+    return 0;
+}
+
 METHOD(m_is_zero)
 {
-    *out = tl_bool(time_of(call->self)->seconds == -62135596800LL && !time_of(call->self)->nanoseconds);
+    *out = tl_bool(time_of(call->self)->seconds == -TL_GOTIME_YEAR_ONE && !time_of(call->self)->nanoseconds);
     return 0;
 }
 
@@ -140,6 +218,10 @@ static const tl_method methods[] = {
     {"Minute", "", m_minute},      {"Second", "", m_second},         {"Nanosecond", "", m_nanosecond},
     {"Weekday", "", m_weekday},    {"YearDay", "", m_yearday},       {"UTC", "", m_utc},
     {"Local", "", m_local},        {"AddDate", "iii", m_add_date},   {"IsZero", "", m_is_zero},
+    {"UnixMicro", "", m_unix_micro}, {"GoString", "", m_go_string},
+    {"After", "t", m_after},        {"Before", "t", m_before},
+    {"Equal", "t", m_equal},       {"Compare", "t", m_compare},      {"Sub", "t", m_sub},
+    {"Add", "d", m_add},           {"Round", "d", m_round},          {"Truncate", "d", m_truncate},
     {NULL, NULL, NULL}};
 
 const tl_object_type tl_time_type = {"time.Time", TL_KIND_STRUCT, methods, print_time, plain_time, NULL};
@@ -219,11 +301,7 @@ static int modify(tl_exec *x, const tl_value *args, int must, tl_value *out)
     if (status && must) tl_fail(x, "%s", error.data);
     tl_buf_dispose(&error);
     if (status) return must ? -1 : 0;
-    tl_gotime time = *time_of(args[1].as.object);
-    int64_t nanoseconds = time.nanoseconds + d % SECOND;
-    time.seconds += d / SECOND + (nanoseconds >= SECOND) - (nanoseconds < 0);
-    time.nanoseconds = (int32_t)((nanoseconds + SECOND) % SECOND);
-    *out = tl_time_value(x->arena, time);
+    *out = tl_time_value(x->arena, moved(*time_of(args[1].as.object), d));
     return 0;
 }
 
@@ -242,7 +320,7 @@ static int parse_date(tl_exec *x, const tl_value *args, int must, tl_value *out)
     tl_gotime time;
     tl_buf error = TL_BUF_INIT(1 << 16);
     int status = tl_gotime_parse(args[0].as.s, args[0].len, args[1].as.s, args[1].len, &time, &error);
-    if (status) time = (tl_gotime){.seconds = -62135596800LL, .zone = "UTC"};
+    if (status) time = (tl_gotime){.seconds = -TL_GOTIME_YEAR_ONE, .zone = "UTC"};
     if (status && must) tl_fail(x, "%s", error.data);
     tl_buf_dispose(&error);
     *out = tl_time_value(x->arena, time);
@@ -275,8 +353,7 @@ static int print_duration(tl_exec *x, int64_t d, tl_value *out)
 static int64_t since(tl_exec *x, tl_gotime time)
 {
     tl_gotime now = from_nanoseconds(tl_now(x));
-    __int128 d = (__int128)(now.seconds - time.seconds) * SECOND + now.nanoseconds - time.nanoseconds;
-    return d > INT64_MAX ? INT64_MAX : d < INT64_MIN ? INT64_MIN : (int64_t)d;
+    return duration_value(difference(&time, &now)).as.i;
 }
 
 TL_FUNCTION(fn_ago)

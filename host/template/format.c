@@ -381,17 +381,68 @@ static void print_struct(tl_printer *p, tl_object *object, uint32_t verb, int de
     tl_buf_addc(p->out, '}');
 }
 
-static void print_object(tl_printer *p, tl_value value, uint32_t verb, int depth)
+static int is_text_verb(const tl_printer *p, uint32_t verb)
 {
-    tl_object *object = value.as.object;
-    if (object->type->print && !p->erroring && !p->sharp_v && verb < 128 && strchr("vsxXq", (int)verb)) {
-        tl_buf text = TL_BUF_INIT(p->out->max);
-        object->type->print(object, &text);
-        fmt_string(p, tl_string_ref(text.data, text.len), verb);
+    return !p->erroring && !p->sharp_v && verb < 128 && strchr("vsxXq", (int)verb);
+}
+
+/* What has a String() of Go. */
+static void fmt_stringer(tl_printer *p, const tl_object *object, uint32_t verb)
+{
+    tl_buf text = TL_BUF_INIT(p->out->max);
+    object->type->print(object, &text);
+    fmt_string(p, tl_string_ref(text.data, text.len), verb);
+    tl_buf_dispose(&text);
+}
+
+static void print_int(tl_printer *p, tl_value value, uint32_t verb)
+{
+    tl_object named;
+    if (is_text_verb(p, verb) && tl_named_int(&named, value))
+        fmt_stringer(p, &named, verb);
+    else
+        fmt_int_value(p, value, verb);
+}
+
+/* A time as fmt prints its private fields: nanoseconds, seconds since the year 1, and the location, which is nil for UTC
+   (others have addresses in Go). */
+static void print_time_fields(tl_printer *p, const tl_object *object, uint32_t verb, int depth)
+{
+    const tl_gotime *time = object->data;
+    if (p->sharp_v) {
+        tl_buf text = TL_BUF_INIT(1 << 10);
+        tl_gotime_go_string(time, &text);
+        tl_buf_add(p->out, text.data, text.len);
         tl_buf_dispose(&text);
         return;
     }
-    if (object->type->kind >= TL_KIND_MAP)
+    tl_buf_adds(p->out, p->plus_v ? "{wall:" : "{");
+    tl_printer_arg(p, tl_as_go(tl_int(time->nanoseconds), TL_GO_UINT64), verb, depth + 1);
+    tl_buf_adds(p->out, p->plus_v ? " ext:" : " ");
+    tl_printer_arg(p, tl_int(time->seconds + TL_GOTIME_YEAR_ONE), verb, depth + 1);
+    tl_buf_adds(p->out, p->plus_v ? " loc:" : " ");
+    if (verb < 128 && strchr("bodxX", (int)verb)) {
+        fmt_integer(p, 0, 0, verb == 'b' ? 2 : verb == 'o' ? 8 : verb == 'd' ? 10 : 16, verb);
+    } else if (verb == 'v') {
+        padded(p, "<nil>", 5);
+    } else {
+        tl_buf_adds(p->out, "%!");
+        tl_printer_verb(p, verb);
+        tl_buf_adds(p->out, "(*time.Location=");
+        padded(p, "<nil>", 5);
+        tl_buf_addc(p->out, ')');
+    }
+    tl_buf_addc(p->out, '}');
+}
+
+static void print_object(tl_printer *p, tl_value value, uint32_t verb, int depth)
+{
+    tl_object *object = value.as.object;
+    if (object->type->print && is_text_verb(p, verb))
+        fmt_stringer(p, object, verb);
+    else if (object->type == &tl_time_type)
+        print_time_fields(p, object, verb, depth);
+    else if (object->type->kind >= TL_KIND_MAP)
         tl_printer_arg(p, tl_object_content(object), verb, depth);
     else
         print_struct(p, object, verb, depth);
@@ -431,7 +482,7 @@ void tl_printer_arg(tl_printer *p, tl_value value, uint32_t verb, int depth)
         else
             bad_verb(p, value, verb);
         break;
-    case TL_INT: fmt_int_value(p, value, verb); break;
+    case TL_INT: print_int(p, value, verb); break;
     case TL_FLOAT: fmt_float_value(p, value, verb); break;
     case TL_STRING: fmt_string(p, value, verb); break;
     case TL_BYTES:

@@ -101,6 +101,14 @@ int tl_gotime_set_zone(tl_gotime *time, const char *name, size_t length)
     return 0;
 }
 
+void tl_gotime_go_string(const tl_gotime *time, tl_buf *out)
+{
+    tl_civil c = tl_gotime_civil(time);
+    tl_buf_addf(out, "time.Date(%lld, time.%s, %d, %d, %d, %d, %d, time.%s)", (long long)c.year,
+                tl_month_names[c.month - 1], c.day, c.hour, c.minute, c.second, (int)time->nanoseconds,
+                strcmp(time->zone, "UTC") ? "Local" : "UTC");
+}
+
 /* ---- durations ---- */
 
 void tl_duration_print(int64_t d, tl_buf *out)

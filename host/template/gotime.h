@@ -14,6 +14,8 @@ typedef struct tl_gotime {
     char zone[16];
 } tl_gotime;
 
+#define TL_GOTIME_YEAR_ONE 62135596800LL /* seconds from the year 1 to 1970: Go counts from there */
+
 typedef struct tl_civil {
     int64_t year;
     int month, day, hour, minute, second, weekday, yearday; /* month and day from 1, weekday 0 is Sunday */
@@ -25,6 +27,8 @@ tl_civil tl_gotime_civil(const tl_gotime *time);
 /* Seconds since 1970 of a date in UTC; numbers out of range are carried over. */
 int64_t tl_gotime_from_civil(const tl_civil *civil);
 void tl_gotime_format(const tl_gotime *time, const char *layout, size_t length, tl_buf *out);
+/* What %#v prints: time.Date(2006, time.January, 2, 15, 4, 5, 0, time.UTC). */
+void tl_gotime_go_string(const tl_gotime *time, tl_buf *out);
 /* time.ParseInLocation in the local zone. -1 with Go's message in `error`. */
 int tl_gotime_parse(const char *layout, size_t layout_length, const char *text, size_t length, tl_gotime *out,
                     tl_buf *error);

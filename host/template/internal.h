@@ -399,6 +399,9 @@ int tl_plain_object(void *context, tl_value object, tl_value *out, tl_error *err
 /* Time values (date.c). */
 extern const tl_object_type tl_time_type;
 tl_value tl_time_value(tl_arena *arena, tl_gotime time);
+/* Whether a value is an integer of a named type (time.Duration, time.Month, time.Weekday); *self is then what its
+ * methods and its String() take. */
+int tl_named_int(tl_object *self, tl_value value);
 int64_t tl_now(tl_exec *x); /* nanoseconds */
 int tl_random(tl_exec *x, void *out, size_t length);
 extern const tl_object_type tl_certificate_type;

@@ -16,6 +16,8 @@ static const char *int_type(tl_value value)
     case TL_GO_UINT32: return "uint32";
     case TL_GO_UINT64: return "uint64";
     case TL_GO_DURATION: return "time.Duration";
+    case TL_GO_MONTH: return "time.Month";
+    case TL_GO_WEEKDAY: return "time.Weekday";
     default: return "int64";
     }
 }
@@ -65,7 +67,11 @@ const char *tl_go_kind(tl_value value)
 {
     switch ((tl_type)value.type) {
     case TL_NULL: return "invalid";
-    case TL_INT: return (value.go & ~TL_BOXED) == TL_GO_DURATION ? "int64" : int_type(value);
+    case TL_INT: {
+        tl_object named;
+        if (!tl_named_int(&named, value)) return int_type(value);
+        return (value.go & ~TL_BOXED) == TL_GO_DURATION ? "int64" : "int";
+    }
     case TL_BYTES:
     case TL_LIST: return "slice";
     case TL_MAP: return "map";

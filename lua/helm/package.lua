@@ -12,7 +12,7 @@ local function pack(folder, options)
     local stat = fs.stat(folder)
     if not stat then fail.raise("not_found", ("stat %s: no such file or directory"):format(folder)) end
     if stat.type ~= "dir" then
-        fail.raise("usage", ("%s is no folder of a chart"):format(folder))
+        fail.raise("chart", "Chart.yaml file is missing", folder .. " is no folder of a chart")
     end
     local path = fs.join(fs.cwd(), folder):gsub("/%.$", "")
     if options.dependency_update then dependencies.update(path, options, function() end) end
@@ -22,6 +22,9 @@ local function pack(folder, options)
         fail.raise("chart", "found in Chart.yaml, but missing in charts/ directory: " .. table.concat(missing, ", "))
     end
     local target = options.destination == "." and fs.cwd() or options.destination
+    if (fs.stat(target) or { type = "dir" }).type ~= "dir" then
+        fail.raise("exists", "failed to save: is not a directory: " .. target)
+    end
     local archive = c:save(target, { version = options.version, app_version = options.app_version })
     if options.sign then
         provenance.sign(archive, { keyring = provenance.keyring(options), key = options.key,

@@ -10,6 +10,7 @@ return {
     help = "Prints the version of this program, and that of the helm whose charts, releases and output it has.",
     arguments = { max = 0 },
     flags = {
+        { "client", short = "c", kind = "bool", help = "for command lines of helm 2" },
         { "short", kind = "bool", help = "print that helm's version only" },
         { "template", help = "print this template: {{.Version}} is that helm's version" },
     },

@@ -37,8 +37,16 @@ function tests.templates_are_named_and_changed_as_by_helm()
     } do
         w:both { "template", table.unpack(words) }
     end
+    w:write("app/templates/strange.yaml", "kind: Pod\napiVersion: v1\nmetadata:\n  name: e\n"
+        .. "  annotations: {helm.sh/hook: \"post-install,strange\"}\n")
+    w:both { "template", "r", "app" }
     w:both({ "template", "r", "app", "-g" }, { status = 1 })
     w:both({ "template", "r", "app", "more" }, { status = 1 })
+    for _, name in ipairs { "templates/two.yaml", "templates/t*.yaml", "templates/[a-h]ook.yaml", "templates/[^a-h]*.yaml",
+        "templates/t?o.yaml" } do
+        w:both { "template", "r", "app", "--post-renderer", "cat", "-s", name, "-s", "templates/test.yaml" }
+    end
+    w:both({ "template", "r", "app", "--post-renderer", "cat", "-s", "templates/*.yml" }, { status = 1 })
     w:write("plain", "")
     for _, name in ipairs { "false", "absent", "./absent", "./app", "./plain" } do
         w:both({ "template", "r", "app", "--post-renderer", name }, { status = 1 })
@@ -114,6 +122,7 @@ function tests.version_tells_whose_behaviour_it_is()
     lu.assertStrContains(w:run("todo", { "version" }).stdout, "as helm v3.22.0")
     lu.assertEquals(w:run("todo", { "version", "--short" }).stdout, w:run("helm", { "version", "--short" }).stdout)
     w:both { "version", "--template", "{{.Version}}\n" }
+    w:both { "version", "-c", "--short" }
 end
 
 return tests

@@ -5,6 +5,7 @@ local fs = require "fs"
 local json = require "json"
 local lu = require "luaunit"
 local world = require "tests.release.world"
+local yaml = require "yaml"
 
 local tests = {}
 local server, home, w
@@ -108,6 +109,13 @@ function tests.t05_labels_history_and_dry_runs_by_turns()
     w:step { "upgrade", "--install", "r", chart, "--labels", "team=null,tier=db", "--history-max", "3" }
     w:look { "list", "-l", "tier=db" }
     w:look { "list", "-l", "tier!=db", "-o", "json" }
+    for _, object in ipairs { "{kind: X}", "{apiVersion: v1}", "{a: b}", "{kind: X, apiVersion: v1, metadata: {name: x}}" } do
+        local given = world.charts .. "/given"
+        w:step({ "install", "given", given, "--set-json", 'objects=[' .. json.encode(yaml.decode(object)) .. "]" },
+            { status = 1 })
+        w:step({ "install", "given", given, "--set-json", 'objects=[' .. json.encode(yaml.decode(object)) .. "]",
+            "--disable-openapi-validation" }, { status = 1 })
+    end
     w:look { "template", "r", chart, "--validate" }
     w:look { "template", "r", chart, "--dry-run=server" }
     w:look({ "template", "unknown", chart, "--validate", "--set", "broken=true" })

@@ -82,7 +82,7 @@ function helm_release.options(options)
     for _, name in ipairs { "timeout", "wait", "wait_for_jobs", "atomic", "no_hooks", "force", "server_side",
         "force_conflicts", "cleanup_on_fail", "recreate_pods", "take_ownership", "replace", "create_namespace",
         "skip_crds", "upgrade_crds", "sub_notes", "skip_schema", "labels", "history_max", "hide_secret",
-        "reset_values", "reuse_values", "reset_then_reuse_values" } do
+        "reset_values", "reuse_values", "reset_then_reuse_values", "disable_openapi_validation" } do
         o[name] = options[name]
     end
     if options.description ~= "" then o.description = options.description end

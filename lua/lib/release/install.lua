@@ -45,7 +45,8 @@ function install.prepare(env, c, o)
         revision = 1, is_upgrade = false, status = "pending-install", description = "Initial install underway",
         first_deployed = now, last_deployed = now, labels = o.labels,
     })
-    local resources = prepare.objects(env, record, "unable to build kubernetes objects from release manifest")
+    local resources = prepare.objects(env, record, "unable to build kubernetes objects from release manifest",
+        not o.disable_openapi_validation)
     resources = prepare.marked(env, resources)
     local adopted = prepare.existing(env, resources, o, "Unable to continue with install")
     if last and not prepare.is_dry(o) then

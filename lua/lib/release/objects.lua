@@ -49,13 +49,24 @@ local function documents(text)
     return list
 end
 
-local function check(object)
+-- What helm finds missing before it asks a server that validates itself.
+local function check_header(object)
+    local missing = {}
     for _, field in ipairs { "apiVersion", "kind" } do
-        if type(object[field]) ~= "string" then
-            fail.raise("invalid", ("Object '%s' is missing in '%s'"):format(field == "kind" and "Kind" or field,
-                json.encode(object, { sort = true })))
-        end
+        if object[field] == nil then missing[#missing + 1] = field .. " not set" end
     end
+    local text = table.concat(missing, ", ")
+    if #missing == 0 then return end
+    fail.raise("invalid", ('error validating "": error validating data: %s'):format(#missing > 1 and "[" .. text .. "]"
+        or text))
+end
+
+local function check(object)
+    if type(object.kind) ~= "string" then
+        fail.raise("invalid", ("unable to decode \"\": Object 'Kind' is missing in '%s'"):format(
+            json.encode(object, { sort = true })))
+    end
+    if type(object.apiVersion) ~= "string" then return end
     if type(object.metadata) ~= "table" or type(object.metadata.name) ~= "string" then
         fail.raise("invalid", ("error when retrieving current configuration of %s: resource name may not be empty")
             :format(object.kind))
@@ -63,9 +74,10 @@ local function check(object)
 end
 
 local function no_match(object)
+    local meta = type(object.metadata) == "table" and object.metadata or {}
     return ('resource mapping not found for name: "%s" namespace: "%s" from "": no matches for kind "%s" in version '
-        .. '"%s"\nensure CRDs are installed first'):format(object.metadata.name, object.metadata.namespace or "",
-            object.kind, object.apiVersion)
+        .. '"%s"\nensure CRDs are installed first'):format(meta.name or "", meta.namespace or "", object.kind,
+            object.apiVersion or "")
 end
 
 ---Every object of the text, placed in its namespace. Raises where the server does not know a kind.
@@ -73,12 +85,14 @@ end
 ---@param client todo.K8s
 ---@param text string
 ---@param namespace string of namespaced objects that name none
+---@param validated boolean? as where helm validates what it builds
 ---@return table[]
-function objects.build(client, text, namespace)
+function objects.build(client, text, namespace, validated)
     local list, problems = {}, {}
     for _, object in ipairs(documents(text)) do
+        if validated then check_header(object) end
         check(object)
-        local resource = client:resource(objects.kind(object))
+        local resource = object.apiVersion and client:resource(objects.kind(object))
         if not resource then
             problems[#problems + 1] = no_match(object)
         else

@@ -26,6 +26,7 @@ local prepare = {}
 ---@field cleanup_on_fail boolean?
 ---@field recreate_pods boolean?
 ---@field take_ownership boolean?
+---@field disable_openapi_validation boolean?
 ---@field replace boolean?
 ---@field create_namespace boolean?
 ---@field skip_crds boolean?
@@ -118,9 +119,10 @@ end
 ---@param env todo.ReleaseEnv
 ---@param record todo.Record
 ---@param trouble string what an error begins with
+---@param validated boolean? see objects.build
 ---@return table[]
-function prepare.objects(env, record, trouble)
-    local ok, list = pcall(objects.build, env.client, record.body().manifest, env.namespace)
+function prepare.objects(env, record, trouble, validated)
+    local ok, list = pcall(objects.build, env.client, record.body().manifest, env.namespace, validated)
     if ok then return list end
     error(fail.new(fail.kind(list) or "invalid", trouble .. ": " .. fail.message(list), fail.field(list, "hint"),
         { cause = list }), 0)

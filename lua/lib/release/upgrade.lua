@@ -71,7 +71,8 @@ function upgrade.prepare(env, c, o, foreign_seconds)
         description = "Preparing upgrade", first_deployed = current.body().info.first_deployed,
         last_deployed = gotime.now(), defaults = defaults, labels = merged_labels(last, o.labels),
     })
-    local target = prepare.objects(env, record, "unable to build kubernetes objects from new release manifest")
+    local target = prepare.objects(env, record, "unable to build kubernetes objects from new release manifest",
+        not o.disable_openapi_validation)
     local original = original_objects(env, current)
     target = prepare.marked(env, target)
     local known = objects.by_key(original)

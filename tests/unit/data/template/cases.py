@@ -416,6 +416,32 @@ PATTERNS['w'] = ['"http://u:p@host:80/p/a?q=1#f"', '"https://h/"', '"/rel/path?x
                  '"postgresql://u:p%40ss@db.example.com:5432/name?sslmode=require"', '"http://h/a%2Fb"', '"http://u@h"', '"?q"', '"#f"']
 
 
+# Times, and what their methods give: time.Month, time.Weekday, time.Duration. (Printed by other verbs, a time that is
+# not in UTC shows the address of its location.)
+def named_int_cases():
+    head = ('{{ $t := (toDate "2006-01-02T15:04:05Z07:00" "2024-02-29T12:34:56.789Z").UTC }}'
+            '{{ $a := toDate "2006-01-02T15:04:05Z07:00" "2024-01-29T12:34:56Z" }}{{ $d := $t.Sub $a }}')
+    for verb in ('v +v #v s q x X d b o O c U e 5.2f f g t T 10s -40s 40v .5s 5d +d #x y 08d .3q #q +q 6.3v E G F 3d '
+                 '02d').split():
+        for value in ['$t', '$t.Month', '$t.Weekday', '$d', '(list $t $d $t.Month)']:
+            yield head + '{{ printf "%%%s" %s }}' % (verb, value)
+    for method in ['Hours', 'Minutes', 'Seconds', 'Milliseconds', 'Microseconds', 'Nanoseconds', 'String', 'Abs', 'Foo',
+                   'Round 3600000000000', 'Truncate 60000000000', 'Round -1', 'Truncate 0', 'Round "x"', 'Round']:
+        yield head + '{{ $d.%s }} {{ ($a.Sub $t).%s }}' % (method, method)
+    for method in ['After $a', 'Before $a', 'Equal $t', 'Compare $a', 'Compare $t', 'Add 3600000000000', 'Add $d', 'Add -1',
+                   'Add (int64 5)', 'Round 3600000000000', 'Truncate 3600000000000', 'Truncate $d', 'Round $d', 'Round 0',
+                   'UnixMicro', 'Month', 'Weekday', 'GoString', 'Sub', 'Sub 1', 'After "x"', 'Month.String', 'Month.Foo',
+                   'Weekday.String']:
+        yield head + '{{ $t.%s }}' % method
+    for form in ['kindOf %s', 'typeOf %s', 'int %s', 'int64 %s', 'float64 %s', 'add %s 1', 'mul %s 2', 'max %s 1',
+                 'toString %s', 'toJson %s', 'toYaml (list %s)', 'toToml (dict "a" %s)', 'eq %s 2', 'lt %s 3',
+                 'eq %s "February"', '%s | upper', '%s | quote', 'print %s %s', 'cat %s %s', 'join "," (list %s %s)',
+                 'index (list 1 2 3) %s', 'until %s', 'len %s', 'empty %s', 'not %s', 'deepEqual %s 2', 'has %s (list 2)',
+                 'durationRound %s', 'duration %s', 'ternary 1 2 (eq %s 4)', 'default 1 %s']:
+        for value in ['$t.Month', '$t.Weekday', '$d']:
+            yield head + '{{ %s }}' % form.replace('%s', value)
+
+
 def date_cases():
     layouts = ['2006-01-02', '2006-01-02T15:04:05Z07:00', 'Jan _2 Mon Monday January', '3:04PM pm', '06 1 2 3 4 5 002 __2', '.000 .999 MST',
                '-07:00 -0700 -07', 'Z0700', 'Mon, 02 Jan 2006 15:04:05 MST', 'text', '', '2006-01-02 15:04:05.000000000', 'Januaryx Janx']
@@ -437,6 +463,7 @@ def date_cases():
     for d in ['0', '"95"', '(int64 3661)', '"x"', '(int64 -5)', 'nil', '3.5', '"86400"']:
         yield '{{ duration %s }}' % d
         yield '{{ durationRound %s }}' % d
+    yield from named_int_cases()
     yield '{{ dateModify "1h" 5 }}'
     yield '{{ (toDate "2006-01-02" "2021-07-08").Year }}{{ (toDate "2006-01-02" "2021-07-08").Format "Jan" }}'
     yield '{{ toDate "2006-01-02" "2021-07-08" }}'
