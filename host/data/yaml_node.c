@@ -16,7 +16,7 @@ struct tl_yaml_parser {
     int has_event, started, depth;
     tl_arena *arena;
     const char *text, *name;
-    size_t length;
+    size_t length, mark_index, mark_byte; /* of a mark that was looked for: libyaml counts characters */
     tl_map *anchors; /* name to node, of the document in work; the node's address is the value's integer */
 };
 
@@ -76,13 +76,55 @@ static int fail_parse(tl_yaml_parser *p, tl_error *err)
     return -1;
 }
 
+static int refuse_event(tl_yaml_parser *p, yaml_error_type_t kind, const char *problem, size_t line, tl_error *err)
+{
+    p->yaml.error = kind;
+    p->yaml.problem = problem;
+    p->yaml.problem_mark = (yaml_mark_t){.line = line};
+    p->yaml.context_mark = (yaml_mark_t){0};
+    drop_event(p);
+    return fail_parse(p, err);
+}
+
+/* Where in the text a mark is; marks are asked for in their order. */
+static size_t byte_of(tl_yaml_parser *p, size_t index)
+{
+    if (!p->mark_byte && p->length >= 3 && !memcmp(p->text, "\xef\xbb\xbf", 3)) p->mark_byte = 3;
+    for (; p->mark_index < index && p->mark_byte < p->length; p->mark_index++)
+        do p->mark_byte++;
+        while (p->mark_byte < p->length && (p->text[p->mark_byte] & 0xc0) == 0x80);
+    return p->mark_byte;
+}
+
+/* go-yaml reads YAML 1.1 alone, and no escaped slash. */
+static int check_as_go(tl_yaml_parser *p, tl_error *err)
+{
+    const yaml_event_t *e = &p->event;
+    if (e->type == YAML_DOCUMENT_START_EVENT && e->data.document_start.version_directive) {
+        const yaml_version_directive_t *version = e->data.document_start.version_directive;
+        if (version->major != 1 || version->minor != 1)
+            return refuse_event(p, YAML_PARSER_ERROR, "found incompatible YAML document", e->start_mark.line, err);
+    }
+    if (e->type != YAML_SCALAR_EVENT || e->data.scalar.style != YAML_DOUBLE_QUOTED_SCALAR_STYLE) return 0;
+    size_t line = e->start_mark.line, i = byte_of(p, e->start_mark.index), end = byte_of(p, e->end_mark.index);
+    for (; i + 1 < end; i++) {
+        if (p->text[i] == '\n') line++;
+        if (p->text[i] != '\\') continue;
+        if (p->text[i + 1] == '/')
+            return refuse_event(p, YAML_SCANNER_ERROR, "found unknown escape character", line, err);
+        if (p->text[i + 1] == '\n') line++;
+        i++;
+    }
+    return 0;
+}
+
 /* Makes p->event the next event. */
 static int peek(tl_yaml_parser *p, tl_error *err)
 {
     if (p->has_event) return 0;
     if (!yaml_parser_parse(&p->yaml, &p->event)) return fail_parse(p, err);
     p->has_event = 1;
-    return 0;
+    return p->name ? 0 : check_as_go(p, err);
 }
 
 static tl_yaml_node *new_node(tl_yaml_parser *p, tl_yaml_kind kind, const yaml_char_t *tag)

@@ -120,7 +120,7 @@ static int fold(tl_yaml_reader *r, tl_buf *text, size_t kept, int escaped)
 
 static int unescape(tl_yaml_reader *r, tl_buf *text)
 {
-    static const char from[] = "\"\\/nt r", to[] = "\"\\/\n\t \r";
+    static const char from[] = "\"\\nt r", to[] = "\"\\\n\t \r"; /* go-yaml knows no escaped slash */
     const char *found = r->at < r->end && *r->at ? strchr(from, *r->at) : NULL;
     if (!found) return -1;
     tl_buf_addc(text, to[found - from]);

@@ -94,6 +94,22 @@ function tests.charts_are_linted_with_their_subcharts_as_by_helm()
     w:both({ "lint", "app", "app", "-f", "-", "-f", "over.yaml", "--set", "b=c" }, { stdin = "c: {d: 1}\n", status = 1 })
 end
 
+-- libyaml takes more than go-yaml does.
+function tests.values_are_read_as_strictly_as_by_helm()
+    for _, text in ipairs {
+        'a: "\\/"\n', 'b: 1\na: ["\u{e9}", "\\\\/", "\u{1F600}\n  \\/"]\n', '\u{feff}a: "\\/"\n', "%YAML 1.2\n---\na: 1\n",
+        "\n%YAML 1.0\n---\na: 1\n", 'a: {"b\\/": 1}\n',
+    } do
+        w:write("values.yaml", text)
+        w:both({ "template", "r", "app", "-f", "values.yaml" }, { status = 1 })
+    end
+    w:write("app/templates/values.yaml", "values: {{ toJson .Values | quote }}\n")
+    for _, text in ipairs { '%YAML 1.1\n---\na: "\u{e9}\\\\/"\n', "a: '\\/'\nb: \\/\nc: |\n  \\/\n" } do
+        w:write("values.yaml", text)
+        w:both { "template", "r", "app", "-f", "values.yaml" }
+    end
+end
+
 -- Variables that only helm has a use for, and the program's name, are its own.
 function tests.variables_are_told_as_by_helm()
     local function lines(who, flags)
