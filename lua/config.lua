@@ -15,6 +15,7 @@ return {
         memory = 8192, -- MiB
         disk = "20g",
         driver = "docker",
+        nodes = 1, -- of the standalone cluster, at most 5: all on this machine and its network, each with its images
         addons = {}, -- that a deploy enables: { "ingress", "metrics-server" }
         minikube_flags = {}, -- more of `minikube start`, for a new cluster: { "--cni=bridge", "--nodes=2" }
         kind_flags = {}, -- more of `kind create cluster`: { "--image=kindest/node:v1.36.1" }

@@ -92,8 +92,10 @@ end
 
 local function show()
     local state = found.cluster
-    log.result("cluster   %s%s%s%s", found.provider and found.provider .. " " or "", state.state,
+    local nodes = state.nodes or {}
+    log.result("cluster   %s%s%s%s%s", found.provider and found.provider .. " " or "", state.state,
         state.version and ", Kubernetes " .. state.version:gsub("^v", "") or "",
+        #nodes > 1 and ", nodes " .. table.concat(nodes, ", ") or "",
         state.message and ": " .. state.message or "")
     if found.database then log.result("database  %s", found.database) end
     if found.release then

@@ -1,4 +1,4 @@
--- The standalone provider: a single-node Kubernetes of our own, for a machine that has no other. Its programs are built
+-- The standalone provider: a Kubernetes of our own, for a machine that has no other. Its programs are built
 -- from their Go modules once; they run as plain supervised processes; all state is in one folder.
 local addons = require("cluster.standalone.addons")
 local components = require("cluster.standalone.components")
@@ -11,6 +11,7 @@ local images = require("cluster.standalone.images")
 local json = require("json")
 local k8s = require("k8s")
 local machine = require("cluster.standalone.machine")
+local nodes = require("cluster.standalone.nodes")
 local pins = require("cluster.standalone.pins")
 local pki = require("cluster.standalone.pki")
 local ports = require("cluster.standalone.ports")
@@ -30,28 +31,31 @@ local POD_NETWORKS = { "10.244.0.0/16", "10.234.0.0/16", "10.224.0.0/16", "172.3
 local SERVICE_NETWORKS = { "10.96.0.0/16", "10.106.0.0/16", "10.86.0.0/16", "172.29.0.0/16" }
 local LONGEST_STATE_PATH = 60 -- the kubelet makes unix sockets below it, whose paths the kernel cuts at 108
 local LOCK_SECONDS = 180
-local RESUME_SECONDS, API_SECONDS, NODE_SECONDS, ADDON_SECONDS, POD_GRACE = 20, 90, 90, 90, 5
+local RESUME_SECONDS, API_SECONDS, RUNTIME_SECONDS, NODE_SECONDS, ADDON_SECONDS, POD_GRACE = 20, 90, 30, 90, 90, 5
 
 local function state_folder(ctx)
     return fs.join(ctx.state_dir, "standalone")
 end
 
--- What start decided once and must not change while there is data: networks and ports.
+-- What start decided: networks and ports, which must not change while there is data, and the number of nodes.
 local function choices(ctx)
     local text = fs.read(fs.join(state_folder(ctx), "layout.json"))
     return text and json.decode(text) or nil
 end
 
-local function choose(ctx)
+-- Where nobody says how many nodes, it keeps those that it has.
+local function choose(ctx, count)
     local chosen = choices(ctx)
-    if chosen and chosen.ports.metrics then return chosen end
+    if chosen and chosen.ports.metrics and (not count or chosen.nodes == count) then return chosen end
     local taken = not chosen and machine.routes(INTERFACE)
     chosen = chosen or {
         pods = machine.free_network(POD_NETWORKS, taken),
         services = machine.free_network(SERVICE_NETWORKS, taken),
         ports = ports.free({ api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249 }),
     }
-    chosen.ports.metrics = ports.free({ metrics = 4443 }).metrics -- clusters made before the add-on lack it
+    chosen.nodes = count or chosen.nodes
+    -- Clusters made before the add-on lack it.
+    chosen.ports.metrics = chosen.ports.metrics or ports.free({ metrics = 4443 }).metrics
     fs.mkdir(state_folder(ctx), 0x1c0)
     fs.write(fs.join(state_folder(ctx), "layout.json"), json.encode(chosen, { indent = "  ", sort = true }) .. "\n")
     return chosen
@@ -62,7 +66,7 @@ local function layout_of(ctx, chosen, bin)
     local pods, services = chosen.pods:match("^%d+%.%d+%."), chosen.services:match("^%d+%.%d+%.")
     local resolv_conf, has_servers = machine.resolv_conf()
     local ip = pods .. "0.1"
-    return {
+    local layout = {
         bin = bin,
         programs = fs.join(ctx.cache_dir, "standalone") .. "/",
         state = state,
@@ -70,11 +74,9 @@ local function layout_of(ctx, chosen, bin)
         pki = state .. "/pki",
         kubeconfig = state .. "/kubeconfig",
         server = ("https://%s:%d"):format(ip, chosen.ports.api),
-        node = "todo-lua",
         interface = INTERFACE,
         ip = ip,
         pods = chosen.pods,
-        node_pods = pods .. "0.0/24",
         services = chosen.services,
         api_service_ip = services .. "0.1",
         ports = chosen.ports,
@@ -86,6 +88,8 @@ local function layout_of(ctx, chosen, bin)
         has_servers = has_servers,
         pause = images.PAUSE,
     }
+    layout.nodes = nodes.list(layout, chosen.nodes or 1)
+    return layout
 end
 
 -- For stop, delete and status nothing needs to be built, and a cluster may be gone but for its traces.
@@ -104,6 +108,9 @@ local function component_states(layout)
     local states, all, any = {}, true, false
     local names = { "etcd", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
         "kube-proxy", "coredns", "supervisor" }
+    for index = 2, #(layout.nodes or {}) do
+        for _, name in ipairs({ "containerd", "kubelet" }) do names[#names + 1] = name .. layout.nodes[index].suffix end
+    end
     local more = layout.state and addons.programs(layout.state) or {}
     table.move(more, 1, #more, #names + 1, names)
     for _, name in ipairs(names) do
@@ -191,7 +198,10 @@ local function explain(layout, waited_for, seconds)
             layout, name)) end
     end
     table.sort(lines)
-    if #lines == 0 then lines[1] = "the kubelet's last words:\n" .. last_lines(layout, "kubelet") end
+    for _, node in ipairs(#lines == 0 and layout.nodes or {}) do
+        local name = "kubelet" .. node.suffix
+        lines[#lines + 1] = ("the last words of %s:\n%s"):format(name, last_lines(layout, name))
+    end
     fail.raise("timeout", ("%s (waited up to %d s)\n%s"):format(waited_for, seconds, table.concat(lines, "\n")),
         "the logs are in " .. layout.state .. "/log; destroy and deploy again gives a fresh cluster")
 end
@@ -211,16 +221,16 @@ end
 
 -- After a restart the API still shows the node as it was: only a heartbeat or a lease since then proves that the
 -- kubelet is back.
-local function node_is_ready(client, layout, since)
+local function node_is_ready(client, name, since)
     local ok, ready = pcall(function()
-        local node = client:get("v1/Node", layout.node)
+        local node = client:get("v1/Node", name)
         for _, condition in ipairs(node and node.status.conditions or {}) do
             if condition.type == "Ready" then
                 if condition.status ~= "True" then return false end
                 if condition.lastHeartbeatTime >= since then return true end
             end
         end
-        local lease = node and client:get("coordination.k8s.io/v1/Lease", layout.node, {
+        local lease = node and client:get("coordination.k8s.io/v1/Lease", name, {
             namespace = "kube-node-lease" })
         return lease and lease.spec.renewTime >= since
     end)
@@ -264,7 +274,7 @@ local function forget_earlier_boot(layout)
     local path = layout.state .. "/boot"
     if fs.read(path) == machine.boot_id() then return end
     if #ground.mounts(layout) == 0 then fs.remove(layout.run) end
-    fs.remove(layout.state .. "/addresses")
+    for _, node in ipairs(layout.nodes) do fs.remove(node.state .. "/addresses") end
     fs.write(path, machine.boot_id())
 end
 
@@ -307,15 +317,24 @@ local function launch(layout, plan, files)
     if not await_api(layout, API_SECONDS) then explain(layout, "the API server is not ready", API_SECONDS) end
 end
 
-local function settle(layout, since, progress)
+local function settle(layout, since, surplus, progress)
     local client <close> = setmetatable({ api = connect(layout) }, { __close = function(c) c.api:close() end })
     for _, list in ipairs({ components.objects(), addons.objects(layout) }) do
         for _, object in ipairs(list) do client.api:apply(object, { field_manager = "todo-lua", force = true }) end
     end
-    images.load_pause(layout)
-    progress("cluster", "waiting for the node", 2, 3)
-    if not wait_for(NODE_SECONDS, function() return node_is_ready(client.api, layout, since) end) then
-        explain(layout, "the node is not Ready", NODE_SECONDS)
+    for _, node in ipairs(surplus) do nodes.forget(node, client.api) end
+    for _, node in ipairs(layout.nodes) do
+        if not wait_for(RUNTIME_SECONDS, function() return images.answers(node) end) then
+            explain(layout, ("containerd%s does not answer"):format(node.suffix), RUNTIME_SECONDS)
+        end
+        images.load_pause(node)
+    end
+    for index, node in ipairs(layout.nodes) do
+        progress("cluster", "waiting for node " .. node.name, 2, 3)
+        if not wait_for(NODE_SECONDS, function() return node_is_ready(client.api, node.name, since[index]) end) then
+            explain(layout, ("node %s is not Ready"):format(node.name), NODE_SECONDS)
+        end
+        nodes.tell_network(node, client.api)
     end
     if not wait_for(ADDON_SECONDS, function() return not addons.unready(layout, client.api) end) then
         local name, program = addons.unready(layout, client.api)
@@ -372,21 +391,29 @@ function standalone.start(ctx)
     local layout = layout_of(ctx, choose(ctx), bin)
     check_owner(layout)
     local held <close> = lock(layout, progress) -- luacheck: ignore held
+    layout = layout_of(ctx, choose(ctx, ctx.config.cluster.nodes), bin)
+    local surplus = nodes.surplus(layout)
     local stamp = pki.ensure(layout)
     layout.authority = secret.base64(fs.read(layout.pki .. "/ca.crt"))
     local plan, files = plan_of(layout, stamp, addons.components(layout, progress))
     local _, all = component_states(layout)
     ground.lay(layout)
     local settled = layout.run .. "/settled" -- a start that was interrupted may have left the last steps undone
-    if all and fs.exists(settled) and same_plan(layout, plan) and api_answers(layout) then return false end
+    local as_planned = all and #surplus == 0 and fs.exists(settled) and same_plan(layout, plan)
+    if as_planned and api_answers(layout) then return false end
     fs.remove(settled)
     forget_earlier_boot(layout)
-    local keeps_kubelet = (same_plan(layout, plan) or adds_to_plan(layout, plan))
-        and processes.noted(layout, "kubelet")
-    local since = keeps_kubelet and "" or now_text()
+    if #surplus > 0 then
+        halt(layout, false)
+        for _, node in ipairs(surplus) do nodes.clear(node) end
+    end
+    local keeps_kubelets = same_plan(layout, plan) or adds_to_plan(layout, plan)
+    local since = tables.map(layout.nodes, function(node)
+        return keeps_kubelets and processes.noted(layout, "kubelet" .. node.suffix) and "" or now_text()
+    end)
     progress("cluster", "starting the control plane", 1, 3)
     if not resume(layout, plan) then launch(layout, plan, files) end
-    settle(layout, since, progress)
+    settle(layout, since, surplus, progress)
     fs.write(settled, "")
     progress("cluster", "ready", 3, 3)
     return true
@@ -457,7 +484,8 @@ function standalone.status(ctx)
     local states, all, any = component_states(layout)
     if not any then return { state = "stopped", components = states } end
     if all and api_answers(layout) then
-        return { state = "running", version = "v" .. pins.kubernetes, components = states }
+        return { state = "running", version = "v" .. pins.kubernetes, components = states,
+            nodes = tables.map(layout.nodes, function(node) return node.name end) }
     end
     local down = {}
     for name, state in pairs(states) do
@@ -492,7 +520,7 @@ end
 ---@async
 ---@param ctx todo.ClusterContext
 function standalone.prepare_load(ctx)
-    ctx.node_images = images.present(standalone.layout(ctx))
+    ctx.node_images = tables.map(standalone.layout(ctx).nodes, images.present)
 end
 
 ---@async
@@ -500,7 +528,14 @@ end
 ---@param names string[]
 ---@return string[]
 function standalone.load_image(ctx, names)
-    return images.load(standalone.layout(ctx), ctx, names, ctx.node_images)
+    local sent, seen = {}, {}
+    for index, node in ipairs(standalone.layout(ctx).nodes) do
+        for _, name in ipairs(images.load(node, ctx, names, ctx.node_images and ctx.node_images[index])) do
+            if not seen[name] then sent[#sent + 1] = name end
+            seen[name] = true
+        end
+    end
+    return sent
 end
 
 standalone.image_id = provider.image_id_as_told

@@ -212,6 +212,17 @@ local function check_names(config)
     end
 end
 
+local MOST_NODES = 5
+
+local function check_nodes(config)
+    local count = config.cluster.nodes
+    if count == nil then return end -- a configuration of its own may leave it out
+    if math.type(count) ~= "integer" or count < 1 or count > MOST_NODES then
+        fail.raise("config", ("cluster.nodes is %s, it must be a whole number from 1 to %d"):format(count, MOST_NODES),
+            "each node is a kubelet and a containerd more on this machine; two show what several do")
+    end
+end
+
 -- Whoever gives a secret as a flag shows it to everybody on the machine; at least this program does not repeat it.
 local function guard_flags(options)
     for _, set in ipairs(options.set or {}) do
@@ -264,6 +275,7 @@ function project.open(options)
     local config, values, steps = project.merge(base, override_layers(root))
     apply_flags(config, options)
     check_names(config)
+    check_nodes(config)
     guard_flags(options)
     if type(config.database.url) == "string" then config.database.url = secret.new(config.database.url) end
     local ctx = {

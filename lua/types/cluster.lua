@@ -25,6 +25,7 @@ local ClusterContext = {}
 ---@field version string? of the API server
 ---@field message string? why it is broken
 ---@field components table<string, "running"|"stopped">? by name, where the provider knows its parts
+---@field nodes string[]? names, where the provider knows them
 
 ---@class todo.ClusterProvider
 ---@field name string

@@ -189,6 +189,15 @@ function tests.open_failing_override_names_its_line()
     lu.assertStrContains(result.stderr, "todo.local.lua:3:")
 end
 
+function tests.open_impossible_number_of_nodes_is_refused()
+    for _, count in ipairs { "0", "6", "2.5" } do
+        local result = in_project({ ["show.lua"] = show,
+            ["todo.local.lua"] = ("return { cluster = { nodes = %s } }"):format(count) }, { "show.lua" })
+        lu.assertEquals(result.status, 1)
+        lu.assertStrContains(result.stderr, ("cluster.nodes is %s, it must be a whole number from 1 to 5"):format(count))
+    end
+end
+
 function tests.open_impossible_release_name_is_refused()
     local result = in_project({ ["show.lua"] = show }, { "show.lua", "--release", "My_App" })
     lu.assertEquals(result.status, 1)

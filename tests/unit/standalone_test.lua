@@ -8,6 +8,7 @@ local http = require "http"
 local json = require "json"
 local lu = require "luaunit"
 local machine = require "cluster.standalone.machine"
+local nodes = require "cluster.standalone.nodes"
 local pins = require "cluster.standalone.pins"
 local pki = require "cluster.standalone.pki"
 local ports = require "cluster.standalone.ports"
@@ -17,15 +18,17 @@ local tables = require "tables"
 
 local tests = {}
 
-local function layout(state)
-    return {
+local function layout(state, count)
+    local where = {
         bin = "/cache/bin", programs = "/cache/", state = state, run = state .. "/run", pki = state .. "/pki",
-        kubeconfig = state .. "/kubeconfig", server = "https://10.244.0.1:6443", node = "todo-lua", interface = "todo0",
-        ip = "10.244.0.1", pods = "10.244.0.0/16", node_pods = "10.244.0.0/24", services = "10.96.0.0/16",
+        kubeconfig = state .. "/kubeconfig", server = "https://10.244.0.1:6443", interface = "todo0",
+        ip = "10.244.0.1", pods = "10.244.0.0/16", services = "10.96.0.0/16",
         api_service_ip = "10.96.0.1", cni_folder = "/usr/lib/cni", cgroup = "/todo-lua", sys_resource = false,
         ports = { api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249, metrics = 4443 },
         snapshotter = "overlayfs", resolv_conf = "/etc/resolv.conf", has_servers = true, pause = "todo-lua/pause:1",
     }
+    where.nodes = nodes.list(where, count or 1)
+    return where
 end
 
 function tests.networks_that_share_an_address_overlap()
@@ -222,6 +225,46 @@ function tests.kubelet_never_collects_images_and_lives_in_its_own_group()
     lu.assertEquals(config.address, "10.244.0.1")
 end
 
+-- Everything of the second node is below its own folders, at its own address and in its own control group.
+function tests.nodes_share_no_file_address_or_group()
+    local where = layout("/s", 2)
+    local one, two = where.nodes[1], where.nodes[2]
+    lu.assertEquals({ one.name, one.state, one.run, one.cgroup, one.ip, one.node_pods },
+        { "todo-lua", "/s", "/s/run", "/todo-lua", "10.244.0.1", "10.244.0.0/24" })
+    lu.assertEquals({ two.name, two.state, two.run, two.cgroup, two.ip, two.node_pods },
+        { "todo-lua-2", "/s/node-2", "/s/run/node-2", "/todo-lua/node-2", "10.244.1.1", "10.244.1.0/24" })
+    local seen = {}
+    for _, component in ipairs(components.list(where)) do
+        lu.assertNil(seen[component.name])
+        seen[component.name] = table.concat(component.argv, " ")
+    end
+    lu.assertStrContains(seen["kubelet-2"], "--root-dir=/s/node-2/kubelet")
+    lu.assertStrContains(seen["kubelet-2"], "--kubeconfig=/s/kubelet-2.kubeconfig")
+    lu.assertStrContains(seen["containerd-2"], "--config=/s/node-2/containerd.toml")
+    local files = components.files(where)
+    local config = json.decode(files["/s/node-2/kubelet.json"])
+    lu.assertEquals({ config.address, config.cgroupRoot, config.podLogsDir, config.containerRuntimeEndpoint },
+        { "10.244.1.1", "/todo-lua/node-2", "/s/node-2/pods", "unix:///s/run/node-2/containerd.sock" })
+    lu.assertEquals(config.clusterDNS, { "10.244.0.1" })
+    lu.assertStrContains(files["/s/node-2/cni/10-todo-lua.conflist"], '"10.244.1.0/24"')
+    local runtime = files["/s/node-2/containerd.toml"]
+    for _, line in ipairs { 'root = "/s/node-2/containerd"', 'state = "/s/run/node-2/containerd"',
+        'Root = "/s/run/node-2/runc"', 'conf_dir = "/s/node-2/cni"' } do lu.assertStrContains(runtime, line) end
+end
+
+function tests.node_that_is_wanted_no_more_is_found_by_its_folder()
+    local dir <close> = fs.tempdir()
+    fs.mkdir(dir.path .. "/node-2/cni")
+    fs.mkdir(dir.path .. "/node-3")
+    fs.mkdir(dir.path .. "/node-x")
+    local function names(count)
+        return tables.map(nodes.surplus(layout(dir.path, count)), function(one) return one.name end)
+    end
+    lu.assertItemsEquals(names(1), { "todo-lua-2", "todo-lua-3" })
+    lu.assertEquals(names(2), { "todo-lua-3" })
+    lu.assertEquals(names(3), {})
+end
+
 function tests.name_server_without_upstream_forwards_nothing()
     local where = layout("/s")
     lu.assertStrContains(components.files(where)["/s/Corefile"], "forward . /etc/resolv.conf")
@@ -260,6 +303,14 @@ function tests.certificates_are_private_stable_and_verify()
         if name:find("%.key$") then lu.assertEquals(fs.stat(fs.join(where.pki, name)).mode & 63, 0, name) end
     end
     lu.assertEquals(fs.stat(where.kubeconfig).mode & 63, 0)
+    local second = layout(dir.path, 2)
+    lu.assertNotEquals(pki.ensure(second), stamp)
+    local shown = proc.run({ "openssl", "x509", "-noout", "-subject", "-ext", "subjectAltName", "-in",
+        second.pki .. "/kubelet-2.crt" }).stdout
+    lu.assertStrContains(shown, "system:node:todo-lua-2")
+    lu.assertStrContains(shown, "IP Address:10.244.1.1")
+    lu.assertEquals(fs.stat(dir.path .. "/kubelet-2.kubeconfig").mode & 63, 0)
+    stamp, first = pki.ensure(where), fs.read(where.pki .. "/apiserver.crt")
     local verified = proc.run({ "openssl", "verify", "-CAfile", where.pki .. "/ca.crt", "-purpose", "sslserver",
         "-verify_ip", "10.244.0.1", where.pki .. "/apiserver.crt" }, { check = false })
     lu.assertEquals(verified.status, 0, verified.stderr)

@@ -1,4 +1,4 @@
--- The processes of the node: their arguments and configuration files, made from the layout alone.
+-- The processes of the cluster: their arguments and configuration files, made from the layout alone.
 local json = require("json")
 
 local components = {}
@@ -12,17 +12,16 @@ local components = {}
 ---@field kubeconfig string the administrator's
 ---@field authority string? certificate of the cluster's authority in base64, once there is one
 ---@field server string URL of the API server
----@field node string name of the node
+---@field nodes todo.StandaloneNode[] the first is where the control plane is
 ---@field interface string
----@field ip string address of the node, on an interface of its own
+---@field ip string address of the control plane and the first node, on an interface of its own
 ---@field pods string network of all pods
----@field node_pods string network of the node's pods
 ---@field services string network of the Services
 ---@field api_service_ip string
 ---@field ports { api: integer, etcd: integer, etcd_peer: integer, kubelet: integer, proxy: integer,
 ---metrics: integer }
 ---@field cni_folder string
----@field cgroup string control group that all pods live in, "/todo-lua"
+---@field cgroup string control group that all pods live below, "/todo-lua"
 ---@field sys_resource boolean
 ---@field snapshotter string
 ---@field resolv_conf string
@@ -32,11 +31,11 @@ local components = {}
 local function etcd(l)
     local client = ("https://%s:%d"):format(l.ip, l.ports.etcd)
     local peer = ("https://%s:%d"):format(l.ip, l.ports.etcd_peer)
-    local p = l.pki
+    local p, name = l.pki, l.nodes[1].name
     return { name = "etcd", argv = {
-        l.bin .. "/etcd", "--name=" .. l.node, "--data-dir=" .. l.state .. "/etcd", "--log-level=warn",
+        l.bin .. "/etcd", "--name=" .. name, "--data-dir=" .. l.state .. "/etcd", "--log-level=warn",
         "--listen-client-urls=" .. client, "--advertise-client-urls=" .. client, "--listen-peer-urls=" .. peer,
-        "--initial-advertise-peer-urls=" .. peer, "--initial-cluster=" .. l.node .. "=" .. peer,
+        "--initial-advertise-peer-urls=" .. peer, "--initial-cluster=" .. name .. "=" .. peer,
         "--client-cert-auth", "--trusted-ca-file=" .. p .. "/ca.crt", "--cert-file=" .. p .. "/etcd.crt",
         "--key-file=" .. p .. "/etcd.key", "--peer-client-cert-auth", "--peer-trusted-ca-file=" .. p .. "/ca.crt",
         "--peer-cert-file=" .. p .. "/etcd.crt", "--peer-key-file=" .. p .. "/etcd.key",
@@ -70,7 +69,7 @@ local function controller_manager(l)
         l.bin .. "/kube-controller-manager", "--kubeconfig=" .. l.state .. "/controller-manager.kubeconfig",
         "--service-account-private-key-file=" .. p .. "/sa.key", "--root-ca-file=" .. p .. "/ca.crt",
         "--cluster-signing-cert-file=" .. p .. "/ca.crt", "--cluster-signing-key-file=" .. p .. "/ca.key",
-        "--use-service-account-credentials", "--allocate-node-cidrs", "--cluster-cidr=" .. l.pods,
+        "--use-service-account-credentials",
         "--flex-volume-plugin-dir=" .. l.state .. "/kubelet/volume-plugins", "--leader-elect=false", "--secure-port=0",
         "--profiling=false",
     } }
@@ -83,24 +82,25 @@ local function scheduler(l)
     } }
 end
 
-local function containerd(l)
-    return { name = "containerd", path = l.bin, argv = { l.bin .. "/containerd", "--config=" .. l.state
-        .. "/containerd.toml" } }
+local function containerd(node)
+    return { name = "containerd" .. node.suffix, path = node.bin, argv = { node.bin .. "/containerd",
+        "--config=" .. node.state .. "/containerd.toml" } }
 end
 
-local function kubelet(l)
-    return { name = "kubelet", after = "api", argv = {
-        l.bin .. "/kubelet", "--config=" .. l.state .. "/kubelet.json", "--kubeconfig=" .. l.state
-            .. "/kubelet.kubeconfig",
-        "--hostname-override=" .. l.node, "--node-ip=" .. l.ip, "--root-dir=" .. l.state .. "/kubelet",
+local function kubelet(l, node)
+    return { name = "kubelet" .. node.suffix, after = "api", argv = {
+        l.bin .. "/kubelet", "--config=" .. node.state .. "/kubelet.json",
+        ("--kubeconfig=%s/kubelet%s.kubeconfig"):format(l.state, node.suffix),
+        "--hostname-override=" .. node.name, "--node-ip=" .. node.ip, "--root-dir=" .. node.state .. "/kubelet",
     } }
 end
 
--- The node's own packet and connection limits are left as they are: zero means "do not touch".
+-- One for all nodes, as they share the machine's network: what a Service keeps on the node (trafficPolicy Local) is on
+-- the first. The machine's packet and connection limits are left as they are: zero means "do not touch".
 local function proxy(l)
     return { name = "kube-proxy", after = "api", argv = {
-        l.bin .. "/kube-proxy", "--kubeconfig=" .. l.state .. "/proxy.kubeconfig", "--hostname-override=" .. l.node,
-        "--proxy-mode=iptables", "--cluster-cidr=" .. l.pods, "--conntrack-max-per-core=0",
+        l.bin .. "/kube-proxy", "--kubeconfig=" .. l.state .. "/proxy.kubeconfig", "--hostname-override="
+            .. l.nodes[1].name, "--proxy-mode=iptables", "--cluster-cidr=" .. l.pods, "--conntrack-max-per-core=0",
         "--conntrack-tcp-timeout-established=0s", "--conntrack-tcp-timeout-close-wait=0s", "--healthz-bind-address=",
         ("--metrics-bind-address=%s:%d"):format(l.ip, l.ports.proxy),
     } }
@@ -115,14 +115,16 @@ end
 ---@param layout todo.StandaloneLayout
 ---@return { name: string, argv: string[], after: string?, path: string?, env: table<string, string>? }[]
 function components.list(layout)
-    local list = {}
-    for _, make in ipairs({ etcd, containerd, apiserver, controller_manager, scheduler, kubelet, proxy, coredns }) do
-        list[#list + 1] = make(layout)
-    end
+    local list = { etcd(layout) }
+    for _, node in ipairs(layout.nodes) do list[#list + 1] = containerd(node) end
+    for _, make in ipairs({ apiserver, controller_manager, scheduler }) do list[#list + 1] = make(layout) end
+    for _, node in ipairs(layout.nodes) do list[#list + 1] = kubelet(layout, node) end
+    list[#list + 1] = proxy(layout)
+    list[#list + 1] = coredns(layout)
     return list
 end
 
-local function containerd_config(l)
+local function containerd_config(node)
     local quote = json.encode
     return ([[
 version = 3
@@ -145,49 +147,49 @@ Root = %s
 [plugins.'io.containerd.cri.v1.runtime'.cni]
 bin_dirs = [%s]
 conf_dir = %s
-]]):format(quote(l.state .. "/containerd"), quote(l.run .. "/containerd"), quote(l.run .. "/containerd.sock"),
-        quote(l.snapshotter), quote(l.pause), tostring(not l.sys_resource), quote(l.run .. "/runc"), quote(
-            l.cni_folder),
-        quote(l.state .. "/cni"))
+]]):format(quote(node.state .. "/containerd"), quote(node.run .. "/containerd"),
+        quote(node.run .. "/containerd.sock"), quote(node.snapshotter), quote(node.pause),
+        tostring(not node.sys_resource), quote(node.run .. "/runc"), quote(node.cni_folder),
+        quote(node.state .. "/cni"))
 end
 
 -- Point-to-point links need no bridge filter module, and every packet between pods passes the Services' rules.
-local function network_config(l)
+local function network_config(node)
     return json.encode({
         cniVersion = "1.0.0",
         name = "todo-lua",
         plugins = {
-            { type = "ptp", ipMasq = false, ipam = { type = "host-local", dataDir = l.state .. "/addresses",
-                ranges = { { { subnet = l.node_pods, gateway = l.ip } } }, routes = { { dst = "0.0.0.0/0" } } } },
+            { type = "ptp", ipMasq = false, ipam = { type = "host-local", dataDir = node.state .. "/addresses",
+                ranges = { { { subnet = node.node_pods, gateway = node.ip } } }, routes = { { dst = "0.0.0.0/0" } } } },
             { type = "portmap", capabilities = { portMappings = true } },
         },
     }, { indent = "  ", sort = true }) .. "\n"
 end
 
 -- Images come from the local Docker, so the kubelet must never collect them: a pull would fail.
-local function kubelet_config(l)
+local function kubelet_config(l, node)
     return json.encode({
         apiVersion = "kubelet.config.k8s.io/v1beta1",
         kind = "KubeletConfiguration",
-        address = l.ip,
+        address = node.ip,
         port = l.ports.kubelet,
         healthzPort = 0,
         failCgroupV1 = false,
         failSwapOn = false,
         cgroupDriver = "cgroupfs",
-        cgroupRoot = l.cgroup,
-        podLogsDir = l.state .. "/pods",
-        volumePluginDir = l.state .. "/kubelet/volume-plugins",
+        cgroupRoot = node.cgroup,
+        podLogsDir = node.state .. "/pods",
+        volumePluginDir = node.state .. "/kubelet/volume-plugins",
         imageGCHighThresholdPercent = 100,
         imageGCLowThresholdPercent = 99,
         authentication = { anonymous = { enabled = false }, webhook = { enabled = true },
             x509 = { clientCAFile = l.pki .. "/ca.crt" } },
         authorization = { mode = "Webhook" },
-        tlsCertFile = l.pki .. "/kubelet.crt",
-        tlsPrivateKeyFile = l.pki .. "/kubelet.key",
+        tlsCertFile = ("%s/kubelet%s.crt"):format(l.pki, node.suffix),
+        tlsPrivateKeyFile = ("%s/kubelet%s.key"):format(l.pki, node.suffix),
         clusterDNS = { l.ip },
         clusterDomain = "cluster.local",
-        containerRuntimeEndpoint = "unix://" .. l.run .. "/containerd.sock",
+        containerRuntimeEndpoint = "unix://" .. node.run .. "/containerd.sock",
         resolvConf = l.resolv_conf,
         evictionHard = { ["nodefs.available"] = "1%", ["nodefs.inodesFree"] = "1%", ["imagefs.available"] = "1%",
             ["memory.available"] = "100Mi" },
@@ -213,12 +215,13 @@ end
 ---@param layout todo.StandaloneLayout
 ---@return table<string,string>
 function components.files(layout)
-    return {
-        [layout.state .. "/containerd.toml"] = containerd_config(layout),
-        [layout.state .. "/cni/10-todo-lua.conflist"] = network_config(layout),
-        [layout.state .. "/kubelet.json"] = kubelet_config(layout),
-        [layout.state .. "/Corefile"] = corefile(layout),
-    }
+    local files = { [layout.state .. "/Corefile"] = corefile(layout) }
+    for _, node in ipairs(layout.nodes) do
+        files[node.state .. "/containerd.toml"] = containerd_config(node)
+        files[node.state .. "/cni/10-todo-lua.conflist"] = network_config(node)
+        files[node.state .. "/kubelet.json"] = kubelet_config(layout, node)
+    end
+    return files
 end
 
 ---What CoreDNS may read; created once the API server answers.

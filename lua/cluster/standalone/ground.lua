@@ -1,4 +1,4 @@
--- What the node needs of the machine beneath it: an interface of its own, packet rules, control groups, kernel
+-- What the nodes need of the machine beneath them: an interface of their own, packet rules, control groups, kernel
 -- settings. All that is laid here, and all that the components add to it, is taken up again by `clear`.
 local fs = require("fs")
 local json = require("json")
@@ -52,9 +52,14 @@ end
 local function lay_interface(layout)
     local name = layout.interface
     local shown = quietly({ "ip", "-4", "-o", "addr", "show", "dev", name, "up" })
-    if shown.status == 0 and shown.stdout:find(" inet " .. layout.ip .. "/32 ", 1, true) then return end
+    local missing = {}
+    for _, node in ipairs(layout.nodes) do
+        local laid = shown.status == 0 and shown.stdout:find(" inet " .. node.ip .. "/32 ", 1, true)
+        if not laid then missing[#missing + 1] = node.ip .. "/32" end
+    end
+    if #missing == 0 then return end
     if not fs.exists("/sys/class/net/" .. name) then proc.run({ "ip", "link", "add", name, "type", "bridge" }) end
-    quietly({ "ip", "addr", "add", layout.ip .. "/32", "dev", name })
+    for _, address in ipairs(missing) do quietly({ "ip", "addr", "add", address, "dev", name }) end
     proc.run({ "ip", "link", "set", name, "up" })
 end
 
@@ -115,13 +120,11 @@ end
 local function lay_cgroups(layout)
     local roots, version = machine.cgroup_roots()
     for _, root in ipairs(roots) do
-        local folder = root .. layout.cgroup
-        fs.mkdir(folder)
-        if version == 1 then
-            fill_cpuset(root, folder)
-        else
-            enable_controllers(root)
-            enable_controllers(folder)
+        if version == 2 then enable_controllers(root) end
+        for _, node in ipairs(layout.nodes) do -- the others' lie in the first one's
+            local folder = root .. node.cgroup
+            fs.mkdir(folder)
+            if version == 1 then fill_cpuset(root, folder) else enable_controllers(folder) end
         end
     end
 end
@@ -238,21 +241,18 @@ local function clear_rules()
     end
 end
 
----Host ends of the pods' links: the plugin gives each the node's own address.
----@async
----@param layout { ip: string, interface: string }
----@return string[]
-function ground.links(layout)
+-- Host ends of the pods' links: the plugin gives each the address of its node, the first of the node's network.
+local function links(network, interface)
     local list = {}
     for line in quietly({ "ip", "-4", "-o", "addr", "show" }).stdout:gmatch("[^\n]+") do
-        local name, address = line:match("^%d+: (%S+)%s+inet ([%d%.]+)/32")
-        if address == layout.ip and name ~= layout.interface then list[#list + 1] = name end
+        local name, address = line:match("^%d+: (%S+)%s+inet (%d+%.%d+%.%d+%.1)/32")
+        if address and machine.overlap(address, network) and name ~= interface then list[#list + 1] = name end
     end
     return list
 end
 
 local function clear_interfaces(layout)
-    for _, name in ipairs(ground.links(layout)) do quietly({ "ip", "link", "delete", name }) end
+    for _, name in ipairs(links(layout.pods, layout.interface)) do quietly({ "ip", "link", "delete", name }) end
     if fs.exists("/sys/class/net/" .. layout.interface) then quietly({ "ip", "link", "delete", layout.interface }) end
 end
 
@@ -273,6 +273,16 @@ function ground.cgroups(layout)
         if fs.exists(root .. layout.cgroup) then list[#list + 1] = root .. layout.cgroup end
     end
     return list
+end
+
+---Takes up what one of several nodes had for its own, once its processes have ended; its folders stay.
+---@async
+---@param node todo.StandaloneNode
+function ground.clear_node(node)
+    unmount(node)
+    for _, name in ipairs(links(node.node_pods, node.interface)) do quietly({ "ip", "link", "delete", name }) end
+    quietly({ "ip", "addr", "delete", node.ip .. "/32", "dev", node.interface })
+    for _, folder in ipairs(ground.cgroups(node)) do remove_cgroup(folder) end
 end
 
 local function names_in(folder)
@@ -341,7 +351,7 @@ end
 function ground.remains(layout)
     local list = {}
     for _, path in ipairs(ground.mounts(layout)) do list[#list + 1] = "mount " .. path end
-    for _, name in ipairs(ground.links(layout)) do list[#list + 1] = "interface " .. name end
+    for _, name in ipairs(links(layout.pods, layout.interface)) do list[#list + 1] = "interface " .. name end
     if fs.exists("/sys/class/net/" .. layout.interface) then list[#list + 1] = "interface " .. layout.interface end
     for _, path in ipairs(ground.cgroups(layout)) do list[#list + 1] = "control group " .. path end
     for _, tool in ipairs({ "iptables", "ip6tables" }) do

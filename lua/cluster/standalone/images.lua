@@ -1,4 +1,4 @@
--- Images of the cluster's containerd: the sandbox's own, and those that come from the local Docker.
+-- Images of a node's containerd: the sandbox's own, and those that come from the local Docker.
 local fs = require("fs")
 local json = require("json")
 local proc = require("proc")
@@ -17,9 +17,17 @@ local function ctr(layout, argv, options)
     return proc.run(command, options)
 end
 
+---Whether containerd has come up.
+---@async
+---@param layout todo.StandaloneNode
+---@return boolean
+function images.answers(layout)
+    return ctr(layout, { "version" }, { check = false }).status == 0
+end
+
 ---Full names of the images that containerd has.
 ---@async
----@param layout todo.StandaloneLayout
+---@param layout todo.StandaloneNode
 ---@return table<string, true>
 function images.present(layout)
     local names = {}
@@ -37,7 +45,7 @@ end
 
 ---Makes an image of a folder and gives it to containerd: a docker archive written by hand, so no Docker needs to run.
 ---@async
----@param layout todo.StandaloneLayout
+---@param layout todo.StandaloneNode
 ---@param root string folder with the image's files
 ---@param name string full name with tag
 ---@param settings table the image's config: Entrypoint, Cmd, Env …
@@ -62,7 +70,7 @@ end
 
 ---Gives containerd the image that holds a pod's namespaces.
 ---@async
----@param layout todo.StandaloneLayout
+---@param layout todo.StandaloneNode
 function images.load_pause(layout)
     local note = layout.state .. "/pause"
     local hash = fs.sha256(layout.bin .. "/pause")
@@ -92,6 +100,7 @@ local function send(layout, ctx, list, progress)
         "k8s.io", "images", "import", "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
     local guard <close> = setmetatable({}, { __close = function() child:close() end }) -- luacheck: ignore guard
     local sent, text = 0, "sending " .. table.concat(names, ", ")
+    if #layout.nodes > 1 then text = ("%s to %s"):format(text, layout.name) end
     local saved, problem = pcall(ctx.docker.save, ctx.docker, names, function(bytes)
         child:write(bytes)
         sent = sent + #bytes
@@ -138,7 +147,7 @@ end
 
 ---Sends images that containerd lacks or has under another id.
 ---@async
----@param layout todo.StandaloneLayout
+---@param layout todo.StandaloneNode
 ---@param ctx todo.ClusterContext
 ---@param names string[]
 ---@param there table<string, true>? what images.present said, if it was asked before

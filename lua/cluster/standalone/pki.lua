@@ -15,14 +15,12 @@ local CURVE = { "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"
 pki.CONTEXT = "todo-lua"
 
 local function leaves(layout)
-    return {
+    local list = {
         { "apiserver", "/CN=kube-apiserver", ("DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,"
             .. "DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:%s,IP:%s"):format(
                 layout.api_service_ip,
                 layout.ip) },
         { "etcd", "/CN=etcd", "DNS:etcd,IP:127.0.0.1,IP:" .. layout.ip },
-        { "kubelet", "/O=system:nodes/CN=system:node:" .. layout.node, ("DNS:%s,IP:%s"):format(layout.node,
-            layout.ip) },
         { "admin", "/O=system:masters/CN=admin", "DNS:admin" },
         { "controller-manager", "/CN=system:kube-controller-manager", "DNS:controller-manager" },
         { "scheduler", "/CN=system:kube-scheduler", "DNS:scheduler" },
@@ -33,6 +31,11 @@ local function leaves(layout)
         { "traefik", "/CN=todo-lua:ingress", "DNS:traefik" },
         { "front-proxy", "/CN=front-proxy-client", "DNS:front-proxy" },
     }
+    for index, node in ipairs(layout.nodes) do
+        table.insert(list, 2 + index, { "kubelet" .. node.suffix, "/O=system:nodes/CN=system:node:" .. node.name,
+            ("DNS:%s,IP:%s"):format(node.name, node.ip) })
+    end
+    return list
 end
 
 local function openssl(argv, folder)
@@ -130,8 +133,9 @@ function pki.ensure(layout)
         note = { config = wanted, expires = math.floor(proc.time()) + LEAF_DAYS * DAY }
         fs.write(note_path, json.encode(note) .. "\n")
     end
-    for _, user in ipairs({ "kubelet", "controller-manager", "scheduler", "proxy", "coredns", "metrics-server",
-        "traefik" }) do
+    local users = { "controller-manager", "scheduler", "proxy", "coredns", "metrics-server", "traefik" }
+    for _, node in ipairs(layout.nodes) do users[#users + 1] = "kubelet" .. node.suffix end
+    for _, user in ipairs(users) do
         write_changed(fs.join(layout.state, user .. ".kubeconfig"), kubeconfig(layout, user), 0x180)
     end
     write_changed(layout.kubeconfig, kubeconfig(layout, "admin"), 0x180)
