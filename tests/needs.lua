@@ -185,10 +185,18 @@ function needs.cluster()
     local other = standalone.other(ctx)
     if other then
         say("stopping the cluster that deploy made; it starts again when the tests are done, or with the next deploy")
-        paused = setmetatable({ state_dir = other }, { __index = ctx })
+        paused = setmetatable({ state_dir = other, config = { cluster = {} } }, { __index = ctx })
         standalone.stop(paused)
     end
     standalone.start(ctx)
+end
+
+---The tests' standalone cluster with so many nodes: one, unless a file of tests asks for more.
+---@async
+---@param count integer
+function needs.nodes(count)
+    needs.context().config.cluster.nodes = count
+    needs.cluster()
 end
 
 ---Starts the cluster again that had to wait for the tests.

@@ -28,8 +28,6 @@ local suites = {
         files = { "tests/node/*_test.lua" } },
     { name = "kube", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster" },
         files = { "tests/kube/*_test.lua" } },
-    { name = "registry", lane = "node", needs = { "docker", "judges", "programs", "cluster", "registry" },
-        files = { "tests/registry/*_test.lua" } },
     { name = "addons", lane = "node", needs = { "docker", "judges", "programs" }, files = { "tests/addons/*_test.lua" },
         notes = true },
     { name = "deploy", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster", "browser" },
@@ -41,6 +39,9 @@ local suites = {
     { name = "k3d", lane = "host", needs = { "docker", "judges", "programs" }, files = { "tests/k3d/*_test.lua" } },
     { name = "soak", lane = "node", needs = { "docker", "judges", "programs", "cluster" },
         files = { "tests/soak/*_test.lua" }, notes = true, silent = 3600 },
+    -- Behind all others of its lane: it gives the cluster a second node.
+    { name = "registry", lane = "node", needs = { "docker", "judges", "programs", "cluster", "registry" },
+        files = { "tests/registry/*_test.lua" } },
     { name = "fuzz", lane = "host", needs = { "fuzz" }, files = { "tests/fuzz/*_test.lua" }, notes = true, silent = 36000 },
 }
 

@@ -20,7 +20,9 @@ local function import_image(ctx)
     fs.mkdir(root .. "/tmp")
     proc.run { "cp", "-L", "/bin/busybox", root .. "/bin/busybox" }
     for _, name in ipairs(TOOLS) do fs.symlink("busybox", root .. "/bin/" .. name) end
-    images.import_folder(standalone.layout(ctx), root, "docker.io/library/" .. node.IMAGE, { Cmd = { "/bin/sh" } })
+    for _, one in ipairs(standalone.layout(ctx).nodes) do
+        images.import_folder(one, root, "docker.io/library/" .. node.IMAGE, { Cmd = { "/bin/sh" } })
+    end
     temp:close()
 end
 
