@@ -1,14 +1,19 @@
--- Images through a real registry: pushed, pulled by digest, and from there to the pods of the tests' cluster.
+-- Images through a real registry: pushed, pulled by digest, and from there to the pods of the tests' cluster, which has
+-- two nodes here.
 local chart_text = [[
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: {{ .Release.Name }}-page, labels: {app.kubernetes.io/instance: {{ .Release.Name }}}}
 spec:
+  replicas: 2
   selector: {matchLabels: {app: page}}
   template:
     metadata: {labels: {app: page, app.kubernetes.io/instance: {{ .Release.Name }}}}
     spec:
       terminationGracePeriodSeconds: 0
+      topologySpreadConstraints: # one on each node
+        - {topologyKey: kubernetes.io/hostname, maxSkew: 1, whenUnsatisfiable: DoNotSchedule,
+           labelSelector: {matchLabels: {app: page}}, matchLabelKeys: [pod-template-hash]}
       {{- with .Values.global.imagePullSecrets }}
       imagePullSecrets: {{ toYaml . | nindent 8 }}
       {{- end }}
@@ -19,6 +24,7 @@ spec:
 ]]
 
 local docker = require "docker"
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local images = require "images"
 local json = require "json"
@@ -26,13 +32,17 @@ local k8s = require "k8s"
 local log = require "log"
 local lu = require "luaunit"
 local needs = require "tests.needs"
+local node_images = require "cluster.standalone.images"
 local proc = require "proc"
 local registry = require "registry"
 local release = require "release"
+local rollout = require "rollout"
 local running_images = require "running_images"
 local secret = require "secret"
 local server = require "tests.registry.server"
 local stack = require "stack"
+local standalone = require "cluster.standalone"
+local tables = require "tables"
 local wait = require "wait"
 
 local tests = {}
@@ -54,7 +64,7 @@ local function remove_images()
 end
 
 function tests.setup_all()
-    needs.context()
+    needs.nodes(2)
     client = docker.connect()
     dir = fs.tempdir()
     open, locked = server.start(), server.start { users = { [USER] = PASSWORD } }
@@ -88,7 +98,7 @@ end
 
 -- A context as project.open makes it, for the cluster that the tests share, under the name of a kubeconfig context.
 function context(target)
-    local found = require("cluster.standalone").kubeconfig(needs.context())
+    local found = standalone.kubeconfig(needs.context())
     proc.env("KUBECONFIG", found.kubeconfig)
     local ctx = {
         options = { set = {}, values = {}, context = found.context }, context = found.context, root = dir.path,
@@ -222,42 +232,76 @@ local function deploy(ctx)
     local objects = {}
     for index, manifest in ipairs(rendered.manifests) do objects[index] = manifest.object end
     wait.deployed(ctx, objects)
-    return image, changed, running_images.ensure(ctx, line, objects)
+    return image, changed, running_images.ensure(ctx, line, objects), objects
 end
 
-local function pod_of(ctx)
-    local pods = ctx.k8s:list("pods", { namespace = ctx.config.namespace, labels = { app = "page" } })
-    for _, pod in ipairs(pods) do
-        if not pod.metadata.deletionTimestamp then return pod end
+-- The pod of each node.
+local function pods_of(ctx)
+    local by = {}
+    for _, pod in ipairs((ctx.k8s:list("pods", { namespace = ctx.config.namespace, labels = { app = "page" } }))) do
+        if not pod.metadata.deletionTimestamp then by[pod.spec.nodeName or "none"] = pod end
     end
+    lu.assertEquals(tables.keys(by), { "todo-lua", "todo-lua-2" })
+    return by
 end
 
-function tests.deploy_through_a_registry_runs_what_was_built()
+function tests.deploy_through_a_registry_runs_what_was_built_on_every_node()
     local ctx = context(locked.host)
     ctx.database = { url = secret.new "postgresql://u:p@h/d", pg_url = secret.new "postgresql://u:p@h/d" }
     local database = ctx.database
     local image, changed, rolled = deploy(ctx)
     lu.assertEquals({ changed, rolled }, { true, false })
-    local pod = pod_of(ctx)
-    lu.assertEquals(pod.spec.containers[1].image, ("%s/%s@%s"):format(locked.host, image.ref, image.digest))
-    lu.assertEquals(pod.spec.imagePullSecrets, { { name = "shop-registry" } })
-    lu.assertStrContains(pod.status.containerStatuses[1].imageID, image.digest)
+    local pods = pods_of(ctx)
+    for _, pod in pairs(pods) do
+        lu.assertEquals(pod.spec.containers[1].image, ("%s/%s@%s"):format(locked.host, image.ref, image.digest))
+        lu.assertEquals(pod.spec.imagePullSecrets, { { name = "shop-registry" } })
+        lu.assertStrContains(pod.status.containerStatuses[1].imageID, image.digest)
+        local events = ctx.k8s:list("events", { namespace = ctx.config.namespace,
+            fields = { ["involvedObject.uid"] = pod.metadata.uid, reason = "Pulled" } })
+        lu.assertStrContains(events[1].message, "Successfully pulled image")
+    end
     -- Nothing has changed: nothing is pushed, written or replaced.
     local again = context(locked.host)
     again.database = database
     local _, changed_again, rolled_again = deploy(again)
     lu.assertEquals({ changed_again, rolled_again, #again.told }, { false, false, 0 })
-    lu.assertEquals(pod_of(again).metadata.uid, pod.metadata.uid)
+    for name, pod in pairs(pods_of(again)) do lu.assertEquals(pod.metadata.uid, pods[name].metadata.uid) end
     -- Other content reaches the pods.
     fs.write(dir.path .. "/src/message", "second " .. proc.time())
     local third = context(locked.host)
     third.database = database
     local newer = deploy(third)
     lu.assertNotEquals(newer.digest, image.digest)
-    lu.assertStrContains(pod_of(third).status.containerStatuses[1].imageID, newer.digest)
+    for _, pod in pairs(pods_of(third)) do
+        lu.assertStrContains(pod.status.containerStatuses[1].imageID, newer.digest)
+    end
     registry.remove_pull_secret(third)
     lu.assertNil(third.k8s:get("Secret", "shop-registry", { namespace = third.config.namespace }))
     lu.assertTrue(release.uninstall(third, line))
+end
+
+-- Without a registry, that is: in one, the digest says what an image is.
+function tests.image_of_other_content_on_one_node_is_found()
+    local ctx, shared = context(nil), needs.context()
+    ctx.provider, ctx.state_dir, ctx.cache_dir = standalone, shared.state_dir, shared.cache_dir
+    ctx.database = { url = secret.new "postgresql://u:p@h/d", pg_url = secret.new "postgresql://u:p@h/d" }
+    local image, _, rolled, objects = deploy(ctx)
+    lu.assertFalse(rolled)
+    local second = standalone.layout(ctx).nodes[2]
+    fs.write(dir.path .. "/src/message", "other " .. proc.time())
+    node_images.import_folder(second, dir.path .. "/src", "docker.io/library/" .. image.ref, { Entrypoint = { "/tool" } })
+    local replaced = pods_of(ctx)[second.name].metadata
+    ctx.k8s:delete("pods", replaced.name, { namespace = ctx.config.namespace, grace = 0 })
+    eventually(60, "the second node runs the other content", function()
+        local pod = pods_of(ctx)[second.name]
+        return pod.metadata.uid ~= replaced.uid and rollout.pod_ready(pod)
+    end)
+    local ok, problem = pcall(running_images.ensure, ctx, line, objects)
+    lu.assertEquals({ ok, problem.kind }, { false, "stale_image" })
+    local pods = pods_of(ctx)
+    lu.assertStrContains(problem.message, pods[second.name].metadata.name)
+    lu.assertNotStrContains(problem.message, pods["todo-lua"].metadata.name)
+    lu.assertTrue(release.uninstall(ctx, line))
 end
 
 return tests
