@@ -126,6 +126,18 @@ function needs.registry()
     return fs.join(gobuild.ensure(fs.join(ctx.cache_dir, "registry"), pins.registry, nil, ctx.progress), "registry")
 end
 
+---The docker command's plugin buildx, from its module.
+---@async
+---@return string folder for DOCKER_CONFIG
+function needs.buildx()
+    local ctx = needs.context()
+    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "buildx"), pins.buildx, nil, ctx.progress)
+    local plugins = fs.join(fs.dirname(bin), "config/cli-plugins")
+    fs.mkdir(plugins)
+    proc.run { "ln", "-sfn", fs.join(bin, "docker-buildx"), fs.join(plugins, "docker-buildx") }
+    return fs.dirname(plugins)
+end
+
 ---@param name "helm"|"kubectl"
 ---@return string path
 function needs.judge(name)

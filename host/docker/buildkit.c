@@ -1,4 +1,4 @@
-/* BuildKit's trace messages: vertices, which become steps, and what they print. */
+/* BuildKit's messages on a build: vertices, which become steps, and what they print. */
 #include "docker/buildkit.h"
 
 #include <stdint.h>
@@ -158,37 +158,89 @@ static void take_line(void *data, const char *line)
     emit(s->buildkit, s->vertex, TL_PROGRESS_OUTPUT, line);
 }
 
-/* Vertex: digest 1, name 3, cached 4, started 5, completed 6, error 7. It comes anew with each change. */
-static void take_vertex(tl_buildkit *b, piece in)
+/* A vertex comes anew with each change. */
+typedef struct change {
+    piece digest, name, error;
+    int started, completed, cached;
+} change;
+
+static void apply(tl_buildkit *b, const change *c)
 {
-    vertex *v = NULL;
-    int started = 0;
-    for (field f; next_field(&in, &f);) {
-        if (f.number == 1) v = find_vertex(b, f.bytes);
-        if (!v) continue;
-        if (f.number == 3) name_vertex(b, v, f.bytes);
-        if (f.number == 4) v->cached = f.value != 0;
-        if (f.number == 5) started = 1;
-        if (f.number == 6) tl_output_flush(&v->output, take_line, &(speaker){b, v});
-        if (f.number == 7 && length_of(f.bytes)) {
-            free(v->error);
-            v->error = text_of(f.bytes);
-        }
+    if (!length_of(c->digest)) return;
+    vertex *v = find_vertex(b, c->digest);
+    if (length_of(c->name)) name_vertex(b, v, c->name);
+    v->cached = c->cached;
+    if (c->completed) tl_output_flush(&v->output, take_line, &(speaker){b, v});
+    if (length_of(c->error)) {
+        free(v->error);
+        v->error = text_of(c->error);
     }
-    if (!v || !v->instruction || !started || v->step) return;
+    if (!v->instruction || !c->started || v->step) return;
     v->step = ++b->begun;
     emit(b, v, TL_PROGRESS_STEP, v->instruction);
+}
+
+/* Vertex: digest 1, name 3, cached 4, started 5, completed 6, error 7. */
+static void take_vertex(tl_buildkit *b, piece in)
+{
+    change c = {0};
+    for (field f; next_field(&in, &f);) {
+        if (f.number == 1) c.digest = f.bytes;
+        if (f.number == 3) c.name = f.bytes;
+        if (f.number == 4) c.cached = f.value != 0;
+        if (f.number == 5) c.started = 1;
+        if (f.number == 6) c.completed = 1;
+        if (f.number == 7) c.error = f.bytes;
+    }
+    apply(b, &c);
+}
+
+static void add_output(tl_buildkit *b, piece digest, const char *bytes, size_t length)
+{
+    if (!length_of(digest)) return;
+    vertex *v = find_vertex(b, digest);
+    tl_output_feed(&v->output, bytes, length, take_line, &(speaker){b, v});
 }
 
 /* VertexLog: vertex 1, msg 4. */
 static void take_log(tl_buildkit *b, piece in)
 {
-    vertex *v = NULL;
+    piece digest = {0}, said = {0};
     for (field f; next_field(&in, &f);) {
-        if (f.number == 1) v = find_vertex(b, f.bytes);
-        if (f.number == 4 && v)
-            tl_output_feed(&v->output, (const char *)f.bytes.at, length_of(f.bytes), take_line, &(speaker){b, v});
+        if (f.number == 1) digest = f.bytes;
+        if (f.number == 4) said = f.bytes;
     }
+    add_output(b, digest, (const char *)said.at, length_of(said));
+}
+
+static piece member(const cJSON *object, const char *name)
+{
+    const char *text = tl_cjson_text(object, name);
+    const unsigned char *at = (const unsigned char *)text;
+    return text ? (piece){at, at + strlen(text)} : (piece){0};
+}
+
+static void take_json_log(tl_buildkit *b, const cJSON *log)
+{
+    tl_buf bytes = TL_BUF_INIT(LONGEST_TRACE);
+    piece data = member(log, "data");
+    if (tl_base64_decode(&bytes, (const char *)data.at, length_of(data), TL_BASE64_STD, NULL) == 0)
+        add_output(b, member(log, "vertex"), bytes.data, bytes.len);
+    tl_buf_dispose(&bytes);
+}
+
+void tl_buildkit_take_status(tl_buildkit *b, const tl_cjson *cjson, const cJSON *status)
+{
+    const cJSON *vertices = cjson->GetObjectItemCaseSensitive(status, "vertexes");
+    const cJSON *logs = cjson->GetObjectItemCaseSensitive(status, "logs");
+    for (const cJSON *v = vertices ? vertices->child : NULL; v; v = v->next) {
+        const cJSON *cached = cjson->GetObjectItemCaseSensitive(v, "cached");
+        const change c = {.digest = member(v, "digest"), .name = member(v, "name"), .error = member(v, "error"),
+                          .started = tl_cjson_text(v, "started") != NULL, .completed = tl_cjson_text(v, "completed") != NULL,
+                          .cached = cached && (cached->type & 0xff) == cJSON_True};
+        apply(b, &c);
+    }
+    for (const cJSON *log = logs ? logs->child : NULL; log; log = log->next) take_json_log(b, log);
 }
 
 void tl_buildkit_take(tl_buildkit *b, const char *text)

@@ -180,6 +180,12 @@ static void take_status(tl_progress *p, const cJSON *message, const char *status
     tl_buf_dispose(&text);
 }
 
+static tl_buildkit *buildkit_of(tl_progress *p)
+{
+    if (!p->buildkit) p->buildkit = tl_buildkit_new(p->sink, p->context);
+    return p->buildkit;
+}
+
 static void take_message(tl_progress *p, const cJSON *message)
 {
     const cJSON *aux = p->cjson->GetObjectItemCaseSensitive(message, "aux");
@@ -187,10 +193,9 @@ static void take_message(tl_progress *p, const cJSON *message)
     const char *stream = tl_cjson_text(message, "stream"), *status = tl_cjson_text(message, "status");
     const char *failure = tl_cjson_text(message, "error"), *id = aux ? tl_cjson_text(aux, "ID") : NULL;
     const char *kind = tl_cjson_text(message, "id"), *trace = tl_cjson_text(message, "aux");
-    if (trace && kind && !strcmp(kind, "moby.buildkit.trace")) {
-        if (!p->buildkit) p->buildkit = tl_buildkit_new(p->sink, p->context);
-        tl_buildkit_take(p->buildkit, trace);
-    }
+    if (trace && kind && !strcmp(kind, "moby.buildkit.trace")) tl_buildkit_take(buildkit_of(p), trace);
+    if (p->cjson->GetObjectItemCaseSensitive(message, "vertexes") || p->cjson->GetObjectItemCaseSensitive(message, "logs"))
+        tl_buildkit_take_status(buildkit_of(p), p->cjson, message);
     if (stream) tl_output_feed(&p->output, stream, strlen(stream), take_line, p);
     if (status) take_status(p, message, status);
     if (id) set_text(&p->id, id);
@@ -234,9 +239,6 @@ static void explain(tl_progress *p, tl_error *err)
     if (strstr(why, "no space left on device")) {
         if (err) snprintf(err->kind, sizeof err->kind, "no_space");
         tl_error_hint(err, "the engine's disk is full: docker system df shows by what, docker system prune frees some");
-    } else if (strstr(why, "option requires BuildKit")) {
-        tl_error_hint(err, "the engine's API cannot give a build such a mount: name the file in build_files, or build the image in a "
-                           "step of your own with docker buildx");
     } else if (strstr(why, "pull access denied") || strstr(why, "manifest unknown") || strstr(why, "manifest for ")) {
         if (err) snprintf(err->kind, sizeof err->kind, "pull");
         tl_error_hint(err, "check the image's name and tag; a private image needs docker login, a local one must be made first");
@@ -260,6 +262,11 @@ static void take_failed_step(tl_progress *p)
     tl_buf_addf(&said, "The command returned a non-zero code: %d", p->failure_status);
     set_text(&p->failure, said.data);
     tl_buf_dispose(&said);
+}
+
+void tl_progress_fail(tl_progress *p, const char *why)
+{
+    set_text(&p->failure, why);
 }
 
 int tl_progress_end(tl_progress *p, tl_error *err)

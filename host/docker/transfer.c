@@ -41,13 +41,19 @@ static void add_event(tl_transfer *t, const tl_transfer_event *event)
     t->on_change(t, t->data);
 }
 
-static void on_event(void *context, const tl_progress_event *event)
+tl_transfer_event tl_transfer_event_of(const tl_progress_event *event)
 {
     static const tl_transfer_kind kinds[] = {[TL_PROGRESS_STEP] = TL_TRANSFER_STEP,
                                              [TL_PROGRESS_OUTPUT] = TL_TRANSFER_OUTPUT,
                                              [TL_PROGRESS_PULL] = TL_TRANSFER_PULL};
-    add_event(context, &(tl_transfer_event){.kind = kinds[event->kind], .step = event->step, .steps = event->steps,
-                                            .text = (char *)event->text, .bytes = event->bytes, .total = event->total});
+    return (tl_transfer_event){.kind = kinds[event->kind], .step = event->step, .steps = event->steps,
+                               .text = (char *)event->text, .bytes = event->bytes, .total = event->total};
+}
+
+static void on_event(void *context, const tl_progress_event *event)
+{
+    const tl_transfer_event copy = tl_transfer_event_of(event);
+    add_event(context, &copy);
 }
 
 static void tell_sent(tl_transfer *t, int all)

@@ -35,6 +35,8 @@ tl_transfer *tl_transfer_start(tl_net *net, tl_engine *engine, const tl_transfer
 void tl_transfer_free(tl_transfer *transfer);
 /* Stops the request at once; on_change will not come. */
 void tl_transfer_cancel(tl_transfer *transfer);
+/* The event as a transfer has it; its text still belongs to the progress. */
+tl_transfer_event tl_transfer_event_of(const tl_progress_event *event);
 /* Takes the oldest event (free with tl_transfer_event_free), NULL where none waits. */
 tl_transfer_event *tl_transfer_next(tl_transfer *transfer);
 void tl_transfer_event_free(tl_transfer_event *event);

@@ -72,16 +72,9 @@ static const tl_context_file *read_files(lua_State *L, int index, tl_arena *aren
     return files;
 }
 
-/* The field `context` of the options: { dir, dockerfile, ignore_file, files, buildkit }. Adds the Dockerfile's name and
- * the builder to the query: BuildKit where it is wanted and would see no file that no COPY may. */
-static tl_context *open_context(lua_State *L, int options, tl_buf *path)
+tl_context *tl_docker_open_context(lua_State *L, int index)
 {
     tl_error err = {0};
-    if (lua_getfield(L, options, "context") != LUA_TTABLE) {
-        lua_pop(L, 1);
-        return NULL;
-    }
-    int index = lua_gettop(L);
     tl_arena *arena = tl_push_arena(L, 0);
     tl_context_options o = {.dir = tl_opt_string(L, index, "dir", ".")};
     o.dockerfile = tl_opt_string(L, index, "dockerfile", NULL);
@@ -89,6 +82,19 @@ static tl_context *open_context(lua_State *L, int options, tl_buf *path)
     o.files = read_files(L, index, arena, &o.file_count);
     tl_context *context = tl_context_open(&o, &err);
     if (!context) tl_raise(L, &err);
+    return context;
+}
+
+/* The field `context` of the options: { dir, dockerfile, ignore_file, files, buildkit }. Adds the Dockerfile's name and
+ * the builder to the query: BuildKit where it is wanted and would see no file that no COPY may. */
+static tl_context *open_context(lua_State *L, int options, tl_buf *path)
+{
+    if (lua_getfield(L, options, "context") != LUA_TTABLE) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    int index = lua_gettop(L);
+    tl_context *context = tl_docker_open_context(L, index);
     const char *name = tl_context_dockerfile(context);
     int buildkit = tl_opt_bool(L, index, "buildkit", 0) && !tl_context_hides_dockerfile(context);
     tl_buf_addf(path, "%cversion=%d", strchr(path->data, '?') ? '&' : '?', buildkit ? 2 : 1);
@@ -123,7 +129,7 @@ int tl_docker_l_transfer(lua_State *L)
     return t->transfer ? 1 : tl_raise(L, &err);
 }
 
-static int push_event(lua_State *L, tl_transfer_event *event)
+void tl_docker_push_event(lua_State *L, const tl_transfer_event *event)
 {
     static const char *const names[] = {[TL_TRANSFER_SENT] = "context", [TL_TRANSFER_STEP] = "step",
                                         [TL_TRANSFER_OUTPUT] = "output", [TL_TRANSFER_PULL] = "pull"};
@@ -141,13 +147,11 @@ static int push_event(lua_State *L, tl_transfer_event *event)
         lua_pushinteger(L, numbers[i].value);
         lua_setfield(L, -2, numbers[i].name);
     }
-    tl_transfer_event_free(event);
-    return 1;
 }
 
-static int raise_result(lua_State *L, transfer *t, tl_error *err)
+int tl_docker_raise_failure(lua_State *L, const tl_progress *progress, tl_error *err)
 {
-    const char *tail = tl_progress_tail(tl_transfer_progress(t->transfer));
+    const char *tail = tl_progress_tail(progress);
     tl_push_error(L, err);
     if (*tail) {
         lua_pushstring(L, tail);
@@ -164,12 +168,17 @@ static int k_next(lua_State *L, int status, lua_KContext context)
     transfer *t = lua_touserdata(L, 1);
     if (!t->transfer) return 0; /* closed while it was waited for */
     tl_transfer_event *event = tl_transfer_next(t->transfer);
-    if (event) return push_event(L, event);
+    if (event) {
+        tl_docker_push_event(L, event);
+        tl_transfer_event_free(event);
+        return 1;
+    }
     if (!tl_transfer_ended(t->transfer)) {
         t->wait.woken = 0;
         return tl_await(L, &t->wait, 0, k_next);
     }
-    return tl_transfer_result(t->transfer, &err) < 0 ? raise_result(L, t, &err) : 0;
+    if (tl_transfer_result(t->transfer, &err) == 0) return 0;
+    return tl_docker_raise_failure(L, tl_transfer_progress(t->transfer), &err);
 }
 
 static transfer *check_transfer(lua_State *L)

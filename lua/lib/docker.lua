@@ -21,7 +21,8 @@ function docker.connect(options)
         local version = client:call("GET", "/version", { timeout = 30 })
         api, server, os = version.ApiVersion, version.Version, version.Os
     end
-    client:negotiate(api, { server_version = server, os = os })
+    client:negotiate(api, { server_version = server, os = os, cert_path = options and options.cert_path,
+        tls_verify = options and options.tls_verify })
     return client
 end
 
@@ -64,9 +65,8 @@ local function default_tag(name)
     return tag and name or name .. ":latest"
 end
 
-local without_buildkit = setmetatable({}, { __mode = "k" }) -- clients whose engine has refused it
-
-local function build_with(self, options, buildkit)
+-- By the engine's BuildKit, or by its classic builder.
+local function build_by_api(self, options, buildkit)
     local transfer = self:transfer("/build", {
         content_type = "application/x-tar",
         context = {
@@ -93,27 +93,9 @@ local function build_with(self, options, buildkit)
     return follow(transfer, options.on_progress)
 end
 
--- What the engine says where BuildKit wants to ask the client for more than a request holds, and where there is none.
-local function wants_session(message) return message:find("no active session", 1, true) ~= nil end
-
-local function lacks_buildkit(message)
-    return message:find("buildkit", 1, true) ~= nil or message:find("invalid version", 1, true) ~= nil
-end
-
--- BuildKit where the engine takes a build for it without a session, else the builder that every engine has.
-local function build_somehow(self, options)
-    if without_buildkit[self] then return build_with(self, options, false) end
-    local ok, result = pcall(build_with, self, options, true)
-    if ok then return result end
-    local message = type(result) == "table" and tostring(result.message):lower() or ""
-    if lacks_buildkit(message) and result.kind ~= "build" then without_buildkit[self] = true
-    elseif not wants_session(message) then error(result, 0) end
-    return build_with(self, options, false)
-end
-
 function Docker:build(options)
     local started = task.now()
-    local function run() return build_somehow(self, options) end
+    local function run() return require("builder").build(self, options, build_by_api) end
     local result = options.timeout and task.timeout(options.timeout, run) or run()
     local image = self:image(options.tags and options.tags[1] or result.id)
     return {

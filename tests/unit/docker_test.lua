@@ -1,14 +1,16 @@
 -- Module docker against the real engine; images are made FROM scratch around tests/unit/docker/tool.c.
+local builder = require "builder"
 local docker = require "docker"
 local fs = require "fs"
 local lu = require "luaunit"
+local needs = require "tests.needs"
 local proc = require "proc"
 local secret = require "secret"
 local tar_stream = require "tar_stream"
 local task = require "task"
 
 local tests = {}
-local d, dir, base
+local d, dir, base, config_before
 local serial = 0
 
 local function failure(fn, ...)
@@ -33,10 +35,10 @@ local function context(dockerfile, files)
     return folder
 end
 
--- Builds; with `classic` in the options by the engine's first builder, which the Dockerfile's place asks for.
+-- Builds; with `elsewhere` in the options a Dockerfile outside of the context, which the engine's first builder takes.
 local function build(folder, tag, options)
     options = options or {}
-    if options.classic then
+    if options.elsewhere then
         options.dockerfile = dir .. "/elsewhere/" .. folder:match("[^/]+$") .. ".Dockerfile"
         write(options.dockerfile, fs.read(folder .. "/Dockerfile"))
     end
@@ -72,6 +74,7 @@ function tests.setup_all()
     dir = proc.run({ "mktemp", "-d" }).stdout:gsub("\n", "")
     base = dir .. "/tool"
     proc.run { "gcc", "-static", "-O1", "-o", base, "tests/unit/docker/tool.c" }
+    config_before = proc.env("DOCKER_CONFIG", needs.buildx())
     d = docker.connect()
     clean()
     build(context 'FROM scratch\nCOPY tool /tool\nLABEL tl-test=1\nENTRYPOINT ["/tool"]', "tl-test:base")
@@ -80,6 +83,7 @@ end
 function tests.teardown_all()
     clean()
     d:close()
+    proc.env("DOCKER_CONFIG", config_before or false)
     proc.run { "rm", "-rf", dir }
 end
 
@@ -118,11 +122,16 @@ function tests.connect_without_permission_says_which_group()
     lu.assertStrContains(result.stdout, "usermod -aG docker")
 end
 
-local function reports_steps_output_and_result(classic)
-    local folder = context('FROM tl-test:base\nRUN ["/tool", "out", "hello ' .. proc.time() .. '", "err", "warn"]')
+-- Three builders, by what makes a build theirs.
+local API, CLASSIC, BUILDX = {}, { elsewhere = true }, { mount = "--mount=type=secret,id=none " }
+local BUILDX_ELSEWHERE = { mount = BUILDX.mount, elsewhere = true }
+
+local function reports_steps_output_and_result(by)
+    local folder = context(('FROM tl-test:base\nRUN %s["/tool", "out", "hello %f", "err", "warn"]'):format(by.mount or "",
+        proc.time()))
     local seen = {}
     local result = build(folder, "tl-test:steps", {
-        classic = classic,
+        elsewhere = by.elsewhere,
         labels = { ["tl-test"] = "1", made = "here" },
         on_progress = function(event)
             seen[#seen + 1] = event.stream .. ":" .. tostring(event.step) .. ":" .. (event.text or ""):match("^%w*")
@@ -138,32 +147,37 @@ local function reports_steps_output_and_result(classic)
     local image = d:image("tl-test:steps")
     lu.assertEquals(image.Id, result.id)
     lu.assertEquals(image.Config.Labels.made, "here")
-    local again = build(folder, "tl-test:steps", { classic = classic, labels = { ["tl-test"] = "1", made = "here" } })
+    local options = { elsewhere = by.elsewhere, labels = { ["tl-test"] = "1", made = "here" } }
+    local again = build(folder, "tl-test:steps", options)
     lu.assertTrue(again.cached)
     lu.assertEquals(again.id, result.id)
-    lu.assertFalse(build(folder, "tl-test:steps", { classic = classic, no_cache = true }).cached)
+    lu.assertFalse(build(folder, "tl-test:steps", { elsewhere = by.elsewhere, no_cache = true }).cached)
 end
 
-function tests.build_reports_steps_output_and_result() reports_steps_output_and_result(false) end
-function tests.build_of_the_classic_builder_reports_the_same() reports_steps_output_and_result(true) end
+function tests.build_reports_steps_output_and_result() reports_steps_output_and_result(API) end
+function tests.build_of_the_classic_builder_reports_the_same() reports_steps_output_and_result(CLASSIC) end
+function tests.build_by_buildx_reports_the_same() reports_steps_output_and_result(BUILDX) end
+function tests.build_by_buildx_from_elsewhere_reports_the_same() reports_steps_output_and_result(BUILDX_ELSEWHERE) end
 
-local function failure_names_the_step_and_keeps_its_output(classic)
-    local folder = context [[
+local function failure_names_the_step_and_keeps_its_output(by)
+    local folder = context(([[
         FROM tl-test:base
-        RUN ["/tool", "out", "before"]
-        RUN ["/tool", "lines", "30", "exit", "7"]
-    ]]
-    local err = failure(build, folder, "tl-test:broken", { classic = classic, no_cache = true })
+        RUN %s["/tool", "out", "before"]
+        RUN %s["/tool", "lines", "30", "exit", "7"]
+    ]]):format(by.mount or "", by.mount or ""))
+    local err = failure(build, folder, "tl-test:broken", { elsewhere = by.elsewhere, no_cache = true })
     lu.assertEquals(err.kind, "build")
-    lu.assertStrContains(err.message, 'step 3 of 3 failed: RUN ["/tool", "lines", "30", "exit", "7"]')
+    lu.assertStrContains(err.message, ('step 3 of 3 failed: RUN %s["/tool", "lines", "30", "exit", "7"]'):format(
+        by.mount or ""))
     lu.assertEquals(err.status, 7)
     local first, last = err.output:match("^(line %d+)\n.*(line %d+)\n$")
     lu.assertEquals(first .. last, "line 11line 30")
     lu.assertNil(d:image("tl-test:broken"))
 end
 
-function tests.build_failure_names_the_step_and_keeps_its_output() failure_names_the_step_and_keeps_its_output(false) end
-function tests.build_failure_of_the_classic_builder_says_the_same() failure_names_the_step_and_keeps_its_output(true) end
+function tests.build_failure_names_the_step_and_keeps_its_output() failure_names_the_step_and_keeps_its_output(API) end
+function tests.build_failure_of_the_classic_builder_says_the_same() failure_names_the_step_and_keeps_its_output(CLASSIC) end
+function tests.build_failure_of_buildx_says_the_same() failure_names_the_step_and_keeps_its_output(BUILDX) end
 
 function tests.build_of_broken_dockerfile_or_context_says_why()
     lu.assertStrContains(failure(build, context "FORM scratch", "tl-test:x").message, "FORM")
@@ -356,9 +370,9 @@ local function processes_with(word)
     return count
 end
 
-local function cancelled_build_ends_its_process(classic)
+local function cancelled_build_ends_its_process(by)
     local word = ("cancelled-%f"):format(proc.time())
-    local folder = context(('FROM tl-test:base\nRUN ["/tool", "out", "%s", "sleep", "30"]'):format(word))
+    local folder = context(('FROM tl-test:base\nRUN %s["/tool", "out", "%s", "sleep", "30"]'):format(by.mount or "", word))
     local function wait_for(wanted)
         for _ = 1, 200 do
             if processes_with(word) == wanted then return end
@@ -366,26 +380,226 @@ local function cancelled_build_ends_its_process(classic)
         end
         lu.fail(("%d processes, %d expected"):format(processes_with(word), wanted))
     end
-    local building = task.spawn(build, folder, "tl-test:never", { classic = classic })
+    local building = task.spawn(build, folder, "tl-test:never", { elsewhere = by.elsewhere })
     wait_for(1)
     building:cancel()
     wait_for(0)
 end
 
-function tests.cancelled_build_stops_the_engine_too() cancelled_build_ends_its_process(false) end
+function tests.cancelled_build_stops_the_engine_too() cancelled_build_ends_its_process(API) end
 
 function tests.cancelled_build_of_the_classic_builder_stops_the_engine_too()
-    cancelled_build_ends_its_process(true)
+    cancelled_build_ends_its_process(CLASSIC)
 end
 
--- What BuildKit is asked for without a session, it cannot give; the classic builder then says what it lacks.
-function tests.build_that_needs_a_session_is_told_what_is_missing()
-    local folder = context('# syntax-free\nFROM tl-test:base\nRUN --mount=type=secret,id=x,required=true ["/tool", "out", "x"]')
-    local err = failure(build, folder, "tl-test:secret")
-    lu.assertEquals(err.kind, "build")
+function tests.cancelled_build_of_buildx_stops_the_engine_too() cancelled_build_ends_its_process(BUILDX) end
+
+-- ---- what only a session brings ----
+
+local CANARY = "s3cr3t-canary-of-a-build"
+
+-- Calls fn with a docker command of these lines first on PATH.
+local function with_command(lines, fn, ...)
+    serial = serial + 1
+    local folder = dir .. "/command" .. serial
+    local real = proc.which "docker"
+    fs.mkdir(folder)
+    fs.write(folder .. "/docker", "#!/bin/sh\n" .. lines:gsub("REAL", real) .. "\n", 493)
+    local before = proc.env("PATH", folder .. ":" .. proc.env "PATH")
+    local results = table.pack(pcall(fn, ...))
+    proc.env("PATH", before)
+    if not results[1] then error(results[2], 0) end
+    return table.unpack(results, 2, results.n)
+end
+
+local WITHOUT_BUILDX = "echo \"docker: 'buildx' is not a docker command.\" >&2; exit 1"
+
+-- The private folders that fn made.
+local function folders_of(fn, ...)
+    local list, made = {}, fs.tempdir
+    fs.tempdir = function()
+        local one = made()
+        list[#list + 1] = one.path
+        return one
+    end
+    local results = table.pack(pcall(fn, list, ...))
+    fs.tempdir = made
+    if not results[1] then error(results[2], 0) end
+    return list
+end
+
+local function on_a_command_line(word)
+    for _, id in ipairs(fs.list "/proc") do
+        local ok, text = pcall(fs.read, "/proc/" .. id .. "/cmdline")
+        if id:find("^%d+$") and ok and text and text:find(word, 1, true) then return true end
+    end
+    return false
+end
+
+local SECRET_STEP = 'RUN --mount=type=secret,id=token,required ["/tool", "cat", "/run/secrets/token", "out", "%f"]'
+
+function tests.build_with_a_secret_is_given_it_privately()
+    local folder = context(("FROM tl-test:base\nARG WORD\nENV WORD=$WORD\n" .. SECRET_STEP):format(proc.time()))
+    local output, looked = {}, 0
+    local made = folders_of(function(list)
+        local result = build(folder, "tl-test:secret", {
+            secrets = { token = secret.new(CANARY), other = "not asked for" },
+            args = { WORD = "w0rd-canary", PATH = "/tool" }, labels = { ["tl-test"] = "1" },
+            on_progress = function(event)
+                if event.stream ~= "context" then
+                    looked = looked + 1
+                    lu.assertFalse(on_a_command_line(CANARY))
+                    lu.assertFalse(on_a_command_line "w0rd-canary")
+                    lu.assertEquals(fs.list(list[1] .. "/secrets"), { "1" })
+                    lu.assertEquals(fs.stat(list[1] .. "/secrets/1").mode & 511, 384)
+                end
+                if event.stream == "output" then output[#output + 1] = event.text end
+            end,
+        })
+        lu.assertEquals(d:image("tl-test:secret").Id, result.id)
+    end)
+    lu.assertTrue(looked > 0)
+    lu.assertStrContains(output[1], CANARY)
+    lu.assertStrContains(table.concat(d:image("tl-test:secret").Config.Env, ";"), "WORD=w0rd-canary")
+    for _, path in ipairs(made) do lu.assertFalse(fs.exists(path)) end
+end
+
+function tests.build_without_the_secret_that_it_needs_says_how_to_give_it()
+    local err = failure(build, context("FROM tl-test:base\n" .. SECRET_STEP:format(0)), "tl-test:x")
+    lu.assertEquals(err.kind, "not_found")
+    lu.assertStrContains(err.message, "/Dockerfile needs the secret token, which is not given")
+    lu.assertStrContains(err.hint, 'build_secrets = { ["token"] = ')
+end
+
+function tests.build_with_the_users_ssh_agent()
+    local before = proc.env("SSH_AUTH_SOCK", false)
+    local folder = context(
+        ('FROM tl-test:base\nRUN --mount=type=ssh,required ["/tool", "env", "SSH_AUTH_SOCK", "out", "%f"]'):format(proc.time()))
+    local err = failure(build, folder, "tl-test:ssh")
+    lu.assertEquals({ err.kind, err.hint }, { "not_found", "build_ssh = true in todo.local.lua gives it" })
+    lu.assertStrContains(failure(build, folder, "tl-test:ssh", { ssh = true }).message, "SSH_AUTH_SOCK is not set")
+    local socket = dir .. "/agent"
+    local agent <close> = proc.spawn({ "ssh-agent", "-D", "-a", socket }, { stdout = "null", stderr = "null" }) -- luacheck: ignore
+    for _ = 1, 100 do
+        if fs.exists(socket) then break end
+        task.sleep(0.05)
+    end
+    proc.env("SSH_AUTH_SOCK", socket)
+    local output = {}
+    build(folder, "tl-test:ssh", { ssh = true, on_progress = function(event)
+        if event.stream == "output" then output[#output + 1] = event.text end
+    end })
+    proc.env("SSH_AUTH_SOCK", before or false)
+    lu.assertStrContains(output[1], "/run/buildkit/ssh_agent")
+end
+
+function tests.build_that_needs_buildx_says_how_to_get_it()
+    local asks = context('FROM tl-test:base\nRUN --mount=type=secret,id=x ["/tool", "out", "x"]')
+    local err = with_command(WITHOUT_BUILDX, failure, build, asks, "tl-test:secret")
+    lu.assertEquals(err.kind, "unsupported")
+    lu.assertStrContains(err.message, "Dockerfile: RUN --mount=type=secret,id=x [")
+    lu.assertStrContains(err.message, "needs docker buildx, which is not installed")
+    lu.assertStrContains(err.hint, "docker-buildx-plugin")
+    -- The classic builder builds what lies elsewhere, and cannot do all that BuildKit can.
+    local cached = context('FROM tl-test:base\nRUN --mount=type=cache,target=/c ["/tool", "out", "x"]')
+    err = with_command(WITHOUT_BUILDX, failure, build, cached, "tl-test:cached", { elsewhere = true })
+    lu.assertEquals(err.kind, "unsupported")
     lu.assertStrContains(err.message, "--mount option requires BuildKit")
-    lu.assertStrContains(err.hint, "docker buildx")
-    lu.assertTrue(build(context('FROM tl-test:base\nENV A=1'), "tl-test:after").id ~= nil)
+    lu.assertNotNil(build(cached, "tl-test:cached", { elsewhere = true }).id)
+    lu.assertNotNil(with_command(WITHOUT_BUILDX, build, context "FROM tl-test:base\nENV A=1", "tl-test:after").id)
+end
+
+function tests.build_by_an_older_buildx_reports_the_same()
+    with_command([[
+        if [ "$*" = "buildx version" ]; then echo "github.com/docker/buildx v0.12.1 30feaa1"; else exec REAL "$@"; fi
+    ]], function()
+        reports_steps_output_and_result(BUILDX)
+        failure_names_the_step_and_keeps_its_output(BUILDX)
+    end)
+end
+
+function tests.build_by_buildx_shares_the_engines_cache()
+    local text = ('FROM tl-test:base\nCOPY src /src/\nRUN ["/tool", "to", "/stamp", "out", "%f"]\n'):format(proc.time())
+    local folder = context(text, { ["src/a"] = "1", ["src/sub/b"] = "2" })
+    build(folder, "tl-test:by-api")
+    local wanted = d:image("tl-test:by-api").RootFS.Layers
+    fs.write(folder .. "/Dockerfile", text .. 'RUN --mount=type=secret,id=x ["/tool", "to", "/x", "out", "x"]\n')
+    build(folder, "tl-test:by-buildx")
+    local layers = d:image("tl-test:by-buildx").RootFS.Layers
+    lu.assertEquals(#layers, #wanted + 1)
+    lu.assertEquals({ table.unpack(layers, 1, #wanted) }, wanted)
+end
+
+function tests.build_by_buildx_sends_the_same_files()
+    local files = { [".dockerignore"] = "b\n", b = "2", ["src/a"] = "1", ["sp ace"] = "3", ["-rf"] = "4" }
+    local text = 'FROM tl-test:base AS all\nRUN --mount=type=secret,id=x ["/tool", "out", "x"]\n' .. "FROM scratch\nCOPY . /all/\n"
+    local folder = context(text, files)
+    proc.run { "ln", "-s", "nowhere", folder .. "/link" }
+    local extra = { extra_files = { ["ca.pem"] = "x\0y" } }
+    lu.assertEquals(arrived(folder, extra), "-rf .dockerignore Dockerfile ca.pem link sp ace src/ src/a tool")
+    extra.elsewhere = true
+    lu.assertEquals(arrived(folder, extra), "-rf .dockerignore Dockerfile ca.pem link sp ace src/ src/a tool")
+end
+
+-- Names, sizes and times are the same, which is all that BuildKit compares in a folder that it knows.
+function tests.build_by_buildx_sees_changes_that_keep_the_size()
+    local text = 'FROM tl-test:base\nCOPY a /a\nENV WORD=%s\nRUN --mount=type=secret,id=x ["/tool", "cat", "/a"]'
+    for _, word in ipairs { "one", "two" } do
+        local output = {}
+        build(context(text:format(word), { a = word .. "\n" }), "tl-test:seen", { no_cache = true, on_progress = function(event)
+            if event.stream == "output" then output[#output + 1] = event.text end
+        end })
+        lu.assertEquals(output, { word })
+        lu.assertStrContains(table.concat(d:image("tl-test:seen").Config.Env, ";"), "WORD=" .. word)
+    end
+end
+
+-- ---- what the engine answers ----
+
+-- An engine whose answers to builds of its own two ways are given, and the builds that it was asked for.
+local function choose(answers)
+    local asked = {}
+    local folder = context "FROM tl-test:base\nENV B=1"
+    local options = { context = folder, dockerfile = folder .. "/Dockerfile", tags = { "tl-test:chosen" } }
+    local client = setmetatable({ host = d.host }, { __index = function(_, name)
+        local value = d[name]
+        return type(value) == "function" and function(_, ...) return value(d, ...) end or value
+    end })
+    local function by_api(_, _, buildkit)
+        local way = buildkit and "buildkit" or "classic"
+        asked[#asked + 1] = way
+        if answers[way] then error(answers[way], 0) end
+        return { id = way }
+    end
+    return function()
+        local result = builder.build(client, options, by_api)
+        asked[#asked + 1] = "-> " .. (result.id:match("^sha256") and "buildx" or result.id)
+        return table.concat(asked, " ")
+    end
+end
+
+function tests.builder_follows_what_the_engine_answers()
+    -- 27.4 and older with the containerd image store; 20.10 where a step asks for more than a request holds
+    local no_context = { kind = "engine",
+        message = "failed to read downloaded context: failed to load cache key: invalid response status 403" }
+    local no_session = { kind = "engine", message = "no active sessions" }
+    local none = { kind = "usage", message = "invalid version 2" }
+    local broken = { kind = "build", message = "step 2 of 2 failed: RUN echo buildkit" }
+    for text, case in pairs {
+        ["buildkit -> buildkit"] = { {} },
+        ["buildkit -> buildx"] = { { buildkit = no_session } },
+        ["buildkit classic -> classic"] = { { buildkit = no_session }, WITHOUT_BUILDX },
+    } do
+        local chosen = choose(case[1])
+        lu.assertEquals(case[2] and with_command(case[2], chosen) or chosen(), text)
+    end
+    local context_refused = choose { buildkit = no_context }
+    lu.assertEquals(context_refused(), "buildkit -> buildx")
+    lu.assertEquals(context_refused(), "buildkit -> buildx -> buildx") -- not asked again
+    local old = choose { buildkit = none }
+    lu.assertEquals(old(), "buildkit classic -> classic")
+    lu.assertEquals(old(), "buildkit classic -> classic classic -> classic")
+    lu.assertEquals(failure(choose { buildkit = broken }), broken)
 end
 
 function tests.build_runs_stages_side_by_side_and_keeps_the_failing_ones_output()
@@ -546,6 +760,33 @@ function tests.request_is_raw_and_errors_carry_the_engines_words()
     lu.assertEquals(err.kind, "not_found")
     lu.assertEquals(err.status, 404)
     lu.assertStrContains(err.message, "none")
+end
+
+function tests.context_is_an_archive_of_what_a_build_sends()
+    local folder = context("FROM scratch", { a = "1", [".dockerignore"] = "b", b = "2" })
+    local handle = docker.context { dir = folder, dockerfile = folder .. "/Dockerfile", files = { c = "x\0y\xff" } }
+    lu.assertEquals({ handle:dockerfile() }, { "Dockerfile", false })
+    local reader, found = tar_stream.reader(function() return handle:read() end), {}
+    for entry in reader.next, reader do found[entry.name] = entry.size < 100 and reader:read() or true end
+    lu.assertEquals(found, { [".dockerignore"] = "b", Dockerfile = "FROM scratch", a = "1", c = "x\0y\xff", tool = true })
+    while handle:read() do end
+    handle:close()
+    handle:close()
+    lu.assertEquals(failure(handle.read, handle).kind, "closed")
+    write(dir .. "/elsewhere/Other", "FROM scratch")
+    local other <close> = docker.context { dir = folder, dockerfile = dir .. "/elsewhere/Other" }
+    lu.assertTrue(select(2, other:dockerfile()))
+    lu.assertEquals(failure(docker.context, { dir = "/nonexistent" }).kind, "not_found")
+end
+
+function tests.progress_tells_events_and_the_failure()
+    local progress = docker.progress()
+    lu.assertEquals(progress:feed '{"stream":"Step 1/2 : FROM scratch\\n"}\n{"stream":"St', {
+        { stream = "step", step = 1, steps = 2, text = "FROM scratch" } })
+    lu.assertEquals(progress:feed 'ep 2/2 : ENV A=1\\n"}\n', { { stream = "step", step = 2, steps = 2, text = "ENV A=1" } })
+    lu.assertFalse(progress:finish())
+    lu.assertEquals(failure(progress.feed, progress, "no message\n").kind, "parse")
+    lu.assertStrContains(failure(progress.finish, progress, "it broke").message, "it broke")
 end
 
 function tests.closed_client_says_so()

@@ -135,4 +135,15 @@ pins.registry = {
     },
 }
 
+-- Docker's client plugin for builds with a session, of a version that works with Engine 20.10.
+---@type todo.GoSet[]
+pins.buildx = {
+    {
+        name = "buildx",
+        folder = "tests/judges/buildx",
+        ldflags = "-X github.com/docker/buildx/version.Version=v0.23.0",
+        programs = { ["docker-buildx"] = "github.com/docker/buildx/cmd/buildx" },
+    },
+}
+
 return pins

@@ -25,6 +25,7 @@ int main(int argc, char **argv)
         if (!strcmp(word, "exit")) return atoi(value);
         if (!strcmp(word, "sleep")) usleep((useconds_t)(atof(value) * 1e6));
         if (!strcmp(word, "copy")) copy(0, 1);
+        if (!strcmp(word, "to") && !freopen(value, "w", stdout)) return 4;
         if (!strcmp(word, "lines"))
             for (int n = 1; n <= atoi(value); n++) printf("line %d\n", n);
         if (!strcmp(word, "cat")) {
