@@ -85,6 +85,11 @@ return {
     -- npm reads a token from. A build that leaves one of them, or the CA bundle, in a layer of its image fails.
     build_files = {},
 
+    -- Files that builds are given for single steps, by the id that the Dockerfile names: { npm = "/home/me/.npmrc" }
+    -- for RUN --mount=type=secret,id=npm. Needs docker buildx. A build that leaves one in its image fails, too.
+    build_secrets = {},
+    build_ssh = false, -- forward your SSH agent to RUN --mount=type=ssh
+
     -- Chart values, as in chart/values.yaml; or a function(values, ctx) that changes and returns them.
     values = {},
 

@@ -1,5 +1,6 @@
--- Files that builds are given beside their sources (a company's CA bundle, a token), and the proof that no layer of an
--- image keeps one: what a later step removes is still in the layer of the step that brought it.
+-- What builds are given beside their sources (a company's CA bundle, a token, secrets), and the proof that no layer of
+-- an image keeps any of it: what a later step removes is still in the layer of the step that brought it.
+local dockerfile = require "dockerfile"
 local fail = require "fail"
 local fs = require "fs"
 local json = require "json"
@@ -14,9 +15,12 @@ local build_files = {}
 local CA_BUNDLE = ".todo-ca.crt"
 local CA_MENTION = ".todo-ca" -- what a Dockerfile that uses it says, be it in a pattern
 local SHORTEST_SECRET = 20 -- bytes of a word that is looked for by itself
+local SHORTEST_WHOLE = 8 -- of a whole secret: anything shorter stands in many files by chance
+local LONGEST_NEEDLE = 4096
 
 ---@class todo.BuildFiles
 ---@field contents table<string, string> by their names in the context
+---@field secrets table<string, todo.Secret> by their ids
 ---@field needles { name: string, text: string }[] what betrays that a layer has the file, or the secret in it
 ---@field least integer bytes of the smallest layer that may have one
 
@@ -50,20 +54,42 @@ local function add_words(given, name, bytes)
     end
 end
 
+local function read_file(setting, name, path)
+    return fs.read(path) or fail.raise("not_found", ("%s does not exist"):format(path),
+        ("%s[%q] names it in the configuration"):format(setting, name))
+end
+
+-- A secret is mounted as it is, so its own bytes are what betrays it.
+local function add_secret(given, id, bytes)
+    local whole = bytes:match("^%s*(.-)%s*$")
+    if #whole > 0 and #whole < SHORTEST_WHOLE then
+        fail.raise("unsupported", ("the secret %s has %d bytes: whether an image keeps it could not be told"):format(id,
+            #whole), ("build_secrets take %d bytes or more"):format(SHORTEST_WHOLE))
+    end
+    given.secrets[id] = secret.new(bytes)
+    if whole == "" then return end
+    given.needles[#given.needles + 1] = { name = "the secret " .. id, text = whole:sub(1, LONGEST_NEEDLE) }
+    given.least = math.min(given.least, #whole)
+    add_words(given, "the secret " .. id, bytes)
+end
+
 ---What the build of an image is given.
 ---@param ctx todo.Context
 ---@param image todo.Image
 ---@return todo.BuildFiles
 function build_files.of(ctx, image)
-    local given = { contents = {}, needles = {}, least = math.maxinteger }
+    local given = { contents = {}, secrets = {}, needles = {}, least = math.maxinteger }
     local bundle = image.text:find(CA_MENTION, 1, true) and ca_bundle(ctx)
     if bundle then add(given, CA_BUNDLE, bundle) end
     for _, name in ipairs(tables.keys(ctx.config.build_files or {})) do
-        local path = ctx.config.build_files[name]
-        local bytes = fs.read(path) or fail.raise("not_found", ("%s does not exist"):format(path),
-            ("build_files[%q] names it in the configuration"):format(name))
+        local bytes = read_file("build_files", name, ctx.config.build_files[name])
         add(given, name, bytes)
         add_words(given, name, bytes)
+    end
+    for _, mount in ipairs(dockerfile.mounts(image.text)) do
+        local known = mount.type ~= "secret" or given.secrets[mount.id]
+        local path = not known and (ctx.config.build_secrets or {})[mount.id]
+        if path then add_secret(given, mount.id, read_file("build_secrets", mount.id, path)) end
     end
     return given
 end
@@ -185,7 +211,13 @@ end
 
 local function refuse(image, name, where)
     fail.raise("leak", ("image %s keeps what only its build was given: %s is in %s"):format(image.name, name, where),
-        "copy it in an earlier stage only; removing it in a later step leaves it in a layer")
+        "use it in an earlier stage only; removing it in a later step leaves it in a layer")
+end
+
+local function names(given)
+    local seen = {}
+    for _, needle in ipairs(given.needles) do seen[needle.name] = true end
+    return table.concat(tables.keys(seen), ", ")
 end
 
 -- Labels, environment and commands.
@@ -196,16 +228,7 @@ local function check_configuration(image, id, history, given)
     end
 end
 
----Raises "leak" where a layer of an image just built has one of the files, "unsupported" where nobody can tell. Layers
----that are too small for it, or were looked at before, cost nothing.
----@async
----@param ctx todo.Context
----@param image todo.Image
----@param id string of what was built
----@param given todo.BuildFiles
----@param base_ids table<string, true> images that it starts from
-function build_files.check(ctx, image, id, given, base_ids)
-    if #given.needles == 0 then return end
+local function look(ctx, image, id, given, base_ids)
     local folder = marks(ctx, given)
     local history = image.client:history(id)
     check_configuration(image, id, history, given)
@@ -217,7 +240,7 @@ function build_files.check(ctx, image, id, given, base_ids)
     end)
     if not ok then
         fail.raise(fail.kind(leak) or "unsupported", ("cannot tell whether image %s keeps %s: %s"):format(image.name,
-            table.concat(tables.keys(given.contents), ", "), fail.message(leak)),
+            names(given), fail.message(leak)),
             "an image whose layers cannot be looked at is not used", { cause = leak })
     elseif leak then
         refuse(image, leak.name, leak.where)
@@ -226,6 +249,45 @@ function build_files.check(ctx, image, id, given, base_ids)
     for _, clean in ipairs { id, list[1].Id } do
         if clean ~= "<missing>" then fs.write(mark_of(folder, clean), "") end
     end
+end
+
+-- ---- the cache ----
+
+-- A note of the secrets that an image was built with.
+local function note_of(ctx, image, given)
+    local parts = tables.map(tables.keys(given.secrets), function(id)
+        return id .. "=" .. secret.sha256(given.secrets[id])
+    end)
+    return fs.join(ctx.cache_dir, "built-secrets", image.name), secret.sha256(table.concat(parts, "\n"))
+end
+
+---Whether the engine's cache may have steps that were given other secrets than these: BuildKit takes a step for the
+---same whatever its secrets are, and what such a step left behind would not be found by looking for these.
+---@param ctx todo.Context
+---@param image todo.Image
+---@param given todo.BuildFiles
+---@return boolean
+function build_files.distrusts_cache(ctx, image, given)
+    if not next(given.secrets) then return false end
+    local path, hash = note_of(ctx, image, given)
+    return fs.read(path) ~= hash
+end
+
+---Raises "leak" where a layer of an image just built has one of the files or secrets, "unsupported" where nobody can
+---tell.
+---Layers that are too small for it, or were looked at before, cost nothing.
+---@async
+---@param ctx todo.Context
+---@param image todo.Image
+---@param id string of what was built
+---@param given todo.BuildFiles
+---@param base_ids table<string, true> images that it starts from
+function build_files.check(ctx, image, id, given, base_ids)
+    if #given.needles > 0 then look(ctx, image, id, given, base_ids) end
+    if not next(given.secrets) then return end
+    local path, hash = note_of(ctx, image, given)
+    fs.mkdir(fs.dirname(path))
+    fs.write(path, hash)
 end
 
 return build_files

@@ -156,7 +156,8 @@ local function build_and_check(ctx, image, line)
         platform = image.platform,
         labels = tables.merge(browser_bundle.labels(image),
             { ["todo-lua.component"] = image.component, ["todo-lua.content"] = image.tag }),
-        extra_files = given.contents,
+        extra_files = given.contents, secrets = given.secrets, ssh = ctx.config.build_ssh,
+        no_cache = build_files.distrusts_cache(ctx, image, given),
         on_progress = function(event)
             if event.stream == "context" and event.bytes then line:set("sending sources: " .. format.size(event.bytes))
             elseif event.text and event.step then

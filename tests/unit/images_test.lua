@@ -8,6 +8,7 @@ local images = require "images"
 local json = require "json"
 local log = require "log"
 local lu = require "luaunit"
+local needs = require "tests.needs"
 local old_images = require "old_images"
 local proc = require "proc"
 local stack = require "stack"
@@ -354,6 +355,61 @@ function tests.layers_that_were_looked_at_are_not_looked_at_again()
     again.provider = { name = "kind", url = function() return "http://10.0.0.7:30080" end }
     images.ensure(again, line, stack.values(again), { load = false })
     lu.assertEquals(exported, 0)
+end
+
+-- ---- secrets of single steps ----
+
+-- An image around the tests' tool, whose steps are given the secret.
+local function with_secret(steps, bytes)
+    write { ["src/Dockerfile"] = "FROM scratch\nCOPY tool /tool\nLABEL run=" .. NAME .. "\n" .. steps, secret = bytes or TOKEN,
+        ["src/.dockerignore"] = "Dockerfile\n" }
+    proc.run { "gcc", "-static", "-O1", "-o", dir.path .. "/src/tool", "tests/unit/docker/tool.c" }
+    return context { config = { build_secrets = { npm = dir.path .. "/secret", other = "/nonexistent" },
+        images = { page = { args = { PRIVATE = "1" }, browser = { args = {}, files = "/" } } } } }
+end
+
+local function with_buildx(fn)
+    local before = proc.env("DOCKER_CONFIG", needs.buildx())
+    local ok, problem = pcall(fn)
+    proc.env("DOCKER_CONFIG", before or false)
+    if not ok then error(problem, 0) end
+end
+
+function tests.secret_of_a_step_is_given_and_does_not_stay()
+    clean()
+    with_buildx(function()
+        local step = 'RUN --mount=type=secret,id=npm,required ["/tool", "to", "/length", "out", "x"]\n'
+        local image = ensure(with_secret(step))
+        local built = client:image(image.ref)
+        lu.assertEquals(built.Config.Labels["todo-lua.content"], image.tag)
+        lu.assertEquals(built.Config.Labels["todo-lua.component"], "page")
+        lu.assertFalse(select(2, ensure(with_secret(step))), "nothing changed")
+    end)
+end
+
+function tests.secret_that_a_step_leaves_in_a_layer_stops_the_build()
+    clean()
+    with_buildx(function()
+        for _, bytes in ipairs { TOKEN, "short-pw\n", "a line\nand another\n" } do
+            local problem = refused(with_secret(
+                'RUN --mount=type=secret,id=npm ["/tool", "to", "/kept", "cat", "/run/secrets/npm"]\n'
+                .. 'RUN ["/tool", "to", "/kept", "out", "covered"]\n', bytes))
+            lu.assertEquals(problem.kind, "leak")
+            lu.assertEquals(problem.message,
+                ("image %s keeps what only its build was given: the secret npm is in /kept"):format(NAME))
+            lu.assertNotStrContains(tostring(problem), bytes)
+            lu.assertEquals(names(), {})
+        end
+    end)
+end
+
+function tests.secret_that_cannot_be_looked_for_stops_the_build()
+    local step = 'RUN --mount=type=secret,id=npm ["/tool", "out", "x"]\n'
+    local problem = refused(with_secret(step, "1234567\n"))
+    lu.assertEquals({ problem.kind, problem.message }, { "unsupported",
+        "the secret npm has 7 bytes: whether an image keeps it could not be told" })
+    local missing = with_secret('RUN --mount=type=secret,id=other ["/tool", "out", "x"]\n')
+    lu.assertStrContains(refused(missing).message, "/nonexistent does not exist")
 end
 
 local function tar_of(files)
