@@ -3,8 +3,11 @@ local addons = require "addons"
 local fail = require "fail"
 local fs = require "fs"
 local k8s = require "k8s"
+local log = require "log"
 local pin = require "pin"
 local provider = require "provider"
+local tables = require "tables"
+local task = require "task"
 
 local cluster = {}
 
@@ -19,6 +22,30 @@ function cluster.detect(ctx, one)
     if detection then return detection end
     local hangs = fail.kind(problem) == "timeout"
     return { available = hangs, exists = hangs, reason = fail.message(problem) }
+end
+
+local OTHERS_SECONDS = 3 -- for finding out that there is a choice at all; a tool that hangs changes none
+
+-- Names of the providers whose cluster runs, too.
+local function others_running(ctx, names)
+    local found = {}
+    local jobs = tables.map(names, function(name)
+        return function()
+            local ok, detection = pcall(cluster.detect, ctx, provider.load(name, ctx.config))
+            found[name] = ok and detection.running
+        end
+    end)
+    fail.catch({ timeout = true }, function() task.timeout(OTHERS_SECONDS, task.all, jobs) end)
+    return tables.filter(names, function(name) return found[name] end)
+end
+
+-- Which of several clusters is meant, nobody has said.
+local function tell_of_others(ctx, chosen, names)
+    local others = others_running(ctx, names)
+    if #others == 0 then return end
+    local last = table.remove(others)
+    log.warn("clusters of %s and %s run here: %s is used; name another with --cluster, or cluster.provider in "
+        .. "todo.local.lua", table.concat({ chosen, table.unpack(others) }, ", "), last, chosen)
 end
 
 ---Chooses: --context, --cluster or the configuration, what runs already, what exists, what is installed.
@@ -36,10 +63,14 @@ function cluster.choose(ctx)
     local named = ctx.config.cluster.provider
     if named then return take(provider.load(named, ctx.config), "named in the configuration") end
     local found = {}
-    for _, name in ipairs(ctx.config.cluster.order) do
+    local order = ctx.config.cluster.order
+    for index, name in ipairs(order) do
         local one = provider.load(name, ctx.config)
         local detection = cluster.detect(ctx, one)
-        if detection.running then return take(one, "it runs already") end
+        if detection.running then
+            tell_of_others(ctx, name, { table.unpack(order, index + 1) })
+            return take(one, "it runs already")
+        end
         found[#found + 1] = { provider = one, detection = detection }
     end
     for _, entry in ipairs(found) do

@@ -1,0 +1,97 @@
+-- Which cluster is taken where several could be. The tools are scripts that answer as the real ones do.
+local cluster = require "cluster"
+local fs = require "fs"
+local json = require "json"
+local log = require "log"
+local lu = require "luaunit"
+local proc = require "proc"
+local task = require "task"
+
+local tests = {}
+local dir, said, before
+
+function tests.setup()
+    dir = fs.tempdir()
+    said = {}
+    log.set_sink(function(text) said[#said + 1] = text end)
+    fs.mkdir(dir.path .. "/bin")
+    before = { PATH = proc.env("PATH", dir.path .. "/bin:/usr/bin:/bin"), MINIKUBE_HOME = proc.env("MINIKUBE_HOME", dir.path),
+        MINIKUBE_PROFILE = proc.env("MINIKUBE_PROFILE", false) or false }
+    fs.write(dir.path .. "/bin/kind", "#!/bin/sh\n", 493)
+end
+
+function tests.teardown()
+    for name, value in pairs(before) do proc.env(name, value or false) end
+    log.set_sink(nil)
+    dir:close()
+end
+
+local function install(name, script) fs.write(dir.path .. "/bin/" .. name, "#!/bin/sh\n" .. script .. "\n", 493) end
+
+local function run_kind() install("docker", "echo 0123abcd") end
+
+local function run_k3d(first)
+    install("k3d", (first or "") .. "\necho '[{\"name\":\"todo-lua\",\"serversRunning\":1,\"serversCount\":1}]'")
+end
+
+local function run_minikube()
+    fs.mkdir(dir.path .. "/.minikube/profiles/minikube")
+    fs.write(dir.path .. "/.minikube/profiles/minikube/config.json", json.encode { Driver = "docker" })
+    install("minikube", [[echo '{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured"}']])
+end
+
+local function choose(settings, options)
+    local ctx = { options = options or {}, config = { cluster = settings or {} } }
+    ctx.config.cluster.order = ctx.config.cluster.order or { "minikube", "kind", "k3d" }
+    return cluster.choose(ctx).name, select(2, cluster.choose(ctx))
+end
+
+local function warnings() return table.concat(said, "\n"):gsub("\27%[[%d;]*m", "") .. "" end
+
+function tests.one_cluster_that_runs_is_taken_without_a_word()
+    install("docker", "true")
+    run_k3d()
+    lu.assertEquals({ choose() }, { "k3d", "it runs already" })
+    lu.assertEquals(said, {})
+end
+
+function tests.two_clusters_that_run_are_told_with_the_next_step()
+    run_kind()
+    run_k3d()
+    lu.assertEquals({ choose() }, { "kind", "it runs already" })
+    lu.assertEquals(#said, 1)
+    lu.assertStrContains(warnings(), "clusters of kind and k3d run here: kind is used; name another with --cluster, "
+        .. "or cluster.provider in todo.local.lua")
+end
+
+function tests.three_clusters_that_run_are_all_named()
+    run_minikube()
+    run_kind()
+    run_k3d()
+    lu.assertEquals(choose(), "minikube")
+    lu.assertStrContains(warnings(), "clusters of minikube, kind and k3d run here: minikube is used;")
+    said = {}
+    lu.assertEquals(choose { order = { "k3d", "minikube" } }, "k3d")
+    lu.assertStrContains(warnings(), "clusters of k3d and minikube run here: k3d is used;")
+end
+
+function tests.cluster_that_is_named_is_taken_without_a_word()
+    run_kind()
+    run_k3d()
+    lu.assertEquals(choose { provider = "k3d" }, "k3d")
+    lu.assertEquals(choose({}, { context = "team" }), "context")
+    lu.assertEquals(said, {})
+end
+
+function tests.tool_that_hangs_or_breaks_keeps_nobody_from_the_cluster_that_runs()
+    run_kind()
+    run_k3d "exec sleep 60"
+    local started = task.now()
+    lu.assertEquals(choose(), "kind")
+    lu.assertTrue(task.now() - started < 20)
+    install("k3d", "echo broken; exit 1")
+    lu.assertEquals(choose(), "kind")
+    lu.assertEquals(said, {})
+end
+
+return tests
