@@ -20,7 +20,7 @@ local suites = {
     { name = "golden", lane = "host", default = true, needs = { "judges" }, files = { "tests/golden/*_test.lua" } },
     { name = "charts", lane = "host", default = true, needs = { "judges" }, files = { "tests/charts/*_test.lua" },
         notes = true },
-    { name = "cluster", lane = "host", default = true, needs = { "judges", "programs" },
+    { name = "cluster", lane = "host", default = true, needs = { "docker", "judges", "programs" },
         files = { "tests/cluster/*_test.lua" } },
     { name = "release", lane = "host", default = true, needs = { "judges", "programs" },
         files = { "tests/release/*_test.lua" } },

@@ -1,5 +1,6 @@
 -- What cluster providers have in common: how they call a tool, tell progress, send images one by one.
 local fail = require "fail"
+local image_archive = require "image_archive"
 local proc = require "proc"
 local secret = require "secret"
 local suggest = require "suggest"
@@ -121,8 +122,40 @@ function provider.refused_images(words, status)
         { status = status })
 end
 
+---Gives images of the local Docker to whoever feeds a containerd, without what that has.
+---@async
+---@param ctx todo.ClusterContext
+---@param names string[]
+---@param there table<string, true> digests of its content
+---@param write async fun(bytes: string)
+---@param on_bytes fun(count: integer)? of the engine's archive so far
+function provider.send_archive(ctx, names, there, write, on_bytes)
+    local known, count = image_archive.known(ctx), 0
+    local stream <close> = ctx.docker:export(names)
+    local _, learned = image_archive.send(function()
+        local bytes = stream:read()
+        count = count + #(bytes or "")
+        if on_bytes then on_bytes(count) end
+        return bytes
+    end, write, there, known)
+    image_archive.remember(ctx, known, learned)
+end
+
+---Calls send(there) with the digests that list() tells; once more with none where that failed, since what is listed may
+---go before it is used.
+---@async
+---@param list async fun(): string
+---@param send async fun(there: table<string, true>)
+function provider.send_what_lacks(list, send)
+    local there = image_archive.digests(list())
+    local ok, problem = pcall(send, there)
+    if ok then return end
+    if not next(there) or fail.kind(problem) ~= "exit" then error(problem, 0) end
+    send({})
+end
+
 ---Streams images of the local Docker into the containerd of nodes that are its containers; layers that the images share
----are sent once.
+---are sent once, those that a node has not at all.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param nodes string[] containers' names
@@ -131,16 +164,20 @@ function provider.import_on_nodes(ctx, nodes, names)
     local progress, size = provider.progress(ctx), 0
     for _, name in ipairs(names) do size = size + provider.image(ctx, name).Size end
     for _, node in ipairs(nodes) do
-        local sent, text = 0, ("sending %s to %s"):format(table.concat(names, ", "), node)
-        local result = ctx.docker:exec(node, { "ctr", "--namespace", "k8s.io", "images", "import", "-" }, {
-            stdin = function(write)
-                ctx.docker:save(names, function(bytes)
-                    write(bytes)
-                    sent = sent + #bytes
+        local text = ("sending %s to %s"):format(table.concat(names, ", "), node)
+        local function ctr(arguments, options)
+            local argv = { "ctr", "--namespace", "k8s.io", table.unpack(arguments) }
+            local result = ctx.docker:exec(node, argv, options)
+            if result.status ~= 0 then provider.refused_images(result.stderr, result.status) end
+            return result.stdout
+        end
+        provider.send_what_lacks(function() return ctr { "content", "ls", "-q" } end, function(there)
+            ctr({ "images", "import", "-" }, { stdin = function(write)
+                provider.send_archive(ctx, names, there, write, function(sent)
                     progress("images", text, math.min(sent, size), size)
                 end)
             end })
-        if result.status ~= 0 then provider.refused_images(result.stderr, result.status) end
+        end)
     end
     progress("images", "loaded", size, size)
 end

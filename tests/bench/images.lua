@@ -2,6 +2,7 @@
 -- [SECTION…]. Each program works on fresh content of the same size, in turn. Nothing here passes or fails; compare the
 -- ratios and never two runs.
 local cli = require "cli"
+local containerd = require "tests.containerd"
 local docker = require "docker"
 local format = require "format"
 local fs = require "fs"
@@ -40,13 +41,15 @@ local function chunk(text, ...)
     return { ours, "-e", text:format(...) }
 end
 
--- Runs both in turn and tells the best of each; `bytes` gives MB/s.
+-- Runs all in turn and tells the best of each; `bytes` gives MB/s. An entry is a name, what gives a command, and what is to
+-- be done after it.
 local function compare(title, entries, runs, bytes)
     term.write(term.style("bold", title) .. "\n")
     local best = {}
     for _ = 1, runs do
         for i, entry in ipairs(entries) do
             local seconds, megabytes = measure(entry[2]())
+            if entry[3] then entry[3]() end
             local known = best[i] or { seconds = math.huge, megabytes = 0 }
             best[i] = { seconds = math.min(known.seconds, seconds), megabytes = math.max(known.megabytes, megabytes) }
         end
@@ -58,23 +61,66 @@ local function compare(title, entries, runs, bytes)
     end
 end
 
--- ---- sending a context: the Dockerfile copies nothing, so the engine only unpacks what comes ----
+-- ---- sending a context: both sides by the same builder of the engine, which copies all that comes ----
 
-local function build_commands(folder)
-    return {
+local begun = os.date("!%Y-%m-%dT%H:%M:%S", math.floor(proc.time())) --[[@as string]]
+
+-- What the benchmark's builds leave with the engine: images, and copies of their contexts in BuildKit's cache.
+local function forget_builds()
+    for _, image in ipairs(client:images { filters = { label = { "bench=context" } } }) do
+        client:remove_image(image.Id, { force = true })
+    end
+    for _ = 1, 2 do -- what others are made from goes only after them
+        for _, record in ipairs(client:call("GET", "/system/df").BuildCache or {}) do
+            if record.CreatedAt >= begun and record.Size > 1e6 then
+                client:call("POST", "/build/prune", { query = { all = true, filters = { id = { record.ID } } } })
+            end
+        end
+    end
+end
+
+-- A client that works with folders sends nothing of one that it knows: every run gets the folder under a new name.
+local function renamed(folder)
+    local count = 0
+    return function()
+        local before = count > 0 and ("%s-%d"):format(folder, count) or folder
+        count = count + 1
+        fs.rename(before, ("%s-%d"):format(folder, count))
+        return ("%s-%d"):format(folder, count)
+    end
+end
+
+local function our_build(folder, dockerfile)
+    return chunk('require("docker").connect():build { context = %q, dockerfile = %q, no_cache = true }', folder, dockerfile)
+end
+
+local function compare_builds(title, folder, runs, bytes)
+    local name = renamed(folder)
+    compare(title .. ", classic builder", {
+        { "todo-lua", function() return our_build(name(), path .. "/Dockerfile") end, forget_builds },
+        { "docker build", function() return { "docker", "build", "-q", "--no-cache", name() } end, forget_builds },
+    }, runs, bytes)
+    compare(title .. ", BuildKit", {
         { "todo-lua", function()
-            return chunk('require("docker").connect():build { context = %q, dockerfile = %q .. "/Dockerfile" }', folder,
-                folder)
-        end },
-        { "docker build", function() return { "docker", "build", "-q", folder } end },
-    }
+            local now = name()
+            return our_build(now, now .. "/Dockerfile")
+        end, forget_builds },
+        { "docker buildx build", function()
+            return { "docker", "buildx", "build", "--builder", "default", "-q", "--no-cache", name() }
+        end, forget_builds },
+    }, runs, bytes)
 end
 
 local function context()
+    local before = proc.env("DOCKER_CONFIG", needs.buildx())
+    local _, empty = measure(chunk('require("docker").connect()'))
+    term.write(("a connection alone takes %.1f MB\n"):format(empty))
     local many, one = path .. "/many", path .. "/one"
+    local text = "FROM scratch\nLABEL bench=context\nCOPY . /all/\n"
+    fs.write(path .. "/Dockerfile", text)
     for _, folder in ipairs { many, one } do
         fs.mkdir(folder)
-        fs.write(folder .. "/Dockerfile", "FROM scratch\nLABEL bench=context\n")
+        fs.write(folder .. "/Dockerfile", text)
     end
     local bytes = 0
     for i = 1, 20000 do
@@ -84,41 +130,57 @@ local function context()
         file:write((("line %d of a source file\n"):format(i)):rep(40 + i % 120))
         bytes = bytes + file:seek()
     end
-    compare(("context of 20,000 files, %s"):format(format.size(bytes)), build_commands(many), 3, bytes)
+    compare_builds(("context of 20,000 files, %s"):format(format.size(bytes)), many, 3, bytes)
     proc.run { "sh", "-c", "head -c 2147483648 /dev/urandom > '" .. one .. "/large'" }
-    compare("context of one file of 2 GiB", build_commands(one), 2, 2 ^ 31)
+    compare_builds("context of one file of 2 GiB", one, 2, 2 ^ 31)
+    proc.env("DOCKER_CONFIG", before or false)
 end
 
--- ---- an image into the cluster's containerd, in namespaces of the benchmark's own ----
+-- ---- an image into a containerd of the benchmark's own, started without a cluster ----
+
+-- Three layers that stay, of programs and text as images have them, and one that changes.
+local function make_image(name, change)
+    local folder = path .. "/image"
+    fs.mkdir(folder .. "/app")
+    for i = 1, 3 do
+        if not fs.exists(("%s/%d"):format(folder, i)) then
+            proc.run { "sh", "-c", ("{ head -c 25000000 /dev/urandom; seq %d00000 %d00000; head -c 20000000 /dev/zero; } > %s/%d")
+                :format(10 * i, 10 * i + 30, folder, i) }
+        end
+    end
+    fs.write(folder .. "/app/main.js", change)
+    fs.write(folder .. "/Dockerfile", "FROM scratch\nLABEL bench=context\nCOPY 1 /1\nCOPY 2 /2\nCOPY 3 /3\nCOPY app /app\n")
+    client:build { context = folder, dockerfile = folder .. "/Dockerfile", tags = { name } }
+    return client:image(name).Size
+end
 
 local function load_images()
-    needs.cluster()
-    local layout = standalone.layout(needs.context())
-    local socket = layout.run .. "/containerd.sock"
-    local image = "todo-backend:latest"
-    local size = assert(client:image(image), "deploy first: there is no " .. image).Size
-    local function ctr(namespace, ...)
-        return { layout.bin .. "/ctr", "--address", socket, "--namespace", namespace, ... }
+    needs.programs()
+    local layout <close> = containerd.start(path .. "/run")
+    local image = "todo-lua-bench:load"
+    local size = make_image(image, "first")
+    local function forget()
+        containerd.ctr(layout, { "images", "rm", "--sync", "docker.io/library/" .. image }, { check = false })
+        fs.remove(layout.state .. "/images.json")
     end
-    local function forget(namespace)
-        proc.run(ctr(namespace, "images", "rm", "--sync", "docker.io/library/" .. image), { check = false })
+    local import = ("%s/ctr --address %s/containerd.sock --namespace k8s.io images import -"):format(layout.bin, layout.run)
+    local function entries(before)
+        return {
+            { "todo-lua", function()
+                before()
+                return chunk([[require("cluster.standalone.images").load({ bin = %q, run = %q, state = %q },
+                    { docker = require("docker").connect(), cache_dir = %q }, { %q })]], layout.bin, layout.run, layout.state,
+                    layout.run, image)
+            end },
+            { "docker save | ctr import", function()
+                before()
+                return { "sh", "-c", ("docker save %s | %s"):format(image, import) }
+            end },
+        }
     end
-    local import = table.concat(ctr("bench", "images", "import", "-"), " ")
-    compare("image into containerd, " .. format.size(size), {
-        { "todo-lua", function()
-            forget "bench"
-            return chunk([[local child = require("proc").spawn({ "sh", "-c", "exec %s" }, { stdin = "pipe", stdout = "null" })
-                require("docker").connect():save(%q, child)
-                assert(child:wait() == 0)]], import, image)
-        end },
-        { "docker save | ctr import", function()
-            forget "bench"
-            return { "sh", "-c", ("docker save %s | %s"):format(image, import) }
-        end },
-    }, 3, size)
-    forget "bench"
-    proc.run(ctr("bench", "content", "prune", "references"), { check = false })
-    proc.run(ctr("bench", "namespaces", "rm", "bench"), { check = false })
+    compare("image into containerd, " .. format.size(size), entries(forget), 3, size)
+    compare("the same after a change of its last layer", entries(function() make_image(image, tostring(proc.time())) end), 3,
+        size)
 end
 
 -- ---- the project's images ----
@@ -219,7 +281,5 @@ for _, name in ipairs(#options.section > 0 and options.section or { "context", "
     sections[name]()
     term.write(("  (section %s took %s)\n"):format(name, format.duration(task.now() - started)))
 end
-for _, image in ipairs(client:images { filters = { label = { "bench=context" } } }) do
-    client:remove_image(image.Id, { force = true })
-end
+forget_builds()
 dir:close()

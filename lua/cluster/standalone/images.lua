@@ -1,5 +1,6 @@
 -- Images of a node's containerd: the sandbox's own, and those that come from the local Docker.
 local fs = require("fs")
+local image_archive = require("image_archive")
 local json = require("json")
 local proc = require("proc")
 local provider = require("provider")
@@ -8,6 +9,8 @@ local secret = require("secret")
 local images = {}
 
 images.PAUSE = "docker.io/todo-lua/pause:1"
+
+local full_name = image_archive.full_name
 
 local KEPT_TAGS = 3 -- of one repository: what runs, and what a rollback may want
 
@@ -33,14 +36,6 @@ function images.present(layout)
     local names = {}
     for name in ctr(layout, { "images", "list", "-q" }).stdout:gmatch("[^\n]+") do names[name] = true end
     return names
-end
-
--- containerd knows an image of Docker's by its full name.
-local function full_name(name)
-    local first = name:match("^([^/]+)/")
-    if not first then return "docker.io/library/" .. name end
-    if first:find("[%.:]") or first == "localhost" then return name end
-    return "docker.io/" .. name
 end
 
 ---Makes an image of a folder and gives it to containerd: a docker archive written by hand, so no Docker needs to run.
@@ -90,22 +85,13 @@ local function write_notes(layout, notes)
     fs.write(layout.state .. "/images.json", json.encode(notes, { indent = "  ", sort = true }) .. "\n")
 end
 
--- One archive for all: layers that images share are in it once.
-local function send(layout, ctx, list, progress)
-    local names, size = {}, 0
-    for i, entry in ipairs(list) do
-        names[i], size = entry.name, size + entry.size
-    end
+-- Hands one archive to a containerd; raises what its import said. All that it has not is in it, once.
+local function import(layout, ctx, names, there, on_bytes)
     local child = proc.spawn({ layout.bin .. "/ctr", "--address", layout.run .. "/containerd.sock", "--namespace",
         "k8s.io", "images", "import", "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
     local guard <close> = setmetatable({}, { __close = function() child:close() end }) -- luacheck: ignore guard
-    local sent, text = 0, "sending " .. table.concat(names, ", ")
-    if #layout.nodes > 1 then text = ("%s to %s"):format(text, layout.name) end
-    local saved, problem = pcall(ctx.docker.save, ctx.docker, names, function(bytes)
-        child:write(bytes)
-        sent = sent + #bytes
-        progress("images", text, math.min(sent, size), size)
-    end)
+    local function write(bytes) child:write(bytes) end
+    local saved, problem = pcall(provider.send_archive, ctx, names, there, write, on_bytes)
     child:close_stdin()
     local words = {}
     for chunk in function() return child:read_err() end do words[#words + 1] = chunk end
@@ -115,6 +101,18 @@ local function send(layout, ctx, list, progress)
         provider.refused_images(table.concat(words), status)
     end
     if not saved then error(problem, 0) end
+end
+
+local function send(layout, ctx, list, progress)
+    local names, size = {}, 0
+    for i, entry in ipairs(list) do
+        names[i], size = entry.name, size + entry.size
+    end
+    local text = "sending " .. table.concat(names, ", ")
+    if #layout.nodes > 1 then text = ("%s to %s"):format(text, layout.name) end
+    provider.send_what_lacks(function() return ctr(layout, { "content", "ls", "-q" }).stdout end, function(there)
+        import(layout, ctx, names, there, function(sent) progress("images", text, math.min(sent, size), size) end)
+    end)
     progress("images", "loaded", size, size)
 end
 
