@@ -1,14 +1,17 @@
--- Times what todo-lua does with images beside the docker and ctr commands, in one run: todo-lua tests/bench/images.lua
+-- Times what todo-lua does with images beside the docker, ctr and minikube commands, in one run: todo-lua tests/bench/images.lua
 -- [SECTION…]. Each program works on fresh content of the same size, in turn. Nothing here passes or fails; compare the
 -- ratios and never two runs.
 local cli = require "cli"
+local cluster = require "cluster"
 local containerd = require "tests.containerd"
 local docker = require "docker"
 local format = require "format"
 local fs = require "fs"
+local minikube = require "cluster.minikube"
 local needs = require "tests.needs"
 local proc = require "proc"
 local program = require "program"
+local project = require "project"
 local standalone = require "cluster.standalone"
 local task = require "task"
 local term = require "term"
@@ -18,7 +21,7 @@ local ours = root .. "/build/bin/todo-lua"
 
 local options = cli.parse {
     name = "tests/bench/images.lua",
-    summary = "Times builds, loads and deploys of images beside docker, ctr, helm and kubectl.",
+    summary = "Times builds, loads and deploys of images beside docker, ctr, minikube, helm and kubectl.",
     arguments = { { "section", help = "context, load, rebuild, deploy (default: all)", many = true } },
 }
 
@@ -61,7 +64,8 @@ local function compare(title, entries, runs, bytes)
     end
 end
 
--- ---- sending a context: both sides by the same builder of the engine, which copies all that comes ----
+-- ---- sending a context, both sides to the same builder of the engine: the classic one copies nothing, so it only unpacks
+-- what comes; BuildKit's clients send nothing that is not copied ----
 
 local begun = os.date("!%Y-%m-%dT%H:%M:%S", math.floor(proc.time())) --[[@as string]]
 
@@ -94,12 +98,17 @@ local function our_build(folder, dockerfile)
     return chunk('require("docker").connect():build { context = %q, dockerfile = %q, no_cache = true }', folder, dockerfile)
 end
 
+local TEXT = "FROM scratch\nLABEL bench=context\n"
+
 local function compare_builds(title, folder, runs, bytes)
     local name = renamed(folder)
+    fs.write(folder .. "/Dockerfile", TEXT)
     compare(title .. ", classic builder", {
         { "todo-lua", function() return our_build(name(), path .. "/Dockerfile") end, forget_builds },
         { "docker build", function() return { "docker", "build", "-q", "--no-cache", name() } end, forget_builds },
     }, runs, bytes)
+    folder = name()
+    fs.write(folder .. "/Dockerfile", TEXT .. "COPY . /all/\n")
     compare(title .. ", BuildKit", {
         { "todo-lua", function()
             local now = name()
@@ -116,12 +125,8 @@ local function context()
     local _, empty = measure(chunk('require("docker").connect()'))
     term.write(("a connection alone takes %.1f MB\n"):format(empty))
     local many, one = path .. "/many", path .. "/one"
-    local text = "FROM scratch\nLABEL bench=context\nCOPY . /all/\n"
-    fs.write(path .. "/Dockerfile", text)
-    for _, folder in ipairs { many, one } do
-        fs.mkdir(folder)
-        fs.write(folder .. "/Dockerfile", text)
-    end
+    fs.write(path .. "/Dockerfile", TEXT)
+    for _, folder in ipairs { many, one } do fs.mkdir(folder) end
     local bytes = 0
     for i = 1, 20000 do
         local folder = ("%s/src/%03d"):format(many, i % 200)
@@ -154,6 +159,29 @@ local function make_image(name, change)
     return client:image(name).Size
 end
 
+-- Where a Minikube runs: into it, beside its own command.
+local function load_into_minikube(image, size)
+    local ctx = project.open {}
+    ctx.board:close()
+    ctx.docker = client
+    if not cluster.detect(ctx, minikube).running then
+        return term.write("  (no Minikube runs here to load into)\n")
+    end
+    local function forget() proc.run({ "minikube", "image", "rm", image }, { check = false }) end
+    compare("image into Minikube, " .. format.size(size), {
+        { "todo-lua", function()
+            forget()
+            return chunk([[local ctx = require("project").open {}
+                require("engine").connect(ctx)
+                require("cluster.minikube").load_image(ctx, { %q })]], image)
+        end },
+        { "minikube image load", function()
+            forget()
+            return { "minikube", "image", "load", "--daemon", image }
+        end },
+    }, 3, size)
+end
+
 local function load_images()
     needs.programs()
     local layout <close> = containerd.start(path .. "/run")
@@ -178,6 +206,7 @@ local function load_images()
             end },
         }
     end
+    load_into_minikube(image, size)
     compare("image into containerd, " .. format.size(size), entries(forget), 3, size)
     compare("the same after a change of its last layer", entries(function() make_image(image, tostring(proc.time())) end), 3,
         size)
