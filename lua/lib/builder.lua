@@ -18,25 +18,27 @@ local without_context = setmetatable({}, { __mode = "k" })
 ---@field ssh string[] ids
 ---@field first string? the first such instruction
 
+local function check_given(path, mount, options)
+    if not mount.required then return end
+    if mount.type == "secret" and not (options.secrets and options.secrets[mount.id]) then
+        fail.raise("not_found", ("%s needs the secret %s, which is not given"):format(path, mount.id),
+            ('build_secrets = { ["%s"] = "/path/of/its/file" } in todo.local.lua gives it'):format(mount.id))
+    elseif mount.type == "ssh" and not options.ssh then
+        fail.raise("not_found", ("%s needs your SSH agent, which it is not given"):format(path),
+            "build_ssh = true in todo.local.lua gives it")
+    end
+end
+
 local function needs_of(options)
     local path = options.dockerfile or fs.join(options.context, "Dockerfile")
     local needs, seen = { secrets = {}, ssh = {} }, {}
     for _, mount in ipairs(dockerfile.mounts(fs.read(path) or "")) do
-        local ids = mount.type == "secret" and needs.secrets or mount.type == "ssh" and needs.ssh or nil
+        local ids = ({ secret = needs.secrets, ssh = needs.ssh })[mount.type]
         local key = mount.type .. " " .. mount.id
-        if ids then
-            needs.first = needs.first or mount.instruction
-            if not seen[key] then ids[#ids + 1] = mount.id end
-            seen[key] = true
-            if mount.required and mount.type == "secret" and not (options.secrets and options.secrets[mount.id]) then
-                fail.raise("not_found", ("%s needs the secret %s, which is not given"):format(path, mount.id),
-                    ('build_secrets = { ["%s"] = "/path/of/its/file" } in todo.local.lua gives it'):format(mount.id))
-            end
-            if mount.required and mount.type == "ssh" and not options.ssh then
-                fail.raise("not_found", ("%s needs your SSH agent, which it is not given"):format(path),
-                    "build_ssh = true in todo.local.lua gives it")
-            end
-        end
+        if ids and not seen[key] then ids[#ids + 1] = mount.id end
+        if ids then needs.first = needs.first or mount.instruction end
+        seen[key] = true
+        check_given(path, mount, options)
     end
     if options.ssh and #needs.ssh > 0 and not os.getenv("SSH_AUTH_SOCK") then
         fail.raise("not_found", ("%s asks for your SSH agent, and none runs (SSH_AUTH_SOCK is not set)"):format(path),

@@ -141,8 +141,8 @@ function provider.send_archive(ctx, names, there, write, on_bytes)
     image_archive.remember(ctx, known, learned)
 end
 
----Calls send(there) with the digests that list() tells; once more with none where that failed, since what is listed may
----go before it is used.
+---Calls send(there) with the digests that list() tells; once more with none where that failed for no cause that is
+---known, since what is listed may go before it is used.
 ---@async
 ---@param list async fun(): string
 ---@param send async fun(there: table<string, true>)
@@ -150,7 +150,7 @@ function provider.send_what_lacks(list, send)
     local there = image_archive.digests(list())
     local ok, problem = pcall(send, there)
     if ok then return end
-    if not next(there) or fail.kind(problem) ~= "exit" then error(problem, 0) end
+    if not next(there) or fail.kind(problem) ~= "exit" or fail.field(problem, "hint") then error(problem, 0) end
     send({})
 end
 
