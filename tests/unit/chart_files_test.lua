@@ -33,11 +33,15 @@ function tests.chart_gives_its_files()
     lu.assertNil(chart.load { files = { ["Chart.yaml"] = files["Chart.yaml"] } }.lock)
 end
 
-local function write_folder(dir)
-    for name, text in pairs(files) do
+local function write_all(dir, all)
+    for name, text in pairs(all) do
         fs.mkdir(fs.join(dir, name):match("(.*)/"))
         fs.write(fs.join(dir, name), text)
     end
+end
+
+local function write_folder(dir)
+    write_all(dir, files)
     fs.write(fs.join(dir, "templates/b.yaml"), "b: {{ .Files.Get \"README.md\" | len }}\n")
     return chart.load(dir)
 end
@@ -48,6 +52,60 @@ function tests.files_of_a_folder_are_read_when_they_are_asked_for()
     lu.assertEquals(c:read("README.md"), "read\0me")
     lu.assertEquals(c:crds(), chart.load { files = files }:crds())
     lu.assertStrContains(c:render().output, "b: 7\n")
+end
+
+-- Files of a chart with enough subcharts for two threads, some with what only the loading thread deals with.
+local function many()
+    local all = { ["Chart.yaml"] = "apiVersion: v2\nname: many\nversion: 1.0.0\n", ["values.yaml"] = "global: {team: web}\n",
+        ["templates/own.yaml"] = "own: {{ len .Subcharts }}\n", ["README.md"] = "many" }
+    for i = 1, 40 do
+        local function add(name, text) all[("charts/part-%02d/%s"):format(i, name)] = text end
+        add("Chart.yaml", ("apiVersion: %s\nname: part-%02d\nversion: 1.0.0\n"):format(i % 7 == 0 and "v1" or "v2", i))
+        add("values.yaml", ("place: %d\nlist: [a, %d]\n"):format(i, i))
+        add("templates/_all.tpl", '{{ define "all" }}{{ toJson .Values }}{{ end }}')
+        add("templates/a.yaml", 'name: {{ .Chart.Name }}\nvalues: {{ include "all" . | quote }}\n')
+        add("notes.txt", "read late")
+        if i % 7 == 0 then add("requirements.yaml", "dependencies: []\n") end
+        if i % 5 == 0 then
+            add("charts/deep/Chart.yaml", "apiVersion: v2\nname: deep\nversion: 2.0.0\n")
+            add("charts/deep/templates/b.yaml", "late: {{ .Chart.Version }}\n")
+            add("crds/crd.yaml", ("kind: Crd%d\n"):format(i))
+        end
+    end
+    return all
+end
+
+function tests.subcharts_of_a_folder_are_those_of_its_files()
+    local dir <close> = fs.tempdir()
+    write_all(dir.path, many())
+    local wanted = chart.load { files = many() }
+    local output, crds, subcharts = wanted:render().output, wanted:crds(), wanted:subcharts()
+    for _ = 1, 20 do
+        local c = chart.load(dir.path)
+        lu.assertEquals(c:subcharts(), subcharts)
+        lu.assertEquals(c:crds(), crds)
+        lu.assertEquals(c:read("charts/part-40/notes.txt"), "read late")
+        lu.assertEquals(c:render().output, output)
+    end
+end
+
+function tests.first_wrong_subchart_of_a_folder_is_told()
+    local dir <close> = fs.tempdir()
+    write_all(dir.path, many())
+    fs.write(dir.path .. "/charts/part-33/values.yaml", "a: [")
+    fs.write(dir.path .. "/charts/part-12/values.yaml", "- list\n")
+    for _ = 1, 20 do
+        local ok, problem = pcall(chart.load, dir.path)
+        lu.assertFalse(ok)
+        lu.assertStrContains(fail.message(problem), "error unpacking subchart part-12 in many: cannot load values.yaml")
+    end
+    proc.run { "ln", "-s", "/etc/hostname", dir.path .. "/charts/part-20/templates/link.yaml" }
+    proc.run { "ln", "-s", "/etc/hostname", dir.path .. "/templates/link.yaml" }
+    for _ = 1, 20 do
+        local ok, problem = pcall(chart.load, dir.path)
+        lu.assertFalse(ok)
+        lu.assertEquals(fail.message(problem), "the link charts/part-20/templates/link.yaml leads out of the chart")
+    end
 end
 
 function tests.a_file_that_changed_since_the_folder_was_read_is_refused()

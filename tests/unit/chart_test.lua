@@ -4,6 +4,7 @@ local fs = require "fs"
 local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
+local program = require "program"
 local secret = require "secret"
 local tables = require "tables"
 local task = require "task"
@@ -130,6 +131,29 @@ function tests.render_sorts_manifests_and_sets_hooks_and_notes_apart()
     lu.assertNil(rendered.manifest:find("kind: Job", 1, true))
     lu.assertStrContains(rendered.output, "kind: Job")
     lu.assertStrContains(rendered.manifest, "# only a comment")
+end
+
+function tests.print_writes_the_output()
+    local say = [[
+        local hook = "kind: Hook\nmetadata: {annotations: {helm.sh/hook: test}}\n"
+        local c = require "chart".load { files = { ["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+            ["crds/c.yaml"] = "kind: Crd\n", ["templates/b.yaml"] = "text: " .. ("x"):rep(100000) .. "\n",
+            ["templates/a.yaml"] = "a: 1\n", ["templates/hook.yaml"] = hook } }
+        local options = load("return " .. require "program".args[1])()
+        local rendered = c:render(options)
+        rendered:print()
+        io.write("|", rendered.output, "|", rendered.manifest)]]
+    local dir <close> = fs.tempdir()
+    write(dir.path .. "/say.lua", say)
+    for _, options in ipairs { "{}", "{ no_hooks = true }", "{ show_only = { 'templates/a.yaml' } }",
+        "{ include_crds = true }" } do
+        local text = proc.run({ program.executable, dir.path .. "/say.lua", options }).stdout
+        local printed, output, manifest = text:match("^(.-)|(.-)|(.*)$")
+        lu.assertTrue(printed == output, options)
+        lu.assertEquals(#printed, #output)
+        lu.assertEquals(printed:find("kind: Hook", 1, true) ~= nil, options == "{}" or options:find("crds") ~= nil)
+        lu.assertEquals(manifest:find("kind: Crd", 1, true) ~= nil, options:find("crds") ~= nil)
+    end
 end
 
 function tests.render_error_carries_helms_words_and_the_kind()
