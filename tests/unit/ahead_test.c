@@ -84,7 +84,7 @@ static void end(world *w)
 static void add(world *w, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
-        w->units[i] = (unit){.item = {.work = work, .owners = w->owners, .others = w->others}};
+        w->units[i] = (unit){.item = {.work = work, .owners = w->owners, .others = w->others, .size = i % 3 * 8000}};
         tl_ahead_add(w->h.ahead, &w->units[i].item);
     }
 }
