@@ -66,7 +66,7 @@ void *tl_parser_unexpected(tl_parser *p, tl_token token, const char *context)
 
 tl_token tl_parser_expect(tl_parser *p, tl_token_type type, const char *context)
 {
-    tl_token token = tl_parser_next_non_space(p);
+    tl_token token = tl_parser_next(p);
     if (token.type != type) tl_parser_unexpected(p, token, context);
     return token;
 }
@@ -302,7 +302,7 @@ static tl_node *parse_parens(tl_parser *p)
 /* A simple expression; NULL where the next token starts none (or on errors). */
 static tl_node *parse_term(tl_parser *p)
 {
-    tl_token token = tl_parser_next_non_space(p);
+    tl_token token = tl_parser_next(p);
     tl_node *node;
     switch (token.type) {
     case TL_TOKEN_IDENTIFIER: return parse_identifier(p, token);
@@ -338,12 +338,20 @@ static void join_names(tl_parser *p, tl_node *node, const tl_span *more, uint32_
     node->count += count;
 }
 
+/* Whether a field follows that belongs to what stands before it. */
+static int at_chain(tl_parser *p)
+{
+    tl_token token = tl_parser_peek(p);
+    return token.type == TL_TOKEN_FIELD && !token.spaced;
+}
+
 static tl_node *chained(tl_parser *p, tl_node *node)
 {
     tl_span few[16], *names = few;
-    uint32_t pos = tl_parser_peek(p).pos, count = 0, cap = sizeof few / sizeof *few;
-    while (tl_parser_peek(p).type == TL_TOKEN_FIELD) {
+    uint32_t pos = tl_parser_peek(p).pos, end = pos, count = 0, cap = sizeof few / sizeof *few;
+    while (at_chain(p)) {
         tl_token token = tl_parser_next(p);
+        end = token.pos + token.val.len;
         if (count == cap) {
             tl_span *more = tl_arena_alloc(p->arena, 2 * cap * sizeof *names);
             names = memcpy(more, names, count * sizeof *names);
@@ -365,6 +373,7 @@ static tl_node *chained(tl_parser *p, tl_node *node)
         tl_buf text = TL_BUF_INIT(4096), quoted = TL_BUF_INIT(8192);
         tl_node_print(&text, node);
         tl_go_quote(&quoted, text.data, text.len);
+        if (tl_parser_peek(p).spaced) p->tokens[0].pos = end; /* Go has read no further than the blanks */
         tl_parser_fail(p, "unexpected . after term %s", quoted.data);
         tl_buf_dispose(&text);
         tl_buf_dispose(&quoted);
@@ -392,16 +401,16 @@ static tl_node *close_command(tl_parser *p, uint32_t pos, size_t mark)
 
 static tl_node *parse_command(tl_parser *p)
 {
-    uint32_t pos = tl_parser_peek_non_space(p).pos;
+    uint32_t pos = tl_parser_peek(p).pos;
     size_t mark = p->open_count;
     for (;;) {
-        tl_parser_peek_non_space(p);
+        tl_parser_peek(p);
         tl_node *operand = parse_term(p);
-        if (operand && tl_parser_peek(p).type == TL_TOKEN_FIELD) operand = chained(p, operand);
+        if (operand && at_chain(p)) operand = chained(p, operand);
         if (p->error) return NULL;
         if (operand) tl_parser_open(p, operand);
+        if (operand && tl_parser_peek(p).spaced) continue;
         tl_token token = tl_parser_next(p);
-        if (token.type == TL_TOKEN_SPACE) continue;
         if (token.type == TL_TOKEN_RIGHT_DELIM || token.type == TL_TOKEN_RIGHT_PAREN)
             tl_parser_backup(p);
         else if (token.type != TL_TOKEN_PIPE)
@@ -426,23 +435,23 @@ static int parse_declarations(tl_parser *p, tl_node *pipe, const char *context)
     tl_token held[2];
     int count = 0;
     for (;;) {
-        tl_token v = tl_parser_peek_non_space(p);
+        tl_token v = tl_parser_peek(p);
         if (v.type != TL_TOKEN_VARIABLE) return 0;
         tl_parser_next(p);
-        tl_token after = tl_parser_peek(p), following = tl_parser_peek_non_space(p);
+        tl_token following = tl_parser_peek(p);
         if (following.type == TL_TOKEN_ASSIGN || following.type == TL_TOKEN_DECLARE) {
             int declare = following.type == TL_TOKEN_DECLARE;
             pipe->flags = !declare;
-            tl_parser_next_non_space(p);
+            tl_parser_next(p);
             held[count++] = v;
             for (int i = 0; i < count; i++) add_declared(p, pipe, held[i], declare);
             return 0;
         }
         if (following.type == TL_TOKEN_CHAR && following.val.len == 1 && following.val.s[0] == ',') {
-            tl_parser_next_non_space(p);
+            tl_parser_next(p);
             held[count++] = v;
             if (!strcmp(context, "range") && count < 2) {
-                tl_token_type type = tl_parser_peek_non_space(p).type;
+                tl_token_type type = tl_parser_peek(p).type;
                 if (type == TL_TOKEN_VARIABLE || type == TL_TOKEN_RIGHT_DELIM || type == TL_TOKEN_RIGHT_PAREN) continue;
                 tl_parser_fail(p, "range can only initialize variables");
                 return -1;
@@ -450,10 +459,8 @@ static int parse_declarations(tl_parser *p, tl_node *pipe, const char *context)
             tl_parser_fail(p, "too many declarations in %s", context);
             return -1;
         }
-        /* Only two tokens of look-ahead can be pushed back over the newest one. */
-        p->tokens[1] = after.type == TL_TOKEN_SPACE ? after : v;
-        p->tokens[2] = v;
-        p->peeked = after.type == TL_TOKEN_SPACE ? 3 : 2;
+        p->tokens[1] = v;
+        p->peeked = 2;
         for (int i = 0; i < count; i++) add_declared(p, pipe, held[i], 1);
         return p->error ? -1 : 0;
     }
@@ -491,11 +498,11 @@ static tl_node *check_pipeline(tl_parser *p, tl_node *pipe, const char *context)
 
 tl_node *tl_parser_pipeline(tl_parser *p, const char *context, tl_token_type end)
 {
-    tl_node *pipe = tl_parser_node(p, TL_NODE_PIPE, tl_parser_peek_non_space(p).pos);
+    tl_node *pipe = tl_parser_node(p, TL_NODE_PIPE, tl_parser_peek(p).pos);
     size_t first = p->var_count, mark = p->open_count;
     if (parse_declarations(p, pipe, context)) return NULL;
     for (;;) {
-        tl_token token = tl_parser_next_non_space(p);
+        tl_token token = tl_parser_next(p);
         if (p->error) return NULL;
         if (token.type == end) {
             tl_parser_close(p, pipe, mark);

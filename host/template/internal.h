@@ -198,7 +198,6 @@ typedef enum tl_token_type {
     TL_TOKEN_RAW_STRING,
     TL_TOKEN_RIGHT_DELIM,
     TL_TOKEN_RIGHT_PAREN,
-    TL_TOKEN_SPACE,
     TL_TOKEN_STRING,
     TL_TOKEN_TEXT,
     TL_TOKEN_VARIABLE,
@@ -218,15 +217,16 @@ typedef enum tl_token_type {
 } tl_token_type;
 
 typedef struct tl_token {
-    tl_token_type type;
-    uint32_t pos; /* from which tl_lexer_line makes the line that Go's tokens carry */
+    uint16_t type;   /* tl_token_type */
+    uint16_t spaced; /* blanks stand before it, which are a token of their own in Go */
+    uint32_t pos;    /* from which tl_lexer_line makes the line that Go's tokens carry */
     tl_span val;
 } tl_token;
 
 typedef struct tl_lexer {
     const char *input;
     size_t length, pos, start;
-    int paren_depth, inside, has_token;
+    int paren_depth, inside, has_token, spaced;
     tl_arena *arena; /* error texts */
     tl_token token;
 } tl_lexer;

@@ -58,14 +58,16 @@ static uint32_t rune_at(const tl_lexer *l, size_t pos, size_t *width)
 
 static void emit(tl_lexer *l, tl_token_type type)
 {
-    l->token = (tl_token){type, (uint32_t)l->start, {l->input + l->start, (uint32_t)(l->pos - l->start)}};
+    l->token = (tl_token){(uint16_t)type, (uint16_t)l->spaced, (uint32_t)l->start,
+                           {l->input + l->start, (uint32_t)(l->pos - l->start)}};
+    l->spaced = 0;
     l->has_token = 1;
     l->start = l->pos;
 }
 
 static void fail(tl_lexer *l, const char *text)
 {
-    l->token = (tl_token){TL_TOKEN_ERROR, (uint32_t)l->start, {text, (uint32_t)strlen(text)}};
+    l->token = (tl_token){TL_TOKEN_ERROR, (uint16_t)l->spaced, (uint32_t)l->start, {text, (uint32_t)strlen(text)}};
     l->has_token = 1;
     l->start = l->pos = l->length = 0;
 }
@@ -195,7 +197,8 @@ static void lex_space(tl_lexer *l)
 {
     l->pos = end_of_run(l, l->pos, SPACE);
     if (at_trimming_delim(l, l->pos - 1)) l->pos--;
-    emit(l, TL_TOKEN_SPACE);
+    l->start = l->pos;
+    l->spaced = 1;
 }
 
 static int at_terminator(const tl_lexer *l)

@@ -15,7 +15,7 @@ static void pop_variables(tl_parser *p, size_t count)
 
 static tl_node *parse_text_or_action(tl_parser *p)
 {
-    tl_token token = tl_parser_next_non_space(p);
+    tl_token token = tl_parser_next(p);
     if (p->error) return NULL;
     if (token.type == TL_TOKEN_TEXT) {
         tl_node *node = tl_parser_node(p, TL_NODE_TEXT, token.pos);
@@ -32,9 +32,9 @@ static tl_node *parse_text_or_action(tl_parser *p)
 /* Items up to {{end}} or {{else}}, which goes to *end. */
 static tl_node *parse_list(tl_parser *p, tl_node **end)
 {
-    tl_node *list = tl_parser_node(p, TL_NODE_LIST, tl_parser_peek_non_space(p).pos);
+    tl_node *list = tl_parser_node(p, TL_NODE_LIST, tl_parser_peek(p).pos);
     size_t mark = p->open_count;
-    while (tl_parser_peek_non_space(p).type != TL_TOKEN_EOF) {
+    while (tl_parser_peek(p).type != TL_TOKEN_EOF) {
         tl_node *node = parse_text_or_action(p);
         if (!node) return NULL;
         if (node->type == TL_NODE_END || node->type == TL_NODE_ELSE) {
@@ -86,7 +86,7 @@ static tl_node *parse_control(tl_parser *p, tl_node_type type, const char *conte
 
 static tl_node *parse_else(tl_parser *p)
 {
-    tl_token token = tl_parser_peek_non_space(p);
+    tl_token token = tl_parser_peek(p);
     if (token.type != TL_TOKEN_IF && token.type != TL_TOKEN_WITH) token = tl_parser_expect(p, TL_TOKEN_RIGHT_DELIM, "else");
     return p->error ? NULL : tl_parser_node(p, TL_NODE_ELSE, token.pos);
 }
@@ -94,7 +94,7 @@ static tl_node *parse_else(tl_parser *p)
 static tl_node *parse_jump(tl_parser *p, tl_node_type type, tl_token token)
 {
     const char *name = type == TL_NODE_BREAK ? "{{break}}" : "{{continue}}";
-    tl_token after = tl_parser_next_non_space(p);
+    tl_token after = tl_parser_next(p);
     if (after.type != TL_TOKEN_RIGHT_DELIM) return tl_parser_unexpected(p, after, name);
     if (!p->range_depth) return tl_parser_fail(p, "%s outside {{range}}", name);
     return tl_parser_node(p, type, token.pos);
@@ -190,7 +190,7 @@ static int parse_body(tl_parser *p, tl_span name, const char *context)
 
 static tl_node *parse_block(tl_parser *p)
 {
-    tl_token token = tl_parser_next_non_space(p);
+    tl_token token = tl_parser_next(p);
     tl_node *node = tl_parser_node(p, TL_NODE_TEMPLATE, token.pos);
     if (parse_name(p, token, "block clause", &node->text)) return NULL;
     node->as.pipe = tl_parser_pipeline(p, "block clause", TL_TOKEN_RIGHT_DELIM);
@@ -200,10 +200,10 @@ static tl_node *parse_block(tl_parser *p)
 
 static tl_node *parse_template_call(tl_parser *p)
 {
-    tl_token token = tl_parser_next_non_space(p);
+    tl_token token = tl_parser_next(p);
     tl_node *node = tl_parser_node(p, TL_NODE_TEMPLATE, token.pos);
     if (parse_name(p, token, "template clause", &node->text)) return NULL;
-    if (tl_parser_next_non_space(p).type == TL_TOKEN_RIGHT_DELIM) return node;
+    if (tl_parser_next(p).type == TL_TOKEN_RIGHT_DELIM) return node;
     if (p->error) return NULL;
     tl_parser_backup(p);
     node->as.pipe = tl_parser_pipeline(p, "template clause", TL_TOKEN_RIGHT_DELIM);
@@ -213,7 +213,7 @@ static tl_node *parse_template_call(tl_parser *p)
 /* The left delimiter is past. */
 static tl_node *parse_action(tl_parser *p)
 {
-    tl_token token = tl_parser_next_non_space(p);
+    tl_token token = tl_parser_next(p);
     switch (token.type) {
     case TL_TOKEN_BLOCK: return parse_block(p);
     case TL_TOKEN_BREAK: return parse_jump(p, TL_NODE_BREAK, token);
@@ -243,9 +243,9 @@ static void parse_text(tl_parser *p, tl_template *tmpl)
     while (tl_parser_peek(p).type != TL_TOKEN_EOF) {
         if (tl_parser_peek(p).type == TL_TOKEN_LEFT_DELIM) {
             tl_token delim = tl_parser_next(p);
-            if (tl_parser_next_non_space(p).type == TL_TOKEN_DEFINE) {
+            if (tl_parser_next(p).type == TL_TOKEN_DEFINE) {
                 tl_span name;
-                tl_token token = tl_parser_next_non_space(p);
+                tl_token token = tl_parser_next(p);
                 if (parse_name(p, token, "define clause", &name)) return;
                 tl_parser_expect(p, TL_TOKEN_RIGHT_DELIM, "define clause");
                 if (p->error || parse_body(p, name, "define clause")) return;

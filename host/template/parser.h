@@ -19,7 +19,7 @@ typedef struct tl_parser {
     tl_parsed *parsed;
     const tl_source *source;
     tl_lexer lexer;
-    tl_token tokens[3];
+    tl_token tokens[2];
     int peeked, range_depth, nesting;
     uint32_t action; /* 1 + the place at which the current action starts; 0: none */
     tl_parser_variable *vars;
@@ -40,7 +40,7 @@ static inline tl_token tl_parser_next(tl_parser *p)
     return p->tokens[p->peeked];
 }
 
-/* Up to three tokens can be put back. */
+/* Up to two tokens can be put back. */
 static inline void tl_parser_backup(tl_parser *p)
 {
     p->peeked++;
@@ -53,21 +53,6 @@ static inline tl_token tl_parser_peek(tl_parser *p)
     p->peeked = 1;
     tl_lexer_next(&p->lexer, &p->tokens[0]);
     return p->tokens[0];
-}
-
-static inline tl_token tl_parser_next_non_space(tl_parser *p)
-{
-    tl_token token;
-    do token = tl_parser_next(p);
-    while (token.type == TL_TOKEN_SPACE);
-    return token;
-}
-
-static inline tl_token tl_parser_peek_non_space(tl_parser *p)
-{
-    tl_token token = tl_parser_next_non_space(p);
-    if (!p->error) tl_parser_backup(p);
-    return token;
 }
 
 tl_token tl_parser_expect(tl_parser *p, tl_token_type type, const char *context);
