@@ -384,16 +384,17 @@ static void lex_inside(tl_lexer *l)
         lex_word(l);
         return;
     }
-    if (c == '}' ? at_braces(l, l->pos) : at_trimming_delim(l, l->pos)) {
+    int blank = is_class(l, l->pos, SPACE);
+    if (blank ? at_trimming_delim(l, l->pos) : at_braces(l, l->pos)) {
         lex_right_delim(l);
+        return;
+    }
+    if (blank) {
+        lex_space(l);
         return;
     }
     l->pos++;
     switch (c) {
-    case ' ':
-    case '\t':
-    case '\r':
-    case '\n': lex_space(l); break;
     case '=': emit(l, TL_TOKEN_ASSIGN); break;
     case ':': lex_declare(l); break;
     case '|': emit(l, TL_TOKEN_PIPE); break;
