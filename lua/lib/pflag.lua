@@ -59,6 +59,11 @@ local truths = {
 }
 local units = { ns = 1e-9, us = 1e-6, ["µs"] = 1e-6, ["μs"] = 1e-6, ms = 1e-3, s = 1, m = 60, h = 3600 }
 
+---A truth as Go writes it: "1", "t", "TRUE", "false"; nil where it is none.
+---@param text string?
+---@return boolean?
+function pflag.truth(text) return truths[text or ""] end
+
 ---Seconds of a duration as Go writes it: "1h2m3.5s"; nil and Go's reason where it is none.
 ---@param text string
 ---@return number?

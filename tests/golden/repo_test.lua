@@ -117,6 +117,22 @@ function tests.every_command_that_takes_a_chart_finds_it_as_helm_does()
     w:same_files()
 end
 
+function tests.values_come_from_urls_as_with_helm()
+    fs.write(served.path .. "/values.yaml", "size: 7\nmore: {a: b}\n")
+    fs.write(served.path .. "/broken.yaml", "size: [\n")
+    local template = { "template", "r", "web", "--repo", url }
+    local function with(...) return { table.unpack(table.move({ ... }, 1, select("#", ...), #template + 1,
+        table.move(template, 1, #template, 1, {}))) } end
+    w:both(with("-f", url .. "/values.yaml"))
+    w:both(with("-f", url .. "/values.yaml", "--set-file", "size=" .. url .. "/values.yaml,x.y=" .. url .. "/values.yaml"))
+    w:both(with("-f", url .. "/broken.yaml"), { status = 1 })
+    w:both(with("-f", url .. "/absent.yaml"), { status = 1 })
+    w:both(with("--set-file", "a=" .. url .. "/absent.yaml"), { status = 1 })
+    w:both(with("-f", "ftp://127.0.0.1/values.yaml"), { status = 1 })
+    w:write("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n")
+    w:both { "lint", "app", "-f", url .. "/values.yaml" }
+end
+
 function tests.helm_and_todo_take_turns_on_one_list()
     lu.assertEquals(w:run("todo", { "repo", "add", "one", url }).status, 0)
     lu.assertEquals(w:run("helm", { "repo", "add", "two", url }, { home = "todo" }).status, 0)

@@ -4,6 +4,7 @@ local fs = require "fs"
 local json = require "json"
 local k8s = require "k8s"
 local log = require "log"
+local pflag = require "pflag"
 local proc = require "proc"
 local project = require "project"
 local secret = require "secret"
@@ -11,8 +12,6 @@ local term = require "term"
 local yaml = require "yaml"
 
 local session = {}
-
-local truths = { ["1"] = true, t = true, T = true, ["true"] = true, TRUE = true, True = true }
 
 -- A flag's value, else that of helm's variable; nil where neither says anything.
 local function setting(options, key, variable)
@@ -38,7 +37,7 @@ function session.connection(options)
         ("unable to read certificate-authority %s: no such file or directory"):format(ca_file)))
     local token = setting(options, "kube_token", "HELM_KUBETOKEN")
     local insecure = options.kube_insecure_skip_tls_verify
-        or truths[os.getenv("HELM_KUBEINSECURE_SKIP_TLS_VERIFY") or ""] or nil
+        or pflag.truth(os.getenv("HELM_KUBEINSECURE_SKIP_TLS_VERIFY")) or nil
     return {
         kubeconfig = options.kubeconfig, context = setting(options, "context", "HELM_KUBECONTEXT"),
         namespace = setting(options, "namespace", "HELM_NAMESPACE"),
