@@ -1,4 +1,5 @@
 -- helm upgrade: brings a release to a new revision.
+local capabilities = require "release.capabilities"
 local flags = require "release.flags"
 local helm_release = require "release.command"
 local install = require "release.install"
@@ -8,6 +9,7 @@ local source = require "chart_repo.source"
 local upgrade = require "release.upgrade"
 
 local function is_absent(env)
+    capabilities.check_reachable(env.client)
     local history = records.history(env.client, env.namespace, env.name)
     local last = history[#history]
     return not last or last.status == "uninstalled", last ~= nil

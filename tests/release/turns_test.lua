@@ -220,4 +220,27 @@ function tests.t09_hooks_of_rollbacks_that_fail_by_turns()
     end
 end
 
+function tests.t10_records_in_config_maps_by_turns()
+    local reuse, here = world.charts .. "/reuse", { driver = "configmap" }
+    w:step({ "install", "map", reuse, "--create-namespace", "--labels", "a=b" }, here)
+    w:step({ "upgrade", "map", reuse, "--set", "own=1" }, here)
+    w:step({ "rollback", "map", "1" }, here)
+    for _, arguments in ipairs { { "history", "map" }, { "get", "all", "map" }, { "list", "-l", "a=b", "-q" },
+        { "status", "map" } } do
+        w:look(arguments, 0, "configmaps")
+    end
+    w:look({ "status", "map" }, 1)
+    w:step({ "upgrade", "map", reuse, "--history-max", "1" }, here)
+    w:step({ "uninstall", "map" }, here)
+end
+
+-- Nothing is asked of a server that does not answer.
+function tests.t11_servers_that_do_not_answer_are_told_as_by_helm()
+    for _, words in ipairs { { "list" }, { "status", "r" }, { "install", "r", chart }, { "upgrade", "-i", "r", chart },
+        { "upgrade", "r", chart }, { "rollback", "r" }, { "uninstall", "r" }, { "history", "r" }, { "get", "all", "r" },
+        { "test", "r" }, { "template", "r", chart, "--validate" } } do
+        w:look({ table.unpack(table.move({ "--kube-apiserver", "http://127.0.0.1:1" }, 1, 2, #words + 1, words)) }, 1)
+    end
+end
+
 return tests

@@ -43,7 +43,7 @@ function World:run(who, namespace, arguments, options)
     table.move({ "-n", namespace }, 1, 2, #argv + 1, argv)
     return proc.run(argv, { check = false, timeout = 120, stdin = options and options.stdin or "", env = {
         KUBECONFIG = self.kubeconfig, HOME = self.home, XDG_STATE_HOME = self.home .. "/state",
-        HELM_NAMESPACE = false, HELM_KUBECONTEXT = false, HELM_DRIVER = false, TZ = "UTC",
+        HELM_NAMESPACE = false, HELM_KUBECONTEXT = false, HELM_DRIVER = options and options.driver or false, TZ = "UTC",
     } })
 end
 
@@ -62,9 +62,12 @@ end
 
 -- Why the record of a release cannot be told from helm's.
 local function record_text(object, namespace)
-    local body = chart.decode_release(secret.unbase64(object.data.release))
+    local text = object.data.release
+    local body = chart.decode_release(object.kind == "Secret" and secret.unbase64(text) or text)
     return plain(json.encode(body), namespace)
 end
+
+local function is_record(object) return (object.metadata.labels or {}).owner == "helm" end
 
 local stripped = { "uid", "resourceVersion", "creationTimestamp", "managedFields", "selfLink" }
 
@@ -73,9 +76,7 @@ local function object_text(object, namespace)
     for _, field in ipairs(stripped) do meta[field] = nil end
     if meta.labels then meta.labels.createdAt, meta.labels.modifiedAt = nil, nil end
     if object.kind == "Service" then object.spec.clusterIP, object.spec.clusterIPs = nil, nil end
-    if object.type == "helm.sh/release.v1" then
-        object.data.release = nil
-    end
+    if is_record(object) then object.data.release = nil end
     return plain(json.encode(object, { sort = true, indent = " " }), namespace)
 end
 
@@ -112,7 +113,7 @@ function World:state(namespace)
         local ok, list = pcall(self.client.list, self.client, kind, { namespace = namespace })
         for _, object in ipairs(ok and list or {}) do
             local name = kind .. "/" .. object.metadata.name
-            if object.type == "helm.sh/release.v1" then found[name .. " record"] = record_text(object, namespace) end
+            if is_record(object) then found[name .. " record"] = record_text(object, namespace) end
             if object.metadata.name ~= "kube-root-ca.crt" then found[name] = object_text(object, namespace) end
         end
     end
@@ -127,7 +128,7 @@ end
 -- One operation in every namespace; what the programs said, how they ended and what is there then must be the same.
 ---@param arguments string[]
 ---@param options { status: integer?, stdin: string?, before: fun(namespace: string)?, loose_errors: boolean?,
----in_order: boolean? }? in_order: not all at once, as they would make the same cluster-wide objects
+---in_order: boolean?, driver: string? }? driver: HELM_DRIVER; in_order: not all at once, as they would make the same cluster-wide objects
 function World:step(arguments, options)
     options = options or {}
     self.count = self.count + 1
@@ -161,12 +162,14 @@ function World:step(arguments, options)
 end
 
 -- A command that only reads prints the same bytes, whoever runs it and whoever wrote last.
-function World:look(arguments, status)
+function World:look(arguments, status, driver)
     local said, turns = {}, {}
     for _, namespace in ipairs { "release-h", "release-t" } do
         said[namespace] = {}
         for _, who in ipairs { "helm", "todo" } do
-            turns[#turns + 1] = function() said[namespace][who] = self:run(who, namespace, arguments) end
+            turns[#turns + 1] = function()
+                said[namespace][who] = self:run(who, namespace, arguments, { driver = driver })
+            end
         end
     end
     task.all(turns)

@@ -2,6 +2,7 @@
 local address = require "chart_repo.address"
 local fail = require "fail"
 local fs = require "fs"
+local gonet = require "release.gonet"
 local http = require "http"
 
 local fetch = {}
@@ -65,7 +66,7 @@ function fetch.get(url, access)
     end
     local ok, answer = pcall(http.get, url, fetch.options(url, access))
     if not ok then
-        fail.raise(fail.kind(answer) or "connect", ("Get %q: %s"):format(url, fail.message(answer)),
+        fail.raise(fail.kind(answer) or "connect", gonet.message(url, answer),
             fail.field(answer, "hint"), { cause = answer })
     end
     if answer.status ~= 200 then

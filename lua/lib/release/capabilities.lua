@@ -1,6 +1,7 @@
 -- What a cluster can do, as templates see it: its version, its API versions, and its objects through `lookup`
 -- (helm.sh/helm/v3/pkg/action getCapabilities).
 local fail = require "fail"
+local gonet = require "release.gonet"
 local json = require "json"
 
 local capabilities = {}
@@ -63,7 +64,9 @@ function capabilities.check_reachable(client)
         if not ok then error(problem, 0) end
         return
     end
-    fail.raise(fail.kind(problem), "Kubernetes cluster unreachable: " .. fail.message(problem),
+    local message = fail.message(problem)
+    if message:find("^GET ") then message = gonet.message(client.server .. "/version", problem) end
+    fail.raise(fail.kind(problem), "Kubernetes cluster unreachable: " .. message,
         fail.field(problem, "hint"), { cause = problem, status = fail.field(problem, "status") })
 end
 

@@ -134,6 +134,7 @@ end
 ---@return todo.Record
 function install.run(env, c, o)
     o.wait = o.wait or o.atomic
+    capabilities.check_reachable(env.client)
     local history = records.history(env.client, env.namespace, env.name)
     if not prepare.is_dry(o) and o.replace then lifecycle.settle(env, history) end
     local job = install.prepare(env, c, o)

@@ -1,4 +1,4 @@
--- Release records: the Secrets in which helm 3 keeps a release's history, read and written as helm does
+-- Release records: the Secrets, or ConfigMaps, in which helm 3 keeps a release's history, read and written as helm does
 -- (helm.sh/helm/v3/pkg/storage).
 local chart = require "chart"
 local fail = require "fail"
@@ -16,21 +16,36 @@ local system_labels = {
     name = true, owner = true, status = true, version = true, createdAt = true, modifiedAt = true,
 }
 
-local function secret_name(name, revision) return ("sh.helm.release.v1.%s.v%d"):format(name, revision) end
+local function name_of(name, revision) return ("sh.helm.release.v1.%s.v%d"):format(name, revision) end
 
 local function selector(name)
     return { owner = "helm", name = name }
 end
 
+-- Where records are kept: as a Secret's bytes, or as a ConfigMap's text.
+local secrets = { resource = "secrets", kind = "Secret", type = TYPE, encode = secret.base64, decode = secret.unbase64 }
+local function same(text) return text end
+local config_maps = { resource = "configmaps", kind = "ConfigMap", encode = same, decode = same }
+local drivers = { [""] = secrets, secret = secrets, secrets = secrets, configmap = config_maps,
+    configmaps = config_maps }
+
+---The records' place that HELM_DRIVER names. Raises where there is none such.
+---@return table
+function records.driver()
+    local name = os.getenv("HELM_DRIVER") or ""
+    return drivers[name] or fail.raise("usage", ('unknown driver "%s"'):format(name),
+        "release records are kept in Secrets, or in ConfigMaps with HELM_DRIVER=configmap")
+end
+
 local function decode(object)
-    return chart.decode_release(secret.unbase64(object.data.release))
+    return chart.decode_release(records.driver().decode(object.data.release))
 end
 
 ---@class todo.Record
 ---@field revision integer
 ---@field status string "deployed", "failed", "superseded", "pending-install", …
 ---@field labels table<string, string> the user's own labels
----@field object table? the Secret, where it was read from one
+---@field object table? the Secret or ConfigMap, where it was read from one
 ---@field body fun(): table the decoded record
 
 ---A record that is not stored yet.
@@ -82,7 +97,8 @@ end
 
 -- trouble: what an error begins with, in helm's words.
 local function read(client, options, trouble)
-    local ok, found = pcall(client.list, client, "secrets", options)
+    local driver = records.driver()
+    local ok, found = pcall(client.list, client, driver.resource, options)
     if not ok then
         if fail.kind(found) == "cancelled" then error(found, 0) end
         -- What is no selector helm does not send to the server.
@@ -92,7 +108,7 @@ local function read(client, options, trouble)
     end
     local list = {}
     for _, object in ipairs(found) do
-        if object.type == TYPE then list[#list + 1] = wrap(object) end
+        if object.type == driver.type then list[#list + 1] = wrap(object) end
     end
     return list
 end
@@ -130,20 +146,20 @@ end
 ---@param revision integer
 ---@return todo.Record?
 function records.get(client, namespace, name, revision)
-    local object = client:get("secrets", secret_name(name, revision), { namespace = namespace })
+    local object = client:get(records.driver().resource, name_of(name, revision), { namespace = namespace })
     return object and wrap(object) or nil
 end
 
-local function secret_of(record, stamp)
-    local body = record.body()
+local function object_of(record, stamp)
+    local body, driver = record.body(), records.driver()
     local labels = tables.merge(record.labels, {
         owner = "helm", name = body.name, status = body.info.status, version = tostring(body.version),
         [stamp] = tostring(os.time()),
     })
     return {
-        apiVersion = "v1", kind = "Secret", type = TYPE,
-        metadata = { name = secret_name(body.name, body.version), namespace = body.namespace, labels = labels },
-        data = { release = secret.base64(chart.encode_release(body)) },
+        apiVersion = "v1", kind = driver.kind, type = driver.type,
+        metadata = { name = name_of(body.name, body.version), namespace = body.namespace, labels = labels },
+        data = { release = driver.encode(chart.encode_release(body)) },
     }
 end
 
@@ -152,7 +168,7 @@ end
 ---@param client todo.K8s
 ---@param record todo.Record
 function records.create(client, record)
-    local ok, problem = pcall(client.create, client, secret_of(record, "createdAt"), { field_manager = MANAGER })
+    local ok, problem = pcall(client.create, client, object_of(record, "createdAt"), { field_manager = MANAGER })
     if ok then return end
     if fail.kind(problem) ~= "exists" then
         fail.raise(fail.kind(problem) or "http", "create: failed to create: " .. fail.message(problem),
@@ -168,7 +184,7 @@ end
 ---@param record todo.Record
 function records.save(client, record)
     record.status = record.body().info.status
-    client:update(secret_of(record, "modifiedAt"), { field_manager = MANAGER })
+    client:update(object_of(record, "modifiedAt"), { field_manager = MANAGER })
 end
 
 ---Writes a record's new status.
@@ -188,8 +204,8 @@ end
 ---@param client todo.K8s
 ---@param record todo.Record
 function records.delete(client, record)
-    local place = record.object and record.object.metadata or secret_of(record, "modifiedAt").metadata
-    client:delete("secrets", place.name, { namespace = place.namespace })
+    local place = record.object and record.object.metadata or object_of(record, "modifiedAt").metadata
+    client:delete(records.driver().resource, place.name, { namespace = place.namespace })
 end
 
 ---Removes the oldest revisions, so that one more makes at most `max`; the deployed one stays.

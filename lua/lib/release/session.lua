@@ -7,6 +7,7 @@ local log = require "log"
 local pflag = require "pflag"
 local proc = require "proc"
 local project = require "project"
+local records = require "release.records"
 local secret = require "secret"
 local term = require "term"
 local yaml = require "yaml"
@@ -52,10 +53,7 @@ end
 ---@param name string? of a release
 ---@return todo.ReleaseEnv
 function session.open(options, name)
-    local driver = os.getenv("HELM_DRIVER")
-    if driver and driver ~= "" and driver ~= "secret" and driver ~= "secrets" then
-        fail.raise("usage", ("release records are kept in Secrets only, not in %q"):format(driver), "unset HELM_DRIVER")
-    end
+    records.driver() -- an unknown one is told before anything else
     local ok, client = pcall(k8s.connect, session.connection(options))
     if not ok then
         fail.raise(fail.kind(client), "Kubernetes cluster unreachable: " .. fail.message(client),
