@@ -89,7 +89,7 @@ int tl_decode_read_open(tl_arena *arena, const tl_decode_open *file, const char 
 {
     *size = file->size > 0 ? (size_t)file->size : 0;
     if (*size <= MAX_INPUT && read_all(arena, file->descriptor, *size, data, size))
-        return tl_error_errno(err, errno, "read %s", file->path);
+        return tl_text_errno(err, errno, "read %s", file->path);
     if (*size > MAX_INPUT) return tl_error_set(err, "limit", "%s is larger than %u bytes", file->path, MAX_INPUT);
     return 0;
 }
@@ -99,7 +99,7 @@ int tl_decode_read_file(tl_arena *arena, const char *path, const char **data, si
     int is_stdin = !strcmp(path, "-");
     int file = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 && errno == ENOENT) return tl_error_set(err, "not_found", "open %s: no such file or directory", path);
-    if (file < 0) return tl_error_errno(err, errno, "open %s", path);
+    if (file < 0) return tl_text_errno(err, errno, "open %s", path);
     struct stat st;
     const tl_decode_open open = {file, path, !fstat(file, &st) && S_ISREG(st.st_mode) ? st.st_size : 0};
     int result = tl_decode_read_open(arena, &open, data, size, err);

@@ -99,7 +99,7 @@ static int read_unread(tl_chart_unread *unread, int file, tl_error *err)
     struct stat st;
     const char *data;
     size_t length;
-    if (fstat(file, &st)) return tl_error_errno(err, errno, "stat %s", unread->path);
+    if (fstat(file, &st)) return tl_text_errno(err, errno, "stat %s", unread->path);
     if (st.st_dev != unread->device || st.st_ino != unread->number || st.st_size != unread->size) {
         tl_error_set(err, "chart", "the chart's file %s has changed since the chart was loaded", unread->relative);
         tl_error_hint(err, "load the chart again");
@@ -120,7 +120,7 @@ int tl_chart_file_read(tl_chart_file *out, const tl_chart_file *file, tl_error *
     if (!unread) return 0;
     if (!unread->data) {
         int fd = open(unread->path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0) return tl_error_errno(err, errno, "error reading %s: open %s", unread->relative, unread->path);
+        if (fd < 0) return tl_text_errno(err, errno, "error reading %s: open %s", unread->relative, unread->path);
         int result = read_unread(unread, fd, err);
         close(fd);
         if (result) return -1;
@@ -169,9 +169,9 @@ static int add_file(walk *w, int folder, const char *name, const char *relative,
     size_t size;
     struct stat st;
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return tl_error_errno(err, errno, "error reading %s: open %s", relative, full_path(w, relative));
+    if (file < 0) return tl_text_errno(err, errno, "error reading %s: open %s", relative, full_path(w, relative));
     use used = use_of(relative);
-    int result = fstat(file, &st) ? tl_error_errno(err, errno, "stat %s", full_path(w, relative))
+    int result = fstat(file, &st) ? tl_text_errno(err, errno, "stat %s", full_path(w, relative))
                                   : check_sizes(w, name, st.st_size, err);
     const tl_decode_open open = {file, relative, st.st_size};
     if (!result && used != LATER && tl_decode_read_open(w->arena, &open, &data, &size, err))
@@ -196,7 +196,7 @@ static int check_link(const walk *w, const char *relative, tl_error *err)
 {
     char *target = realpath(full_path(w, relative), NULL);
     size_t length = strlen(w->root);
-    if (!target) return tl_error_errno(err, errno, "error evaluating symlink %s", full_path(w, relative));
+    if (!target) return tl_text_errno(err, errno, "error evaluating symlink %s", full_path(w, relative));
     int inside = !strncmp(target, w->root, length) && (target[length] == '/' || !target[length]);
     free(target);
     if (inside) return 0;
@@ -269,7 +269,7 @@ static int walk_entry(walk *w, int folder, const char *name, unsigned char type,
     struct stat st;
     if (type == DT_UNKNOWN) {
         if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW))
-            return tl_error_errno(err, errno, "lstat %s", full_path(w, relative));
+            return tl_text_errno(err, errno, "lstat %s", full_path(w, relative));
         type = type_of(st.st_mode);
     }
     if (type == DT_LNK) {
@@ -323,7 +323,7 @@ static int walk_folder(walk *w, int parent, const char *name, const char *relati
     int result = 0, fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (!folder) {
-        tl_error_errno(err, errno, "open %s", full_path(w, relative));
+        tl_text_errno(err, errno, "open %s", full_path(w, relative));
         if (fd >= 0) close(fd);
         return -1;
     }
@@ -357,7 +357,7 @@ int tl_chart_read_folder(tl_chart_files *out, tl_arena *arena, const char *path,
               .rules = tl_helmignore_parse(arena, ignored, size, err)};
     if (!w.rules) return -1;
     char *root = realpath(path, NULL);
-    if (!root) return tl_error_errno(err, errno, "stat %s", path);
+    if (!root) return tl_text_errno(err, errno, "stat %s", path);
     w.root = tl_arena_strdup(arena, root);
     free(root);
     return join_branches(&w, walk_folder(&w, AT_FDCWD, w.root, "", err), err);

@@ -1,7 +1,6 @@
 /* What `helm lint` says of a chart. */
 #include "chart/lint.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,11 +430,8 @@ int tl_chart_lint(tl_lint_messages *out, tl_arena *arena, const char *path, cons
     } else {
         const char *file = tl_arena_printf(arena, "%s/Chart.yaml", path);
         while (!strncmp(file, "./", 2)) file += 2; /* as filepath.Join writes it */
-        if (stat(file, &st)) {
-            char *reason = tl_arena_strdup(arena, strerror(errno));
-            reason[0] = (char)tolower((unsigned char)reason[0]); /* as Go spells it */
-            return tl_error_set(err, "io", "unable to check Chart.yaml file in chart: stat %s: %s", file, reason);
-        }
+        if (stat(file, &st))
+            return tl_text_errno(err, errno, "unable to check Chart.yaml file in chart: stat %s", file);
         char *full = realpath(path, NULL);
         if (full) l.dir = tl_arena_strdup(arena, full);
         free(full);

@@ -245,7 +245,7 @@ int tl_chart_load(tl_chart **out, tl_arena *arena, const char *path, tl_chart_pa
             tl_error_hint(err, "a chart is a folder with a Chart.yaml, or a .tgz made of one");
             return -1;
         }
-        return tl_error_errno(err, errno, "stat %s", path);
+        return tl_text_errno(err, errno, "stat %s", path);
     }
     double started = tl_clock_ms();
     if (S_ISDIR(st.st_mode) ? tl_chart_read_folder(&files, arena, path, parsing, err)

@@ -1,6 +1,7 @@
 /* Go's views of text. */
 #include "chart/text.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -90,4 +91,11 @@ int tl_text_names_partial(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return (slash ? slash[1] : *path) == '_';
+}
+
+int tl_text_go_reason(tl_error *err)
+{
+    char *colon = err && err->message ? strrchr(err->message, ':') : NULL;
+    if (colon && colon[1] == ' ') colon[2] = (char)tolower((unsigned char)colon[2]);
+    return -1;
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
 #include "base/mem.h"
 
 /* Go's views of text that helm's messages and splitting depend on. */
@@ -20,5 +21,9 @@ int tl_text_same(const char *text, size_t length, const char *word);
 int tl_text_has_suffix(const char *text, const char *suffix);
 /* 1 for the path of a partial, whose text only other templates see: its name begins with an underscore. */
 int tl_text_names_partial(const char *path);
+
+/* tl_error_errno with the reason as Go spells it: without a capital. */
+#define tl_text_errno(err, ...) (tl_error_errno(err, __VA_ARGS__), tl_text_go_reason(err))
+int tl_text_go_reason(tl_error *err);
 
 #endif

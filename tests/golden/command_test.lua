@@ -103,6 +103,9 @@ function tests.values_are_read_as_strictly_as_by_helm()
         w:write("values.yaml", text)
         w:both({ "template", "r", "app", "-f", "values.yaml" }, { status = 1 })
     end
+    for _, words in ipairs { { "-f", "app" }, { "--set-file", "a=app" }, { "-f", "app/Chart.yaml/x" } } do
+        w:both({ "template", "r", "app", table.unpack(words) }, { status = 1 })
+    end
     w:write("app/templates/values.yaml", "values: {{ toJson .Values | quote }}\n")
     for _, text in ipairs { '%YAML 1.1\n---\na: "\u{e9}\\\\/"\n', "a: '\\/'\nb: \\/\nc: |\n  \\/\n" } do
         w:write("values.yaml", text)
