@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "chart/chart.h"
 #include "chart/decode.h"
 #include "chart/helmignore.h"
@@ -198,6 +199,9 @@ static int check_link(const walk *w, const char *relative, tl_error *err)
     size_t length = strlen(w->root);
     if (!target) return tl_text_errno(err, errno, "error evaluating symlink %s", full_path(w, relative));
     int inside = !strncmp(target, w->root, length) && (target[length] == '/' || !target[length]);
+    if (inside)
+        tl_log(TL_LOG_WARN, "found symbolic link in path: %s resolves to %s. Contents of linked file included and used",
+               full_path(w, relative), target);
     free(target);
     if (inside) return 0;
     tl_error_set(err, "chart", "the link %s leads out of the chart", relative);

@@ -1,4 +1,5 @@
 -- Commands of helm that need neither a cluster nor a repository: todo-lua beside helm.
+local fs = require "fs"
 local lu = require "luaunit"
 local repo_world = require "tests.golden.repo_world"
 
@@ -92,6 +93,15 @@ function tests.charts_are_linted_with_their_subcharts_as_by_helm()
     w:both({ "lint", "app", "-f", "absent.yaml" }, { status = 1 })
     w:both({ "lint", "app", "--kube-version", "x" }, { status = 1 })
     w:both({ "lint", "app", "app", "-f", "-", "-f", "over.yaml", "--set", "b=c" }, { stdin = "c: {d: 1}\n", status = 1 })
+end
+
+function tests.links_inside_a_chart_are_told_as_by_helm()
+    for _, who in ipairs { "helm", "todo" } do
+        fs.symlink("two.yaml", w:folder(who) .. "/app/templates/linked.yaml")
+        fs.symlink("templates", w:folder(who) .. "/app/more")
+    end
+    w:both { "template", "r", "app" }
+    w:both { "show", "chart", "app" }
 end
 
 -- libyaml takes more than go-yaml does.
