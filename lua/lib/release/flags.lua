@@ -1,6 +1,5 @@
 -- Flags that several of helm's commands share. `of` puts a command's list together.
 local fs = require "fs"
-local proc = require "proc"
 
 local flags = {}
 
@@ -30,7 +29,7 @@ local function missing_program(name)
     if name == "" then return nil end
     local reason
     if not name:find("/", 1, true) then
-        reason = not proc.which(name) and "executable file not found in $PATH"
+        reason = not require "proc".which(name) and "executable file not found in $PATH"
     else
         local stat = fs.stat(name)
         reason = not stat and ("stat %s: no such file or directory"):format(name)
