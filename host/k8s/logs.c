@@ -12,7 +12,7 @@
 
 #define HIGH ((size_t)4 << 20) /* bytes that may wait for the reader */
 #define LOW ((size_t)1 << 20)
-#define RETRIES 12    /* of one break: about a minute */
+#define RETRIES 20    /* of one break: about two minutes, in which an API server that ends often is back */
 #define QUIET_MS 1000 /* a stream that repeats a known line does so at once */
 
 struct tl_k8s_logs {
