@@ -405,7 +405,7 @@ function standalone.start(ctx)
     forget_earlier_boot(layout)
     if #surplus > 0 then
         halt(layout, false)
-        for _, node in ipairs(surplus) do nodes.clear(node) end
+        for _, node in ipairs(surplus) do nodes.clear(node, POD_GRACE) end
     end
     local keeps_kubelets = same_plan(layout, plan) or adds_to_plan(layout, plan)
     local since = tables.map(layout.nodes, function(node)

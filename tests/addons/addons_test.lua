@@ -76,7 +76,7 @@ end
 function tests.setup_all()
     needs.packages { "curl", "containernetworking-plugins", "iptables", "conntrack", "socat", "iproute2", "runc", "openssl" }
     local other = standalone.other(ctx)
-    shared_ran = other and setmetatable({ state_dir = other }, { __index = shared })
+    shared_ran = other and setmetatable({ state_dir = other, config = { cluster = {} } }, { __index = shared })
     if shared_ran then standalone.stop(shared_ran) end
     standalone.delete(ctx)
     proc.run { "rm", "-rf", copy, HOME }

@@ -7,8 +7,6 @@ local processes = require("cluster.standalone.processes")
 
 local nodes = {}
 
-local POD_GRACE = 5 -- seconds
-
 ---What belongs to one node; all else of the layout is found in it, too.
 ---@class todo.StandaloneNode: todo.StandaloneLayout
 ---@field name string
@@ -58,8 +56,9 @@ end
 ---Ends the pods of a node whose kubelet and containerd have ended, and takes up what they had of the machine.
 ---@async
 ---@param one todo.StandaloneNode
-function nodes.clear(one)
-    processes.finish(processes.in_pods(one), POD_GRACE)
+---@param grace number seconds that they have to end by themselves
+function nodes.clear(one, grace)
+    processes.finish(processes.in_pods(one), grace)
     processes.finish(processes.find(one), 0)
     ground.clear_node(one)
 end
