@@ -159,15 +159,15 @@ static int read_head(tl_manifest *m, tl_arena *arena, tl_value object, tl_map **
     metadata = tl_decode_field(map, "metadata");
     if (!metadata || metadata->type == TL_NULL) return 0;
     if (metadata->type != TL_MAP) return tl_decode_mismatch(err, *metadata, "SimpleHead.metadata", type);
-    if (tl_decode_string(arena, metadata->as.map, "name", "SimpleHead.metadata.name", &m->name, err)) return -1;
+    if (tl_decode_string(arena, metadata->as.map, "name", ".metadata.name", &m->name, err)) return -1;
     found = tl_decode_field(metadata->as.map, "annotations");
     if (!found || found->type == TL_NULL) return 0;
-    if (found->type != TL_MAP) return tl_decode_mismatch(err, *found, "SimpleHead.metadata.annotations",
+    if (found->type != TL_MAP) return tl_decode_mismatch(err, *found, ".metadata.annotations",
                                                          "map[string]string");
     uint32_t cursor = 0;
     for (tl_entry *e; (e = tl_map_next(found->as.map, &cursor));)
         if (e->value.type == TL_MAP || e->value.type == TL_LIST)
-            return tl_decode_mismatch(err, e->value, "SimpleHead.metadata.annotations", "string");
+            return tl_decode_mismatch(err, e->value, ".metadata.annotations", "string");
     *annotations = found->as.map;
     return 0;
 }

@@ -113,6 +113,18 @@ static void on_credentials(tl_credential_wait *wait)
     if (step(call, &why)) fail(call, &why);
 }
 
+/* The text of a quoted-string (RFC 7230, 3.2.6) that begins at its quotation mark; the caller frees it. */
+static char *unquoted(const char *quoted)
+{
+    char *text = tl_strdup(quoted), *to = text;
+    for (const char *from = quoted + 1; *from && *from != '"'; from++) {
+        if (*from == '\\' && from[1]) from++;
+        *to++ = *from;
+    }
+    *to = 0;
+    return text;
+}
+
 /* Warning: 299 - "text" (RFC 7234, 5.5), as kubectl shows it. */
 static void log_warnings(tl_k8s_call *call)
 {
@@ -124,7 +136,9 @@ static void log_warnings(tl_k8s_call *call)
         if (!text || (call->client->last_warning && strcmp(text, call->client->last_warning) == 0)) continue;
         free(call->client->last_warning);
         call->client->last_warning = tl_strdup(text);
-        tl_log(TL_LOG_WARN, "warning of the server: %.*s", (int)(strlen(text) > 2 ? strlen(text) - 2 : 0), text + 1);
+        char *plain = unquoted(text);
+        tl_log(TL_LOG_WARN, "warning of the server: %s", plain);
+        free(plain);
     }
 }
 

@@ -95,6 +95,18 @@ function tests.charts_are_linted_with_their_subcharts_as_by_helm()
     w:both({ "lint", "app", "app", "-f", "-", "-f", "over.yaml", "--set", "b=c" }, { stdin = "c: {d: 1}\n", status = 1 })
 end
 
+function tests.heads_of_objects_are_decoded_as_by_helm()
+    for _, metadata in ipairs { "{name: x, annotations: {a: {b: c}}}", "{name: x, annotations: [a]}", "{name: [a]}", "[a]",
+        "text", "{annotations: 1}" } do
+        w:write("app/templates/head.yaml", "kind: X\napiVersion: v1\nmetadata: " .. metadata .. "\n")
+        w:both({ "template", "r", "app" }, { status = 1 })
+    end
+    for _, metadata in ipairs { "{name: 1, annotations: {a: 1, b: true, c: null}}", "null", "{}" } do
+        w:write("app/templates/head.yaml", "kind: X\napiVersion: v1\nmetadata: " .. metadata .. "\n")
+        w:both { "template", "r", "app" }
+    end
+end
+
 function tests.links_inside_a_chart_are_told_as_by_helm()
     for _, who in ipairs { "helm", "todo" } do
         fs.symlink("two.yaml", w:folder(who) .. "/app/templates/linked.yaml")

@@ -109,13 +109,6 @@ function tests.t05_labels_history_and_dry_runs_by_turns()
     w:step { "upgrade", "--install", "r", chart, "--labels", "team=null,tier=db", "--history-max", "3" }
     w:look { "list", "-l", "tier=db" }
     w:look { "list", "-l", "tier!=db", "-o", "json" }
-    for _, object in ipairs { "{kind: X}", "{apiVersion: v1}", "{a: b}", "{kind: X, apiVersion: v1, metadata: {name: x}}" } do
-        local given = world.charts .. "/given"
-        w:step({ "install", "given", given, "--set-json", 'objects=[' .. json.encode(yaml.decode(object)) .. "]" },
-            { status = 1 })
-        w:step({ "install", "given", given, "--set-json", 'objects=[' .. json.encode(yaml.decode(object)) .. "]",
-            "--disable-openapi-validation" }, { status = 1 })
-    end
     w:look { "template", "r", chart, "--validate" }
     w:look { "template", "r", chart, "--dry-run=server" }
     w:look({ "template", "unknown", chart, "--validate", "--set", "broken=true" })
@@ -232,6 +225,39 @@ function tests.t10_records_in_config_maps_by_turns()
     w:look({ "status", "map" }, 1)
     w:step({ "upgrade", "map", reuse, "--history-max", "1" }, here)
     w:step({ "uninstall", "map" }, here)
+end
+
+-- Nothing is made of objects that helm cannot decode.
+function tests.t13_heads_of_objects_are_checked_as_by_helm()
+    local given = world.charts .. "/given"
+    w:step { "install", "first", given, "--create-namespace" }
+    for _, metadata in ipairs { "{name: x, labels: {a: 1}}", "{name: x, labels: {a: b, c: true}}", "{name: yes}",
+        "{name: x, annotations: {z: [1], b: {c: d}}}", "{name: x, labels: [a]}", "{name: x, annotations: text}",
+        "{name: x, finalizers: [1]}", "{name: x, finalizers: a}", "{name: x, labels: {a: 1}, annotations: {a: 1.5}}",
+        "{name: x, namespace: 7}" } do
+        w:step({ "install", "given", given, "--set-json", 'objects=['
+            .. json.encode(yaml.decode("{kind: ConfigMap, apiVersion: v1, metadata: " .. metadata .. "}")) .. "]" },
+            { status = 1 })
+    end
+    w:step { "install", "given", given, "--set-json",
+        'objects=[{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x","labels":null,"annotations":{"a":null}}}]' }
+    w:step { "uninstall", "given" }
+    for _, object in ipairs { "{kind: X}", "{apiVersion: v1}", "{a: b}", "{kind: X, apiVersion: v1, metadata: {name: x}}" } do
+        w:step({ "install", "given", given, "--set-json", 'objects=[' .. json.encode(yaml.decode(object)) .. "]" },
+            { status = 1 })
+        w:step({ "install", "given", given, "--set-json", 'objects=[' .. json.encode(yaml.decode(object)) .. "]",
+            "--disable-openapi-validation" }, { status = 1 })
+    end
+end
+
+-- What the server warns of, without the marks of its header.
+function tests.t12_warnings_of_the_server_are_shown()
+    local result = w:run("todo", "release-t", { "install", "warned", world.charts .. "/given", "--create-namespace",
+        "--set-json", 'objects=[{"apiVersion":"v1","kind":"Service","metadata":{"name":"warned"},"spec":{"foo":1,'
+            .. '"ports":[{"port":1}]}}]' })
+    lu.assertEquals(result.status, 0, result.stderr)
+    lu.assertStrContains(result.stderr, 'warning of the server: unknown field "spec.foo"\n')
+    lu.assertEquals(w:run("todo", "release-t", { "uninstall", "warned" }).status, 0)
 end
 
 -- Nothing is asked of a server that does not answer.

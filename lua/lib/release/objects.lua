@@ -61,11 +61,40 @@ local function check_header(object)
         or text))
 end
 
+-- The fields of metadata that people write, in the order in which they are decoded, and what Go holds them in.
+local METADATA = { { "annotations", "map[string]string" }, { "finalizers", "[]string" }, { "generateName", "string" },
+    { "labels", "map[string]string" }, { "name", "string" }, { "namespace", "string" } }
+local JSON_TYPES = { boolean = "bool", number = "number", string = "string" }
+
+local function check_field(field, go_type, value)
+    local given = type(value) == "table" and (json.is_list(value) and "array" or "object") or JSON_TYPES[type(value)]
+    local wanted = go_type == "string" and "string" or go_type == "[]string" and "array" or "object"
+    -- An empty table is either.
+    if value == nil or value == json.null or given == wanted or (type(value) == "table" and next(value) == nil
+        and wanted ~= "string") then
+        return
+    end
+    fail.raise("invalid", ('unable to decode "": json: cannot unmarshal %s into Go struct field ObjectMeta.metadata.%s '
+        .. "of type %s"):format(given, field, go_type))
+end
+
+local function check_metadata(metadata)
+    for _, entry in ipairs(METADATA) do
+        local field, go_type = entry[1], entry[2]
+        local value = metadata[field]
+        check_field(field, go_type, value)
+        if go_type ~= "string" and type(value) == "table" then
+            for _, key in ipairs(tables.keys(value)) do check_field(field, "string", value[key]) end
+        end
+    end
+end
+
 local function check(object)
     if type(object.kind) ~= "string" then
         fail.raise("invalid", ("unable to decode \"\": Object 'Kind' is missing in '%s'"):format(
             json.encode(object, { sort = true })))
     end
+    if type(object.metadata) == "table" then check_metadata(object.metadata) end
     if type(object.apiVersion) ~= "string" then return end
     if type(object.metadata) ~= "table" or type(object.metadata.name) ~= "string" then
         fail.raise("invalid", ("error when retrieving current configuration of %s: resource name may not be empty")
