@@ -1,4 +1,4 @@
--- helm template: what a chart gives, without a cluster.
+-- helm template: what a chart gives; a cluster is asked only where the flags say so.
 local fail = require "fail"
 local flags = require "release.flags"
 local fs = require "fs"
@@ -180,7 +180,7 @@ end
 return {
     usage = "[NAME] CHART [flags]",
     summary = "print the objects that a chart gives",
-    help = "Renders a chart and prints its objects, without asking a cluster.",
+    help = "Renders a chart and prints its objects. A cluster is asked with --validate and --dry-run=server only.",
     arguments = { min = 1 },
     flags = flags.of({ "values", "capabilities", "schema", "post_renderer", "chart" },
         table.move(of_install(), 1, 14, #own + 1, own)),
