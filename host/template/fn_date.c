@@ -73,15 +73,23 @@ METHOD(m_unix)
     return 0;
 }
 
+/* Since 1970; wraps as Go's integers do. */
+static tl_value in_parts(const tl_object *self, int64_t per_second)
+{
+    const tl_gotime *time = time_of(self);
+    return tl_int((int64_t)((uint64_t)time->seconds * (uint64_t)per_second +
+                            (uint64_t)(time->nanoseconds / (SECOND / per_second))));
+}
+
 METHOD(m_unix_milli)
 {
-    *out = tl_int(time_of(call->self)->seconds * 1000 + time_of(call->self)->nanoseconds / 1000000);
+    *out = in_parts(call->self, 1000);
     return 0;
 }
 
 METHOD(m_unix_nano)
 {
-    *out = tl_int((int64_t)((uint64_t)time_of(call->self)->seconds * SECOND) + time_of(call->self)->nanoseconds);
+    *out = in_parts(call->self, SECOND);
     return 0;
 }
 
@@ -138,7 +146,7 @@ METHOD(m_add_date)
 
 METHOD(m_unix_micro)
 {
-    *out = tl_int(time_of(call->self)->seconds * 1000000 + time_of(call->self)->nanoseconds / 1000);
+    *out = in_parts(call->self, 1000000);
     return 0;
 }
 
