@@ -8,6 +8,7 @@ local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local provider = require "provider"
+local remove_images = require "tests.remove_images"
 local secret = require "secret"
 
 local tests = {}
@@ -15,22 +16,16 @@ local NAME = "tl-load-" .. proc.pid()
 local client, dir, layout, ctx, sent
 local layout_guard
 
-local function clean()
-    for _, image in ipairs(client:images { filters = { reference = { NAME } } }) do
-        for _, tag in ipairs(image.RepoTags or {}) do client:remove_image(tag, { force = true }) end
-    end
-end
-
 function tests.setup_all()
     client = docker.connect()
-    clean()
+    remove_images(client, NAME)
     dir = fs.tempdir()
     layout_guard = containerd.start(dir.path .. "/run")
 end
 
 function tests.teardown_all()
     getmetatable(layout_guard).__close()
-    clean()
+    remove_images(client, NAME)
     client:close()
     dir:close()
 end

@@ -5,6 +5,7 @@ local fs = require "fs"
 local lu = require "luaunit"
 local needs = require "tests.needs"
 local proc = require "proc"
+local remove_images = require "tests.remove_images"
 local secret = require "secret"
 local tar_stream = require "tar_stream"
 local task = require "task"
@@ -65,9 +66,7 @@ local function clean()
     for _, container in ipairs(d:containers { all = true, filters = { label = { "tl-test" } } }) do
         d:remove(container.Id, { force = true, volumes = true })
     end
-    for _, image in ipairs(d:images { filters = { reference = { "tl-test" } } }) do
-        for _, tag in ipairs(image.RepoTags or {}) do d:remove_image(tag, { force = true }) end
-    end
+    remove_images(d, "tl-test")
 end
 
 function tests.setup_all()

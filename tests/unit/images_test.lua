@@ -11,6 +11,7 @@ local lu = require "luaunit"
 local needs = require "tests.needs"
 local old_images = require "old_images"
 local proc = require "proc"
+local remove_images = require "tests.remove_images"
 local stack = require "stack"
 local tables = require "tables"
 local tar_stream = require "tar_stream"
@@ -23,15 +24,9 @@ local client
 local nothing = function() end
 local line = { set = nothing, done = nothing, fail = nothing, drop = nothing }
 
-local function clean()
-    for _, image in ipairs(client:images { filters = { reference = { NAME } } }) do
-        for _, tag in ipairs(image.RepoTags or {}) do client:remove_image(tag, { force = true }) end
-    end
-end
-
 function tests.setup_all()
     client = docker.connect()
-    clean()
+    remove_images(client, NAME)
 end
 
 function tests.setup()
@@ -46,7 +41,7 @@ function tests.teardown()
 end
 
 function tests.teardown_all()
-    clean()
+    remove_images(client, NAME)
     client:close()
 end
 
@@ -225,7 +220,7 @@ local function refused(ctx)
 end
 
 function tests.platform_is_the_images_and_part_of_its_tag()
-    clean()
+    remove_images(client, NAME)
     local other = ensure(for_platform("linux/" .. OTHER, "FROM scratch\nCOPY static /static\n"))
     lu.assertEquals(client:image(other.ref).Architecture, OTHER)
     local own = ensure(for_platform(nil, "FROM scratch\nCOPY static /static\n"))
@@ -242,7 +237,7 @@ end
 
 -- The classic builder would take the base image that is there, and say that all went well.
 function tests.platform_that_a_base_image_cannot_be_had_for_is_refused()
-    clean()
+    remove_images(client, NAME)
     local base = NAME .. ":base"
     write { ["base/Dockerfile"] = "FROM scratch\nLABEL a=1\n" }
     client:build { context = dir.path, dockerfile = dir.path .. "/base/Dockerfile", tags = { base } }
@@ -254,7 +249,7 @@ function tests.platform_that_a_base_image_cannot_be_had_for_is_refused()
 end
 
 function tests.platform_whose_programs_the_engine_cannot_run_is_told_as_such()
-    clean()
+    remove_images(client, NAME)
     local program = assert(fs.read "/proc/self/exe"):sub(1, 4096)
     local ctx = for_platform("linux/" .. OTHER, 'FROM scratch\nCOPY --chown=0 run /run\nRUN ["/run"]\n')
     fs.write(dir.path .. "/src/run", program:sub(1, 18) .. ELF_MACHINES[OTHER] .. program:sub(21), 493)
@@ -294,14 +289,14 @@ local function names()
 end
 
 function tests.files_of_an_earlier_stage_are_given_and_do_not_stay()
-    clean()
+    remove_images(client, NAME)
     local image = ensure(with_files "FROM scratch AS deps\nCOPY . /all/\nCOPY .todo-ca.crt /\nFROM scratch\nCOPY --from=deps /all/app /app\n")
     lu.assertNotNil(client:image(image.ref))
     lu.assertNotNil(client:image(NAME .. ":latest"))
 end
 
 function tests.file_that_stays_in_a_layer_stops_the_build_and_names_it()
-    clean()
+    remove_images(client, NAME)
     for dockerfile, place in pairs {
         ["FROM scratch\nCOPY .todo-ca.cr[t] app /srv/\n"] = "%.todo%-ca%.crt is in /srv/%.todo%-ca%.crt",
         ["FROM scratch AS a\nCOPY . /x/\nFROM scratch\nCOPY --from=a /x /y\n"] = "%.npmrc is in /y/%.npmrc",
@@ -320,7 +315,7 @@ function tests.file_that_stays_in_a_layer_stops_the_build_and_names_it()
 end
 
 function tests.token_in_a_label_or_a_command_is_found_too()
-    clean()
+    remove_images(client, NAME)
     write { ["src/token"] = TOKEN }
     local problem = refused(with_files("FROM scratch\nLABEL token=" .. TOKEN .. "\nCOPY app /app\n"))
     lu.assertEquals(problem.message,
@@ -329,7 +324,7 @@ function tests.token_in_a_label_or_a_command_is_found_too()
 end
 
 function tests.bundle_goes_only_to_builds_that_name_it()
-    clean()
+    remove_images(client, NAME)
     local ctx = with_files "FROM scratch\nCOPY . /all/\n"
     ctx.config.build_files = {}
     local image = ensure(ctx)
@@ -337,7 +332,7 @@ function tests.bundle_goes_only_to_builds_that_name_it()
 end
 
 function tests.layers_that_were_looked_at_are_not_looked_at_again()
-    clean()
+    remove_images(client, NAME)
     local dockerfile = "FROM scratch AS a\nCOPY .todo-ca.crt /x\nFROM scratch\nCOPY big /big\nCOPY app /app\n"
     write { ["src/big"] = ("x"):rep(100000) }
     local ctx = with_files(dockerfile)
@@ -376,7 +371,7 @@ local function with_buildx(fn)
 end
 
 function tests.secret_of_a_step_is_given_and_does_not_stay()
-    clean()
+    remove_images(client, NAME)
     with_buildx(function()
         local step = 'RUN --mount=type=secret,id=npm,required ["/tool", "to", "/length", "out", "x"]\n'
         local image = ensure(with_secret(step))
@@ -388,7 +383,7 @@ function tests.secret_of_a_step_is_given_and_does_not_stay()
 end
 
 function tests.secret_that_a_step_leaves_in_a_layer_stops_the_build()
-    clean()
+    remove_images(client, NAME)
     with_buildx(function()
         for _, bytes in ipairs { TOKEN, "short-pw\n", "a line\nand another\n" } do
             local problem = refused(with_secret(
@@ -446,7 +441,7 @@ end
 -- ---- images of older builds ----
 
 function tests.prune_takes_only_what_older_builds_of_ours_left()
-    clean()
+    remove_images(client, NAME)
     local made = {}
     for i = 1, 6 do
         write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = tostring(i) }
