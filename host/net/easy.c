@@ -40,6 +40,10 @@ static void set_authorities(tl_easy *easy, const tl_tls *tls)
         curl->easy_setopt(easy->handle, CURLOPT_CAINFO_BLOB, &blob);
         return;
     }
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* From 7.87 on libcurl keeps a file's authorities for a day; a cluster made anew has others in the same file. */
+    if (file) curl->easy_setopt(easy->handle, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
     if (!file) file = getenv("SSL_CERT_FILE");
     if (file && *file) curl->easy_setopt(easy->handle, CURLOPT_CAINFO, file);
 }

@@ -171,6 +171,10 @@ function tests.tls_trusts_only_the_given_authority()
     lu.assertEquals(untrusted.kind, "tls")
     lu.assertStrContains(untrusted.hint, "not trusted here")
     lu.assertEquals(failure(http.get, "https://127.0.0.1:" .. port, { ca_file = cert }).kind, "tls")
+    -- A cluster that is made anew has another authority in the same file.
+    proc.run { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost" }
+    lu.assertEquals(failure(http.get, url, { ca_file = cert }).kind, "tls")
     lu.assertNotNil(tls_server.pid)
 end
 
