@@ -260,14 +260,6 @@ static void *allocate(void *unused, void *old, size_t old_size, size_t size)
     return old || size < TL_LARGE ? realloc(old, size) : tl_malloc_large(size);
 }
 
-#ifndef TL_ARENA_EACH_BLOCK
-/* The program ends: what would be freed now goes with it. */
-static void *allocate_last(void *unused, void *old, size_t old_size, size_t size)
-{
-    return size ? allocate(unused, old, old_size, size) : NULL;
-}
-#endif
-
 static lua_State *open_state(tl_error *err)
 {
     lua_State *L = luaL_newstate();
@@ -416,9 +408,6 @@ int main(int argc, char **argv)
     tl_scheduler_cancel_all(L, 0);
     while (tl_scheduler_cleaning(L)) tl_scheduler_turn(L);
     if (interrupted_by) status = SIGNALLED + interrupted_by;
-#ifndef TL_ARENA_EACH_BLOCK
-    lua_setallocf(L, allocate_last, NULL);
-#endif
     tl_scheduler_close(L);
     free(executable);
     free((char *)tl_the_program.project);
