@@ -23,7 +23,7 @@ address = "%s/containerd.sock"
 ---@return todo.StandaloneLayout layout as far as images go; closing it ends the containerd
 function containerd.start(folder)
     needs.programs()
-    local layout = { bin = standalone.layout(needs.context()).bin, run = folder, state = folder }
+    local layout = { bin = standalone.layout(needs.context()).bin, run = folder, state = folder, nodes = {} }
     fs.mkdir(folder)
     fs.write(folder .. "/config.toml", CONFIG:format(folder, folder, folder))
     local child = proc.spawn({ layout.bin .. "/containerd", "--config", folder .. "/config.toml" },

@@ -196,9 +196,9 @@ local function load_images()
         return {
             { "todo-lua", function()
                 before()
-                return chunk([[require("cluster.standalone.images").load({ bin = %q, run = %q, state = %q },
-                    { docker = require("docker").connect(), cache_dir = %q }, { %q })]], layout.bin, layout.run, layout.state,
-                    layout.run, image)
+                return chunk([[require("cluster.standalone.images").load({ bin = %q, run = %q, state = %q,
+                    nodes = {} }, { docker = require("docker").connect(), cache_dir = %q }, { %q })]], layout.bin, layout.run,
+                    layout.state, layout.run, image)
             end },
             { "docker save | ctr import", function()
                 before()

@@ -43,7 +43,7 @@ case "$*" in
 *) exec %s/ctr "$@" ;;
 esac
 ]]):format(sent, layout_guard.bin, layout_guard.bin, dir.path, layout_guard.bin), 493)
-    layout = { bin = bin, run = layout_guard.run, state = dir.path }
+    layout = { bin = bin, run = layout_guard.run, state = dir.path, nodes = {} }
     ctx = { docker = client, cache_dir = dir.path .. "/cache" }
 end
 
