@@ -175,8 +175,8 @@ end
 
 function tests.follow_over_restarts_of_the_api_server_loses_and_doubles_nothing()
     local log = numbered_log.pod(here, "numbered")
-    local lines = log:check(function()
-        for _ = 1, 5 do log:kill_api_server() end
+    local lines = log:check(function(seen)
+        for _ = 1, 5 do log:kill_api_server(seen) end
     end)
     lu.assertTrue(lines > 500, lines .. " lines only")
 end

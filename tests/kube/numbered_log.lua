@@ -112,15 +112,21 @@ end
 ---@return integer
 function NumberedLog:files() return #node.log_files(self.pod) end
 
----The API server is killed, and is back when this returns.
+---The API server is killed; it is back and the reader has gone on when this returns.
 ---@async
-function NumberedLog:kill_api_server()
+---@param seen fun(): integer, integer see check
+function NumberedLog:kill_api_server(seen)
     local layout = standalone.layout(needs.context())
     local before = assert(processes.noted(layout, "kube-apiserver"), "no API server is noted")
     proc.signal(before.pid, "KILL", before.start)
     eventually(120, "the API server is back", function()
         local now = processes.noted(layout, "kube-apiserver")
         return now and now.pid ~= before.pid and self.here.client:get("ns", self.here.namespace)
+    end)
+    local run, number = seen()
+    eventually(60, "the reader goes on", function()
+        local new_run, new_number = seen()
+        return new_run > run or new_number > number
     end)
 end
 

@@ -40,7 +40,7 @@ function tests.log_over_fifty_restarts_of_the_api_server_and_killed_containers()
     local log = numbered_log.pod(here, "numbered")
     local lines, runs = log:check(function(seen)
         for i = 1, 50 do
-            log:kill_api_server()
+            log:kill_api_server(seen)
             if i % 25 == 0 then log:kill_container(seen) end
             print(("# %d restarts of the API server"):format(i))
         end
