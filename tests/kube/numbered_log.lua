@@ -130,6 +130,17 @@ function NumberedLog:kill_api_server(seen)
     end)
 end
 
+---A supervisor pauses longer before each restart; one that is new begins anew.
+---@async
+function numbered_log.renew_supervisor()
+    local ctx = needs.context()
+    local layout = standalone.layout(ctx)
+    local process = assert(processes.noted(layout, "supervisor"), "no supervisor is noted")
+    proc.signal(process.pid, "KILL", process.start)
+    eventually(10, "the supervisor has ended", function() return not processes.noted(layout, "supervisor") end)
+    standalone.start(ctx)
+end
+
 ---The container's first process is killed from outside, and the reader has come to the next run when this returns.
 ---@async
 ---@param seen fun(): integer, integer see check

@@ -41,6 +41,7 @@ function tests.log_over_fifty_restarts_of_the_api_server_and_killed_containers()
     local lines, runs = log:check(function(seen)
         for i = 1, 50 do
             log:kill_api_server(seen)
+            if i % 5 == 0 then numbered_log.renew_supervisor() end
             if i % 25 == 0 then log:kill_container(seen) end
             print(("# %d restarts of the API server"):format(i))
         end
