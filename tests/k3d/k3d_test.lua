@@ -40,8 +40,8 @@ end
 
 local CALL = [[
 local json, steps = require "json", 0
-local ctx = { docker = require("docker").connect(), state_dir = %q, progress = function() steps = steps + 1 end,
-    config = { cluster = { name = %q }, ports = { node = %d } } }
+local ctx = { docker = require("docker").connect(), state_dir = %q, cache_dir = %q,
+    progress = function() steps = steps + 1 end, config = { cluster = { name = %q }, ports = { node = %d } } }
 local ok, value = pcall(require("cluster.k3d").%s, ctx%s)
 if not ok then value = value.message end
 print(json.encode { ok = ok, value = value, steps = steps })
@@ -49,7 +49,7 @@ print(json.encode { ok = ok, value = value, steps = steps })
 
 -- What a function of the provider gives, or its error's message, in a program that finds k3d.
 local function call(name, arguments)
-    local script = CALL:format(dir.path .. "/state", NAME, PORT, name, arguments or "")
+    local script = CALL:format(dir.path .. "/state", dir.path .. "/cache", NAME, PORT, name, arguments or "")
     return json.decode(proc.run({ program.executable, "-C", program.project, "-e", script },
         { env = { PATH = path }, timeout = 120 }).stdout)
 end
