@@ -101,11 +101,11 @@ function tests.t3_images_are_streamed_into_the_nodes()
     local archive <close> = client:archive(NODE, "/got.tar")
     local outer = tar_stream.reader(function() return archive:read() end)
     outer:next()
-    local inner, manifest = tar_stream.reader(function() return outer:read() end), nil
+    local inner, index = tar_stream.reader(function() return outer:read() end), nil
     for entry in inner.next, inner do
-        if entry.name == "manifest.json" then manifest = json.decode(inner:read()) end
+        if entry.name == "index.json" then index = json.decode(inner:read()) end
     end
-    lu.assertEquals(manifest[1].RepoTags, { IMAGE })
+    lu.assertEquals(index.manifests[1].annotations["io.containerd.image.name"], "docker.io/" .. IMAGE)
 end
 
 function tests.t4_kubeconfig_of_a_cluster_without_one_is_an_error_in_words()
