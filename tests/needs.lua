@@ -178,6 +178,7 @@ function needs.docker()
     say(text)
 end
 
+local used = false -- the tests' cluster
 local paused -- the context of a user's own cluster that waits for the tests' end
 
 ---The cluster's programs, for API servers that tests start by themselves.
@@ -200,6 +201,7 @@ function needs.cluster()
         paused = setmetatable({ state_dir = other, config = { cluster = {} } }, { __index = ctx })
         standalone.stop(paused)
     end
+    used = true
     standalone.start(ctx)
 end
 
@@ -211,12 +213,13 @@ function needs.nodes(count)
     needs.cluster()
 end
 
----Starts the cluster again that had to wait for the tests.
+---Stops the tests' cluster, for which a machine has no room beside another, and starts the one that had to wait.
 ---@async
 function needs.resume()
-    if not paused then return end
+    if not used then return end
     local standalone = require "cluster.standalone"
     standalone.stop(needs.context())
+    if not paused then return end
     standalone.start(paused)
     say("the cluster that deploy made runs again")
 end

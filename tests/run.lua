@@ -196,6 +196,6 @@ local function lane(name)
     end
 end
 task.all { lane "host", lane "node" }
-attempt("the cluster that deploy made does not start again", needs.resume)
+attempt("the tests' cluster does not make room", needs.resume)
 term.write(("%d passed, %d failed\n"):format(totals.passed, totals.failed))
 return (totals.failed > 0 or totals.passed == 0) and 1 or 0
