@@ -14,6 +14,6 @@ for _, case in ipairs(cases) do
     local result = proc.run(command, { cwd = golden, check = false, stdin = case.stdin or "" })
     local failed = result.status ~= 0
     fs.write(("%s/expected/%s.%s"):format(golden, case.name, failed and "error" or "yaml"),
-        failed and result.stderr or result.stdout)
+        failed and result.stderr:gsub("'/[^']*/tests/golden/", "'GOLDEN/") or result.stdout) -- no path of a machine
 end
 print(#cases .. " cases, judged by " .. proc.run({ helm, "version", "--short" }).stdout)
