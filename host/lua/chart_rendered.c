@@ -97,27 +97,25 @@ static int prints_all(const tl_render_data *r)
     return r->rendered.manifests.len && !r->output.no_hooks && !r->output.skip_tests && !r->output.show_count;
 }
 
-/* What it prints otherwise, in a pushed buffer. */
-static tl_buf *push_selection(lua_State *L, tl_render_data *r)
+/* What it prints otherwise of a manifest and the hooks, in a pushed buffer. */
+static tl_buf *push_selection(lua_State *L, tl_render_data *r, const char *manifest, size_t size)
 {
     tl_error err = {0};
-    tl_rendered *rendered = &r->rendered;
     tl_buf *out = tl_push_buf(L, SIZE_MAX);
-    tl_rendered_join(rendered, r->arena);
-    if (tl_manifest_template_output(out, rendered->manifest, rendered->manifest_size, &rendered->hooks, &r->output,
-                                    r->arena, &err))
+    if (tl_manifest_template_output(out, manifest, size, &r->rendered.hooks, &r->output, r->arena, &err))
         tl_raise(L, &err);
     return out;
 }
 
 static void push_output(lua_State *L, tl_render_data *r)
 {
+    tl_rendered *rendered = &r->rendered;
+    tl_rendered_join(rendered, r->arena);
     if (prints_all(r)) {
-        tl_rendered_join(&r->rendered, r->arena);
-        lua_pushlstring(L, r->rendered.manifest, r->rendered.joined_size);
+        lua_pushlstring(L, rendered->manifest, rendered->joined_size);
         return;
     }
-    const tl_buf *out = push_selection(L, r);
+    const tl_buf *out = push_selection(L, r, rendered->manifest, rendered->manifest_size);
     lua_pushlstring(L, out->data, out->len);
 }
 
@@ -158,16 +156,23 @@ static void print_piece(void *context, const char *bytes, size_t size)
         tl_buf_add(p->gathered, bytes, size);
 }
 
-/* Writes `output`, which may be large, without making a string of it. */
+/* print(manifest): writes `output`, which may be large, without making a string of it; with a manifest as that is. */
 static int l_print(lua_State *L)
 {
+    lua_settop(L, 2);
     tl_render_data *r = check_rendered(L);
+    tl_rendered *rendered = &r->rendered;
+    size_t size;
+    const char *changed = luaL_optlstring(L, 2, NULL, &size);
     printing p = {L, NULL};
-    if (prints_all(r)) {
+    if (changed) {
+        p.gathered = push_selection(L, r, changed, size);
+    } else if (prints_all(r)) {
         p.gathered = tl_push_buf(L, SIZE_MAX);
-        tl_rendered_pieces(&r->rendered, print_piece, &p);
+        tl_rendered_pieces(rendered, print_piece, &p);
     } else {
-        p.gathered = push_selection(L, r);
+        tl_rendered_join(rendered, r->arena);
+        p.gathered = push_selection(L, r, rendered->manifest, rendered->manifest_size);
     }
     print_gathered(&p);
     tl_buf_dispose(p.gathered);

@@ -46,14 +46,6 @@ local function name_of(options, words)
     return require "release.gotemplate".evaluate(options.name_template)
 end
 
--- Calls fn with the name and the text of each hook that is to be shown.
-local function each_hook(rendered, options, fn)
-    for _, hook in ipairs(options.no_hooks and {} or rendered.hooks) do
-        local is_test = table.concat(hook.hook.events, " "):find("test", 1, true) ~= nil
-        if not (options.skip_tests and is_test) then fn(hook.name, hook.content) end
-    end
-end
-
 -- A file for each template, as --output-dir wants it.
 local function write_files(c, rendered, options, folder)
     local seen = {}
@@ -71,31 +63,11 @@ local function write_files(c, rendered, options, folder)
         for _, crd in ipairs(c:crds(options)) do write(crd.name, crd.data) end
     end
     for _, manifest in ipairs(rendered.manifests) do write(manifest.name, manifest.content) end
-    each_hook(rendered, options, write)
+    for _, hook in ipairs(options.no_hooks and {} or rendered.hooks) do
+        local is_test = table.concat(hook.hook.events, " "):find("test", 1, true) ~= nil
+        if not (options.skip_tests and is_test) then write(hook.name, hook.content) end
+    end
     io.write("\n")
-end
-
--- filepath.Match of Go as a Lua pattern.
-local function pattern_of(glob)
-    local text = glob:gsub("[%^%$%(%)%%%.%+%-]", "%%%0"):gsub("%*", "[^/]*"):gsub("%?", "[^/]")
-    return "^" .. text:gsub("%[%%%^", "[^"):gsub("(%[[^%]]*)%%%-([^%]]*%])", "%1-%2") .. "$"
-end
-
--- The documents of the named templates, in the order of the names.
-local function selected(text, names)
-    local documents, chosen = {}, {}
-    for document in ("\n" .. text .. "\n---"):gsub("%s*\n%-%-%-%s*", "\0"):gmatch("[^%z]+") do
-        documents[#documents + 1] = document
-    end
-    for _, name in ipairs(names) do
-        local before, pattern = #chosen, pattern_of(name)
-        for _, document in ipairs(documents) do
-            local path = document:match("# Source: [^/\n]+/([^\n]+)")
-            if path and path:find(pattern) then chosen[#chosen + 1] = "---\n" .. document .. "\n" end
-        end
-        if #chosen == before then fail.raise("not_found", ("could not find template %s in chart"):format(name)) end
-    end
-    return table.concat(chosen)
 end
 
 -- What was rendered is told with --debug only, although it is no YAML.
@@ -155,16 +127,11 @@ local function run(options, words)
     local output_dir = options.output_dir ~= "" and options.output_dir or nil
     if options.post_renderer and options.post_renderer ~= "" then
         local change = require "release.command".post_renderer(options)
-        local rendered = render(c, setmetatable({ show_only = {} }, { __index = options }))
+        local rendered = render(c, options)
         local ok, manifest = pcall(change, rendered.manifest)
         if not ok then raise_rendered({ message = fail.message(manifest), kind = "exit", rendered = "" }, options) end
         if options.validate then check_objects(manifest, options) end
-        local parts = { manifest:match("^%s*(.-)%s*$"), "\n" }
-        each_hook(rendered, options, function(name, text)
-            parts[#parts + 1] = ("---\n# Source: %s\n%s\n"):format(name, text)
-        end)
-        local text, names = table.concat(parts), options.show_only or {}
-        io.write(#names > 0 and selected(text, names) or text)
+        rendered:print(manifest)
         return 0
     end
     local rendered = render(c, options)

@@ -83,7 +83,8 @@ function Chart:trace(options, path) end
 ---@field notes string
 ---@field manifest string the text that helm records: everything but hooks
 ---@field output string what `helm template` prints (options no_hooks, skip_tests, show_only)
----@field print fun(self: todo.Rendered) writes `output` to standard output without making a string of it
+---@field print fun(self: todo.Rendered, manifest: string?) writes `output` to standard output without making a string of
+---it; of another manifest, what a post-renderer made of this one, where one is given
 ---@field values table coalesced values
 ---@field config table user-supplied values (what helm records)
 ---@field crds todo.Manifest[]
