@@ -100,15 +100,21 @@ static void parse_templates(tl_chart *chart, const loading *l)
         tl_chart_parsing_add(l->parsing, &chart->templates.items[i]);
 }
 
+static void adopt(tl_chart *chart, tl_chart *sub)
+{
+    sub->parent = chart;
+    chart->charts[chart->chart_count++] = sub;
+}
+
 static int load_subchart(tl_chart *chart, const loading *l, group *g, int depth, tl_error *err)
 {
-    tl_chart *sub = NULL;
     if (*g->name == '_' || *g->name == '.') return 0;
     if (g->first->built) {
-        sub = g->first->built;
-        parse_templates(sub, l);
-        goto built;
+        parse_templates(g->first->built, l);
+        adopt(chart, g->first->built);
+        return 0;
     }
+    tl_chart *sub = NULL;
     if (tl_text_has_suffix(g->name, ".tgz")) {
         if (g->files.len)
             return tl_error_set(err, "chart", "error unpacking subchart tar in %s: expected %s, got %s", chart->name,
@@ -117,9 +123,7 @@ static int load_subchart(tl_chart *chart, const loading *l, group *g, int depth,
         if (tl_chart_unpack(&g->files, l->arena, g->first->data, g->first->size, err)) goto failed;
     }
     if (build(&sub, l, &g->files, depth + 1, err)) goto failed;
-built:
-    sub->parent = chart;
-    chart->charts[chart->chart_count++] = sub;
+    adopt(chart, sub);
     return 0;
 failed:
     return tl_error_wrap(err, "error unpacking subchart %s in %s: %s", g->name, chart->name,
