@@ -91,12 +91,12 @@ function pods.of(client, object, seconds, said)
     while true do
         local list = client:list("pods", { namespace = object.metadata.namespace, labels = selector })
         if #list > 0 then
-            local names = {}
-            for i, pod in ipairs(pods.sort(list)) do names[i] = pod.metadata.name end
+            local best = pods.sort(list)[1]
             if #list > 1 and said then
-                said(("Took pod %q out of: %s"):format(names[1], table.concat(names, ", ")))
+                local names = tables.map(list, function(pod) return pod.metadata.name end)
+                said(("Took pod %q out of: %s"):format(best.metadata.name, table.concat(names, ", ")))
             end
-            return list[1]
+            return best
         end
         if task.now() >= deadline then
             fail.raise("timeout", ("%s %s has no pod (%s)"):format(object.kind, object.metadata.name, selector),

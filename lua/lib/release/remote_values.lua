@@ -42,7 +42,7 @@ function remote_values.fetch(options)
             local from, to = text:find("=" .. url, 1, true)
             text = text:sub(1, from) .. path .. text:sub(to + 1)
         end
-        if options.set_file[place] ~= text then options.set_file[place] = text end
+        options.set_file[place] = text
     end
     return folder, function(message)
         for _, one in ipairs(urls) do
