@@ -1,6 +1,7 @@
 /* Memory: checked allocation, cleansing, the arena. */
 #include "base/mem.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,21 +10,31 @@
 
 #include "base/log.h"
 
-#define FIRST_BLOCK 4096
-#define LAST_SMALL_BLOCK (64u << 10)
+#define FIRST_BLOCK ((size_t)4 << 10)
+#define LAST_BLOCK ((size_t)256 << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
-#define LAST_BLOCK (HUGE_PAGE - sizeof(block))
+#define SPAN ((size_t)64 << 10)
+#define CHUNK_SPANS (HUGE_PAGE / SPAN)
 #define ALIGN 8 /* what the program's types need; nothing here is long double or a vector */
 #define CACHE_LINE 64
 
+/* A huge page that arenas share, in spans: one for each arena would be cleared whole for the part that the arena uses. */
+typedef struct chunk {
+    struct chunk *next;
+    char *memory;
+    uint32_t taken; /* one bit for each span */
+} chunk;
+
 typedef struct block {
     struct block *next;
+    chunk *chunk; /* NULL: from malloc */
     size_t size, used;
 } block;
 
 struct tl_arena {
     block *blocks; /* the newest first */
-    size_t used, limit, next_size;
+    size_t used, limit;
+    size_t next_size; /* of the next block as a whole */
 };
 
 static void *checked(void *memory)
@@ -76,6 +87,88 @@ void tl_cleanse(void *memory, size_t size)
     while (size--) *byte++ = 0;
 }
 
+#ifndef TL_ARENA_EACH_BLOCK
+static chunk *chunks;
+static pthread_mutex_t chunks_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static uint32_t span_bits(size_t first, size_t count)
+{
+    return (count < CHUNK_SPANS ? ((uint32_t)1 << count) - 1 : UINT32_MAX) << first;
+}
+
+/* count spans that lie together; only their addresses are touched here. */
+static block *take_spans(size_t count, chunk **from)
+{
+    pthread_mutex_lock(&chunks_lock);
+    chunk *c = chunks;
+    size_t first = 0;
+    for (; c; c = c->next) {
+        for (first = 0; first + count <= CHUNK_SPANS && c->taken & span_bits(first, count);) first++;
+        if (first + count <= CHUNK_SPANS) break;
+    }
+    if (!c) {
+        c = tl_malloc(sizeof *c);
+        *c = (chunk){chunks, tl_malloc_large(HUGE_PAGE), 0};
+        chunks = c;
+        first = 0;
+    }
+    c->taken |= span_bits(first, count);
+    *from = c;
+    pthread_mutex_unlock(&chunks_lock);
+    return (block *)(c->memory + first * SPAN);
+}
+
+/* One chunk that nobody uses is kept: what comes next finds it filled. */
+static void free_unused_chunk(void)
+{
+    int unused = 0;
+    for (chunk **c = &chunks; *c; c = &(*c)->next) {
+        if ((*c)->taken || !unused++) continue;
+        chunk *freed = *c;
+        *c = freed->next;
+        free(freed->memory);
+        free(freed);
+        return;
+    }
+}
+
+static void free_block(block *b)
+{
+    chunk *c = b->chunk;
+    if (!c) {
+        free(b);
+        return;
+    }
+    pthread_mutex_lock(&chunks_lock);
+    c->taken &= ~span_bits((size_t)((char *)b - c->memory) / SPAN, (sizeof *b + b->size) / SPAN);
+    if (!c->taken) free_unused_chunk();
+    pthread_mutex_unlock(&chunks_lock);
+}
+
+static block *new_block(size_t size)
+{
+    size_t total = sizeof(block) + size;
+    chunk *from = NULL;
+    block *b;
+    if (total > HUGE_PAGE) {
+        b = tl_malloc_large(total);
+    } else if (total < SPAN) {
+        b = tl_malloc(total);
+    } else {
+        size_t count = (total + SPAN - 1) / SPAN;
+        b = take_spans(count, &from);
+        size = count * SPAN - sizeof *b;
+    }
+    *b = (block){.chunk = from, .size = size};
+    return b;
+}
+#else
+static void free_block(block *b)
+{
+    free(b);
+}
+#endif
+
 tl_arena *tl_arena_new(size_t limit)
 {
     /* A cache line of its own: two threads with an arena each would slow each other down otherwise. */
@@ -90,7 +183,7 @@ void tl_arena_free(tl_arena *arena)
     if (!arena) return;
     for (block *b = arena->blocks; b;) {
         block *next = b->next;
-        free(b);
+        free_block(b);
         b = next;
     }
     free(arena);
@@ -108,10 +201,10 @@ void tl_arena_clear(tl_arena *arena)
             continue;
         }
 #endif
-        free(b);
+        free_block(b);
         b = next;
     }
-    if (kept) *kept = (block){.size = kept->size};
+    if (kept) *kept = (block){.chunk = kept->chunk, .size = kept->size};
     arena->blocks = kept;
     arena->used = 0;
 }
@@ -123,27 +216,23 @@ static size_t aligned(size_t size)
 
 static char *block_data(block *b)
 {
-    return (char *)b + aligned(sizeof *b);
+    return (char *)(b + 1);
 }
 
 #ifndef TL_ARENA_EACH_BLOCK
 static block *add_block(tl_arena *arena, size_t size)
 {
-    if (size > 2 * LAST_SMALL_BLOCK) arena->next_size = LAST_BLOCK; /* what asks for so much will ask for more */
+    size_t room = arena->next_size - sizeof(block);
     /* A request larger than a block gets one of its own behind the newest, whose free space stays in use. */
-    int own = size > arena->next_size / 2 && arena->blocks;
-    size_t room = own || size > arena->next_size ? size : arena->next_size;
-    size_t total = aligned(sizeof(block)) + room;
-    block *b = total < TL_LARGE ? tl_malloc(total) : tl_malloc_large(total);
-    b->size = room;
-    b->used = 0;
+    int own = size > room / 2 && arena->blocks;
+    block *b = new_block(own || size > room ? size : room);
     if (own) {
         b->next = arena->blocks->next;
         arena->blocks->next = b;
     } else {
         b->next = arena->blocks;
         arena->blocks = b;
-        arena->next_size = arena->next_size < LAST_SMALL_BLOCK ? arena->next_size * 2 : LAST_BLOCK;
+        if (arena->next_size < LAST_BLOCK) arena->next_size *= 2;
     }
     return b;
 }
@@ -162,7 +251,7 @@ static int fits(const block *b, size_t size)
 void *tl_arena_alloc(tl_arena *arena, size_t size)
 {
 #ifdef TL_ARENA_EACH_BLOCK
-    block *b = tl_malloc(aligned(sizeof *b) + size);
+    block *b = tl_malloc(sizeof *b + size);
     b->size = b->used = size;
     b->next = arena->blocks;
     arena->blocks = b;
