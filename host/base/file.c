@@ -1,7 +1,6 @@
 /* Whole files and trees on disk. */
 #include "base/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/mem.h"
 
 #define CHUNK 65536
@@ -158,17 +158,14 @@ static int remove_entry(int folder, const char *name, dev_t device, int depth);
 
 static int remove_content(int folder, dev_t device, int depth)
 {
-    DIR *dir = fdopendir(folder);
-    if (!dir) {
-        close(folder);
-        return -1;
-    }
-    int status = 0;
-    for (struct dirent *entry; !status && (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            status = remove_entry(dirfd(dir), entry->d_name, device, depth);
+    tl_arena *arena = tl_arena_new(0);
+    tl_folder_entry *entries;
+    size_t count;
+    int status = tl_folder_list(folder, arena, &entries, &count);
+    for (size_t i = 0; i < count && !status; i++) status = remove_entry(folder, entries[i].name, device, depth);
     int code = errno;
-    closedir(dir);
+    close(folder);
+    tl_arena_free(arena);
     errno = code;
     return status;
 }

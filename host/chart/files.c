@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/log.h"
 #include "chart/chart.h"
 #include "chart/decode.h"
@@ -17,14 +18,15 @@
 #include "data/gzip.h"
 #include "data/tar.h"
 
+static void make_room(tl_arena *arena, tl_chart_files *files, size_t cap)
+{
+    files->items = tl_arena_grow(arena, files->items, files->cap * sizeof *files->items, cap * sizeof *files->items);
+    files->cap = cap;
+}
+
 static void add(tl_arena *arena, tl_chart_files *files, tl_chart_file file)
 {
-    if (files->len == files->cap) {
-        size_t cap = files->cap ? files->cap * 2 : 4;
-        files->items = tl_arena_grow(arena, files->items, files->cap * sizeof *files->items,
-                                     cap * sizeof *files->items);
-        files->cap = cap;
-    }
+    if (files->len == files->cap) make_room(arena, files, files->cap ? files->cap * 2 : 4);
     files->items[files->len++] = file;
 }
 
@@ -164,6 +166,17 @@ static int check_sizes(walk *w, const char *name, off_t file_size, tl_error *err
     return 0;
 }
 
+/* The content of a regular file that is short, as most are, without asking for its size first; 0 where it is not. */
+static int read_short(walk *w, int file, const char **data, size_t *size)
+{
+    char content[8192];
+    ssize_t got = read(file, content, sizeof content);
+    if (got < 0 || (size_t)got == sizeof content) return 0;
+    *data = tl_arena_strndup(w->arena, content, (size_t)got);
+    *size = (size_t)got;
+    return 1;
+}
+
 static int add_file(walk *w, int folder, const char *name, const char *relative, tl_error *err)
 {
     const char *data;
@@ -172,11 +185,17 @@ static int add_file(walk *w, int folder, const char *name, const char *relative,
     int file = openat(folder, name, O_RDONLY | O_CLOEXEC);
     if (file < 0) return tl_text_errno(err, errno, "error reading %s: open %s", relative, full_path(w, relative));
     use used = use_of(relative);
-    int result = fstat(file, &st) ? tl_text_errno(err, errno, "stat %s", full_path(w, relative))
+    int result;
+    if (used != LATER && read_short(w, file, &data, &size)) {
+        result = check_sizes(w, name, (off_t)size, err);
+    } else {
+        result = fstat(file, &st) ? tl_text_errno(err, errno, "stat %s", full_path(w, relative))
                                   : check_sizes(w, name, st.st_size, err);
-    const tl_decode_open open = {file, relative, st.st_size};
-    if (!result && used != LATER && tl_decode_read_open(w->arena, &open, &data, &size, err))
-        result = tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
+        const tl_decode_open open = {file, relative, st.st_size};
+        if (!result && used != LATER &&
+            (lseek(file, 0, SEEK_SET) < 0 || tl_decode_read_open(w->arena, &open, &data, &size, err)))
+            result = tl_error_wrap(err, "error reading %s: %s", relative, err && err->message ? err->message : "");
+    }
     close(file);
     if (result) return -1;
     if (used == LATER) {
@@ -248,12 +267,16 @@ static void add_files(walk *w, const tl_chart_files *files, size_t from, size_t 
 static int join_branches(walk *w, int result, tl_error *err)
 {
     const tl_chart_files own = *w->files;
-    size_t from = 0;
+    size_t from = 0, total = own.len;
     int failed = 0;
     if (!w->first) return result;
     *w->files = (tl_chart_files){0};
     /* From the end, while the other thread works from the start: they meet once. */
-    for (branch *b = w->last; b; b = b->before) tl_ahead_finish(w->parsing->ahead, &b->item);
+    for (branch *b = w->last; b; b = b->before) {
+        tl_ahead_finish(w->parsing->ahead, &b->item);
+        total += b->files.len;
+    }
+    make_room(w->arena, w->files, total);
     for (branch *b = w->first; b; from = b->place, b = b->next) {
         add_files(w, &own, from, b->place);
         add_files(w, &b->files, 0, b->files.len);
@@ -294,47 +317,16 @@ static int walk_entry(walk *w, int folder, const char *name, unsigned char type,
     return add_file(w, folder, name, relative, err);
 }
 
-typedef struct entry {
-    const char *name;
-    unsigned char type;
-} entry;
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const entry *)a)->name, ((const entry *)b)->name);
-}
-
-static entry *list_entries(walk *w, DIR *folder, size_t *count)
-{
-    entry *entries = NULL;
-    size_t cap = 0;
-    *count = 0;
-    for (struct dirent *found; (found = readdir(folder));) {
-        if (!strcmp(found->d_name, ".") || !strcmp(found->d_name, "..")) continue;
-        if (*count == cap) {
-            size_t bigger = cap ? cap * 2 : 16;
-            entries = tl_arena_grow(w->arena, entries, cap * sizeof *entries, bigger * sizeof *entries);
-            cap = bigger;
-        }
-        entries[(*count)++] = (entry){tl_arena_strdup(w->arena, found->d_name), found->d_type};
-    }
-    if (*count) qsort(entries, *count, sizeof *entries, by_name);
-    return entries;
-}
-
 static int walk_folder(walk *w, int parent, const char *name, const char *relative, tl_error *err)
 {
     int result = 0, fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (!folder) {
-        tl_text_errno(err, errno, "open %s", full_path(w, relative));
-        if (fd >= 0) close(fd);
-        return -1;
-    }
+    size_t count, length = strlen(relative);
+    tl_folder_entry *entries;
+    if (fd < 0) return tl_text_errno(err, errno, "open %s", full_path(w, relative));
+    if (tl_folder_list(fd, w->arena, &entries, &count))
+        result = tl_text_errno(err, errno, "open %s", full_path(w, relative));
     if (++w->depth > 100)
         result = tl_error_set(err, "chart", "the folders of the chart are nested too deeply at %s", relative);
-    size_t count, length = strlen(relative);
-    entry *entries = list_entries(w, folder, &count);
     for (size_t i = 0; i < count && !result; i++) {
         size_t own = strlen(entries[i].name);
         char *below = tl_arena_alloc(w->arena, length + own + 2);
@@ -344,7 +336,7 @@ static int walk_folder(walk *w, int parent, const char *name, const char *relati
         result = walk_entry(w, fd, entries[i].name, entries[i].type, below, err);
     }
     w->depth--;
-    closedir(folder);
+    close(fd);
     return result;
 }
 

@@ -145,7 +145,7 @@ static int load_subcharts(tl_chart *chart, const loading *l, const tl_chart_file
             tl_map_set(places, file->name, length, tl_int((int64_t)count++));
             *g = (group){tl_arena_strndup(arena, file->name, length), file, {0}};
         }
-        if (file->name[length] && !g->first->built) tl_chart_files_share(arena, &g->files, file->name + length + 1, file);
+        if (file->name[length] && !file->built) tl_chart_files_share(arena, &g->files, file->name + length + 1, file);
     }
     chart->charts = tl_arena_zalloc(arena, (count + 1) * sizeof *chart->charts);
     for (size_t i = 0; i < count; i++)
@@ -169,8 +169,11 @@ static int build(tl_chart **out, const loading *l, const tl_chart_files *files, 
         if (!tl_map_gets(chart->metadata, "apiVersion"))
             tl_map_sets(chart->metadata, "apiVersion", tl_cstring_ref("v1")); /* Helm 2 did not ask for one */
     }
-    for (size_t i = 0; i < files->len; i++)
-        if (sort_file(chart, l, &files->items[i], &below, err)) return -1;
+    for (size_t i = 0; i < files->len; i++) {
+        const tl_chart_file *file = &files->items[i];
+        if (sort_file(chart, l, file, &below, err)) return -1;
+        if (file->built) i += file->built->raw.len - 1; /* the others of a subchart that is built */
+    }
     if (!metadata) return tl_error_set(err, "chart", "Chart.yaml file is missing");
     if (tl_chart_validate(chart, arena, err)) return -1;
     if (load_subcharts(chart, l, &below, depth, err)) return -1;

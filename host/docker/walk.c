@@ -1,17 +1,18 @@
 /* The kept files of a folder, one after the other. */
 #include "docker/walk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/folder.h"
 #include "base/mem.h"
 
 typedef struct level {
-    char **names;
+    tl_arena *arena;
+    tl_folder_entry *entries;
     size_t count, at;
     size_t path_len; /* of this folder's path */
     char *matched;   /* which rules matched this folder; NULL at the top */
@@ -28,37 +29,19 @@ struct tl_walk {
     int have; /* `entry` waits for the folders owed before it */
 };
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int read_names(const char *path, level *out, tl_error *err)
 {
-    DIR *dir = opendir(path);
-    if (!dir) {
-        tl_error_errno(err, errno, "cannot read the folder %s", path);
-        if (errno == EACCES) tl_error_hint(err, "name it in .dockerignore, or make it readable");
-        return -1;
-    }
-    size_t cap = 0;
-    for (struct dirent *d; (d = readdir(dir));) {
-        if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..")) continue;
-        if (out->count == cap) {
-            cap = cap ? cap * 2 : 32;
-            out->names = tl_realloc(out->names, cap * sizeof *out->names);
-        }
-        out->names[out->count++] = tl_strdup(d->d_name);
-    }
-    closedir(dir);
-    if (out->count) qsort(out->names, out->count, sizeof *out->names, by_name);
-    return 0;
+    out->arena = tl_arena_new(0);
+    if (tl_folder_list_path(path, out->arena, &out->entries, &out->count) == 0) return 0;
+    int code = errno;
+    tl_error_errno(err, code, "cannot read the folder %s", path);
+    if (code == EACCES) tl_error_hint(err, "name it in .dockerignore, or make it readable");
+    return -1;
 }
 
 static void drop_level(level *l)
 {
-    for (size_t i = 0; i < l->count; i++) free(l->names[i]);
-    free(l->names);
+    tl_arena_free(l->arena);
     free(l->matched);
 }
 
@@ -155,7 +138,7 @@ static int find(tl_walk *walk, tl_error *err)
         }
         cut(&walk->path, top->path_len);
         if (walk->path.len) tl_buf_addc(&walk->path, '/');
-        tl_buf_adds(&walk->path, top->names[top->at++]);
+        tl_buf_adds(&walk->path, top->entries[top->at++].name);
         if (look(walk, err) < 0) return -1;
     }
     return walk->have;

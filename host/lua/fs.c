@@ -1,5 +1,4 @@
 /* Module fs: files. */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "data/digest.h"
 #include "lua/await.h"
@@ -119,42 +119,16 @@ static int l_exists(lua_State *L)
     return 1;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The names in the folder, sorted, in the arena; NULL (errno) where it cannot be read. */
-static const char **read_names(const char *path, tl_arena *arena, size_t *count)
-{
-    size_t room = 64;
-    const char **names = tl_arena_alloc(arena, room * sizeof *names);
-    DIR *dir = opendir(path);
-    *count = 0;
-    if (!dir) return NULL;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        if (*count == room) {
-            names = tl_arena_grow(arena, names, room * sizeof *names, room * 2 * sizeof *names);
-            room *= 2;
-        }
-        names[(*count)++] = tl_arena_strdup(arena, entry->d_name);
-    }
-    closedir(dir);
-    qsort(names, *count, sizeof *names, by_name);
-    return names;
-}
-
 static int l_list(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     size_t count;
-    const char **names = read_names(path, tl_push_arena(L, 0), &count);
-    if (!names) return raise_errno(L, "read the folder", path);
+    tl_folder_entry *entries;
+    if (tl_folder_list_path(path, tl_push_arena(L, 0), &entries, &count)) return raise_errno(L, "read the folder", path);
     lua_createtable(L, (int)count, 0);
     tl_mark_list(L, -1);
     for (size_t i = 0; i < count; i++) {
-        lua_pushstring(L, names[i]);
+        lua_pushstring(L, entries[i].name);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
