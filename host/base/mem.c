@@ -11,7 +11,6 @@
 #include "base/log.h"
 
 #define FIRST_BLOCK ((size_t)4 << 10)
-#define LAST_BLOCK ((size_t)256 << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
 #define SPAN ((size_t)64 << 10)
 #define CHUNK_SPANS (HUGE_PAGE / SPAN)
@@ -232,7 +231,7 @@ static block *add_block(tl_arena *arena, size_t size)
     } else {
         b->next = arena->blocks;
         arena->blocks = b;
-        if (arena->next_size < LAST_BLOCK) arena->next_size *= 2;
+        if (arena->next_size < SPAN) arena->next_size *= 2;
     }
     return b;
 }

@@ -132,14 +132,14 @@ static tl_entry *find_entry(const tl_map *map, const char *key, size_t length, u
     if (!map->index) {
         for (uint32_t i = 0; i < map->used; i++) {
             tl_entry *e = &map->entries[i];
-            if (e->hash == hash && !e->deleted && e->key_len == length && !memcmp(e->key, key, length)) return e;
+            if (e->hash == hash && e->key && e->key_len == length && !memcmp(e->key, key, length)) return e;
         }
         return NULL;
     }
     uint32_t mask = map->index_size - 1;
     for (uint32_t slot = hash & mask; map->index[slot]; slot = (slot + 1) & mask) {
         tl_entry *e = &map->entries[map->index[slot] - 1];
-        if (e->hash == hash && !e->deleted && e->key_len == length && !memcmp(e->key, key, length)) return e;
+        if (e->hash == hash && e->key && e->key_len == length && !memcmp(e->key, key, length)) return e;
     }
     return NULL;
 }
@@ -158,7 +158,7 @@ static void rebuild_index(tl_map *map)
     map->index = tl_arena_zalloc(map->arena, size * sizeof *map->index);
     map->index_size = size;
     for (uint32_t i = 0; i < map->used; i++)
-        if (!map->entries[i].deleted) index_entry(map, i);
+        if (map->entries[i].key) index_entry(map, i);
 }
 
 static void make_room(tl_map *map)
@@ -167,7 +167,7 @@ static void make_room(tl_map *map)
     uint32_t live = 0;
     if (map->count < map->used / 2) { /* mostly holes: close them instead of growing */
         for (uint32_t i = 0; i < map->used; i++)
-            if (!map->entries[i].deleted) map->entries[live++] = map->entries[i];
+            if (map->entries[i].key) map->entries[live++] = map->entries[i];
         map->used = live;
     } else {
         uint32_t cap = map->cap ? map->cap * 2 : 4;
@@ -194,7 +194,7 @@ tl_value *tl_map_gets(const tl_map *map, const char *key)
 static void add_entry(tl_map *map, const char *key, size_t length, uint32_t hash, tl_value value)
 {
     make_room(map);
-    map->entries[map->used] = (tl_entry){tl_arena_strndup(map->arena, key, length), (uint32_t)length, hash, value, 0};
+    map->entries[map->used] = (tl_entry){tl_arena_strndup(map->arena, key, length), (uint32_t)length, hash, value};
     if (map->index)
         index_entry(map, map->used);
     else if (map->cap > SMALL_MAP) {
@@ -225,7 +225,7 @@ int tl_map_delete(tl_map *map, const char *key, size_t length)
 {
     tl_entry *e = map->count ? find_entry(map, key, length, hash_key(key, length)) : NULL;
     if (!e) return 0;
-    e->deleted = 1;
+    e->key = NULL;
     map->count--;
     return 1;
 }
@@ -234,7 +234,7 @@ tl_entry *tl_map_next(const tl_map *map, uint32_t *cursor)
 {
     while (*cursor < map->used) {
         tl_entry *e = &map->entries[(*cursor)++];
-        if (!e->deleted) return e;
+        if (e->key) return e;
     }
     return NULL;
 }
@@ -298,7 +298,7 @@ tl_value tl_value_fork(tl_arena *arena, tl_value value)
         fork->nil = map->nil;
         uint32_t cursor = 0;
         for (tl_entry *e; !tl_arena_over(arena) && (e = tl_map_next(map, &cursor));)
-            fork->entries[fork->used++] = (tl_entry){e->key, e->key_len, e->hash, tl_value_fork(arena, e->value), 0};
+            fork->entries[fork->used++] = (tl_entry){e->key, e->key_len, e->hash, tl_value_fork(arena, e->value)};
         fork->count = fork->used;
         if (fork->cap > SMALL_MAP) rebuild_index(fork);
         value.as.map = fork;

@@ -77,11 +77,10 @@ struct tl_list {
 };
 
 typedef struct tl_entry {
-    const char *key; /* NUL-ended for convenience; may hold NULs inside, key_len counts */
+    const char *key; /* NUL-ended for convenience; may hold NULs inside, key_len counts; NULL: deleted */
     uint32_t key_len;
     uint32_t hash;
     tl_value value;
-    int deleted;
 } tl_entry;
 
 /* Insertion order is kept in `entries` (deleted ones stay as holes until the map is rebuilt); `count` is the number of
