@@ -15,6 +15,7 @@
 #include "base/dynlib.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/utf8.h"
 #include "data/value.h"
 
@@ -83,6 +84,51 @@ static void arena_over_limit_says_so_and_still_serves(void **state)
     char *grown = tl_arena_grow(a, tl_arena_strdup(a, "grow"), 5, 500);
     assert_string_equal(grown, "grow");
     tl_arena_free(a);
+}
+
+enum { SHARERS = 8, PIECES = 200 };
+
+/* Arenas of many sizes, some freed while others fill: no byte may be handed out twice. */
+static void *fill_arenas(void *data)
+{
+    static const size_t sizes[] = {40, 3000, 40000, 70000, 200000, 1u << 20};
+    unsigned seed = *(unsigned *)data;
+    const char *wrong = NULL;
+    for (int round = 0; round < 6; round++) {
+        tl_arena *arenas[SHARERS];
+        unsigned char *pieces[PIECES];
+        size_t lengths[PIECES];
+        for (size_t i = 0; i < SHARERS; i++) arenas[i] = tl_arena_new(0);
+        for (size_t i = 0; i < PIECES; i++) {
+            seed = seed * 1103515245u + 12345u;
+            lengths[i] = sizes[(seed >> 16) % (i % 20 ? 4 : 6)];
+            pieces[i] = tl_arena_alloc(arenas[i % SHARERS], lengths[i]);
+            memset(pieces[i], (int)((i + seed) & 0xff), lengths[i]);
+            pieces[i][0] = (unsigned char)i;
+            if (i == PIECES / 2) tl_arena_free(arenas[0]), arenas[0] = tl_arena_new(0);
+        }
+        for (size_t i = 0; i < PIECES; i++) {
+            if (i % SHARERS == 0 && i <= PIECES / 2) continue; /* freed */
+            for (size_t b = 2; b < lengths[i]; b++)
+                if (pieces[i][b] != pieces[i][1]) wrong = "a byte changed";
+            if (pieces[i][0] != (unsigned char)i) wrong = "a first byte changed";
+        }
+        for (size_t i = 0; i < SHARERS; i++) tl_arena_free(arenas[i]);
+    }
+    return (void *)(uintptr_t)wrong;
+}
+
+static void arenas_of_two_threads_share_memory_but_no_byte(void **state)
+{
+    (void)state;
+    unsigned seeds[] = {1, 2};
+    pthread_t other;
+    void *result;
+    tl_error err = {0};
+    assert_int_equal(tl_thread_start(&other, fill_arenas, &seeds[1], &err), 0);
+    assert_null(fill_arenas(&seeds[0]));
+    assert_int_equal(pthread_join(other, &result), 0);
+    assert_null(result);
 }
 
 static void error_wrap_keeps_kind_and_cause(void **state)
@@ -212,6 +258,7 @@ int main(void)
         cmocka_unit_test(buf_keeps_nul_bytes),
         cmocka_unit_test(arena_cleared_serves_again_and_counts_anew),
         cmocka_unit_test(arena_over_limit_says_so_and_still_serves),
+        cmocka_unit_test(arenas_of_two_threads_share_memory_but_no_byte),
         cmocka_unit_test(error_wrap_keeps_kind_and_cause),
         cmocka_unit_test(utf8_decodes_as_go_does),
         cmocka_unit_test(dynlib_missing_library_names_the_package),

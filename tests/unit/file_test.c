@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 
 #include "base/ansi.h"
 #include "base/file.h"
+#include "base/folder.h"
 
 static char folder[] = "/tmp/tl-file-XXXXXX";
 
@@ -118,6 +121,39 @@ static void file_mkdirs_and_remove_tree(void **state)
     tl_error_dispose(&err);
 }
 
+static void folder_list_is_sorted_and_complete(void **state)
+{
+    (void)state;
+    char path[96], name[160];
+    tl_folder_entry *entries;
+    size_t count;
+    tl_arena *arena = tl_arena_new(0);
+    snprintf(path, sizeof path, "%s/many", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(tl_folder_list_path(path, arena, &entries, &count), 0);
+    assert_int_equal(count, 0);
+    /* More than one read of the system's gives. */
+    for (int i = 1499; i >= 0; i--) {
+        snprintf(name, sizeof name, "%s/entry-with-a-name-of-some-length-%04d", path, i);
+        if (i % 3)
+            assert_int_equal(tl_file_write(name, "x", 1, -1, NULL), 0);
+        else
+            assert_int_equal(i % 2 ? mkdir(name, 0700) : symlink("nowhere", name), 0);
+    }
+    assert_int_equal(tl_folder_list_path(path, arena, &entries, &count), 0);
+    assert_int_equal(count, 1500);
+    for (int i = 0; i < 1500; i++) {
+        snprintf(name, sizeof name, "entry-with-a-name-of-some-length-%04d", i);
+        assert_string_equal(entries[i].name, name);
+        if (entries[i].type != DT_UNKNOWN) assert_int_equal(entries[i].type, i % 3 ? DT_REG : i % 2 ? DT_DIR : DT_LNK);
+    }
+    snprintf(name, sizeof name, "%s/none", folder);
+    errno = 0;
+    assert_int_equal(tl_folder_list_path(name, arena, &entries, &count), -1);
+    assert_int_equal(errno, ENOENT);
+    tl_arena_free(arena);
+}
+
 static void file_lock_tells_who_has_it(void **state)
 {
     (void)state;
@@ -185,6 +221,7 @@ int main(void)
         cmocka_unit_test(file_write_through_a_link_keeps_the_link),
         cmocka_unit_test(file_write_into_no_folder_names_the_path),
         cmocka_unit_test(file_mkdirs_and_remove_tree),
+        cmocka_unit_test(folder_list_is_sorted_and_complete),
         cmocka_unit_test(file_lock_tells_who_has_it),
         cmocka_unit_test(ansi_clean_leaves_text_only),
         cmocka_unit_test(ansi_truncate_counts_columns),
