@@ -11,6 +11,7 @@
 #include "lua/await.h"
 #include "lua/buffer.h"
 #include "lua/chart.h"
+#include "lua/chart_questions.h"
 #include "lua/chart_script.h"
 #include "lua/convert.h"
 #include "lua/error.h"
@@ -23,20 +24,13 @@
 /* A stranger's chart must not take the machine's memory. */
 #define CHART_MEMORY ((size_t)512 << 20)
 
-typedef struct answer {
-    tl_value query[4];
-    tl_value value;
-    int known;
-} answer;
-
-/* A render that may ask the cluster: it runs again until no question is open. */
+/* A render that may ask what only a script can find out: it runs again until no question is open. */
 typedef struct job {
     tl_arena *arena;
     tl_render_options options;
     tl_template_output output;
     tl_map *user;
-    answer *answers;
-    size_t count, cap, next;
+    tl_chart_questions questions;
     int rounds;
 } job;
 
@@ -320,41 +314,15 @@ static int l_merge(lua_State *L)
 
 /* ---- rendering ---- */
 
-/* The engine asks for an object: known answers are given; an unknown one is noted, and "nothing there" given for now,
- * so that one round collects as many questions as it meets. */
-static int on_lookup(void *context, const tl_value query[4], tl_arena *arena, tl_value *out, tl_error *err)
-{
-    job *j = context;
-    (void)err;
-    for (size_t i = 0; i < j->count; i++) {
-        int same = 1;
-        for (int q = 0; q < 4; q++) same = same && tl_value_equal(j->answers[i].query[q], query[q]);
-        if (!same) continue;
-        *out = j->answers[i].known ? tl_value_copy(arena, j->answers[i].value) : tl_map_value(tl_map_new(arena, 0));
-        return 1;
-    }
-    if (j->count == j->cap) {
-        size_t cap = j->cap ? j->cap * 2 : 8;
-        j->answers = tl_arena_grow(j->arena, j->answers, j->cap * sizeof *j->answers, cap * sizeof *j->answers);
-        j->cap = cap;
-    }
-    answer *added = &j->answers[j->count++];
-    memset(added, 0, sizeof *added);
-    for (int q = 0; q < 4; q++) added->query[q] = tl_value_copy(j->arena, query[q]);
-    *out = tl_map_value(tl_map_new(arena, 0));
-    return 1;
-}
-
-static int k_lookup(lua_State *L, int status, lua_KContext context);
+static int k_answer(lua_State *L, int status, lua_KContext context);
 static int k_round(lua_State *L, int status, lua_KContext context);
 
-/* Calls the script's lookup function for the next open question. */
+/* Calls the script's function for the next open question. */
 static int ask_next(lua_State *L, job *j)
 {
-    lua_getfield(L, 2, "lookup");
-    for (int q = 0; q < 4; q++) lua_pushlstring(L, j->answers[j->next].query[q].as.s, j->answers[j->next].query[q].len);
-    lua_callk(L, 4, 1, 0, k_lookup);
-    return k_lookup(L, LUA_OK, 0);
+    int count = tl_chart_question_push(L, &j->questions, 2);
+    lua_callk(L, count, 1, 0, k_answer);
+    return k_answer(L, LUA_OK, 0);
 }
 
 /* What was rendered goes into the error where it is no YAML, in the form in which helm shows it; nothing where templates
@@ -382,15 +350,14 @@ static int run_round(lua_State *L, job *j)
     tl_render_data *r = push_owner(L, sizeof *r, TL_RENDER_TYPE, TL_LUA_RENDER_MEMORY);
     lua_pushvalue(L, 3); /* the result refers to the user's values, which lie in the job's memory */
     lua_setiuservalue(L, 4, 1);
-    size_t asked = j->count;
+    size_t asked = j->questions.count;
     j->options.parsing = c->parsing;
     int result = tl_chart_render(&r->rendered, r->arena, c->chart, j->user, &j->options, &err);
-    if (j->count > asked) {
+    if (j->questions.count > asked) {
         tl_error_dispose(&err); /* what failed may have failed for want of the answers */
         if (++j->rounds > MAX_ROUNDS)
-            return tl_raisef(L, "limit", "the chart still asks the cluster new questions after %d rounds of lookup",
+            return tl_raisef(L, "limit", "the chart still asks new questions after %d rounds of answers",
                              MAX_ROUNDS);
-        j->next = asked;
         return ask_next(L, j);
     }
     if (result && !strcmp(err.kind, "cancelled") && lua_isyieldable(L)) {
@@ -410,21 +377,14 @@ static int k_round(lua_State *L, int status, lua_KContext context)
     return run_round(L, lua_touserdata(L, 3));
 }
 
-static int k_lookup(lua_State *L, int status, lua_KContext context)
+static int k_answer(lua_State *L, int status, lua_KContext context)
 {
     job *j = lua_touserdata(L, 3);
-    answer *a = &j->answers[j->next];
-    tl_error err = {0};
     (void)status;
     (void)context;
-    if (lua_isnil(L, -1))
-        a->value = tl_map_value(tl_map_new(j->arena, 0));
-    else if (tl_to_value(L, lua_gettop(L), j->arena, TL_SECRETS_REVEAL, &a->value, &err))
-        return tl_raise(L, &err);
-    a->known = 1;
+    tl_chart_question_answer(L, &j->questions);
     lua_settop(L, 3);
-    if (++j->next < j->count) return ask_next(L, j);
-    return run_round(L, j);
+    return tl_chart_questions_open(&j->questions) ? ask_next(L, j) : run_round(L, j);
 }
 
 static int l_render(lua_State *L)
@@ -439,11 +399,7 @@ static int l_render(lua_State *L)
     read_render_options(L, 2, j);
     j->user = tl_lua_chart_values(L, 2, j->arena);
     lua_settop(L, 3);
-    if (lua_istable(L, 2) && lua_getfield(L, 2, "lookup") != LUA_TNIL) {
-        luaL_argcheck(L, lua_isfunction(L, -1), 2, "option 'lookup' must be a function");
-        j->options.outside.lookup = on_lookup;
-        j->options.outside.context = j;
-    }
+    tl_chart_questions_offer(L, 2, &j->questions, j->arena, &j->options.outside);
     if (tl_chart_check_installable(c->chart, j->arena, &err) ||
         (j->options.release && tl_chart_check_release_name(j->options.release, &err)))
         return tl_raise(L, &err);

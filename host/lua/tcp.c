@@ -1,4 +1,4 @@
-/* Plain TCP for module http: connect, bind, and the handles of connections and listeners. */
+/* Plain TCP for module http: addresses, connect, bind, and the handles of connections and listeners. */
 #include "lua/http.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #define CONNECT_TYPE "todo.http.Connecting"
 #define CONN_TYPE "todo.http.Conn"
 #define LISTENER_TYPE "todo.http.Listener"
+#define RESOLVING_TYPE "todo.http.Resolving"
 #define CONNECT_TIMEOUT_MS 10000
 #define CHUNK 65536
 #define MOST_CHUNK (16 << 20)
@@ -178,6 +179,88 @@ static int l_shutdown(lua_State *L)
     return 0;
 }
 
+/* Addresses. */
+
+typedef struct resolving {
+    tl_resolve resolve;
+    tl_timer timer;
+    tl_wait wait;
+    int late;
+} resolving;
+
+static int l_resolving_gc(lua_State *L)
+{
+    resolving *r = lua_touserdata(L, 1);
+    tl_timer_stop(&r->timer);
+    tl_resolve_stop(&r->resolve);
+    return 0;
+}
+
+static void cancel_resolve(tl_wait *wait)
+{
+    resolving *r = wait->data;
+    tl_timer_stop(&r->timer);
+    tl_resolve_stop(&r->resolve);
+}
+
+static void on_resolved(tl_resolve *resolve)
+{
+    tl_wake(&((resolving *)resolve->data)->wait);
+}
+
+static void on_late(tl_timer *timer)
+{
+    resolving *r = timer->data;
+    r->late = 1;
+    tl_wake(&r->wait);
+}
+
+static int k_addresses(lua_State *L, int status, lua_KContext index)
+{
+    (void)status;
+    resolving *r = lua_touserdata(L, (int)index);
+    char text[64];
+    tl_timer_stop(&r->timer);
+    if (r->late) return tl_raisef(L, "timeout", "no address of %s in time", lua_tostring(L, 1));
+    if (!r->resolve.addresses) return 0;
+    lua_newtable(L);
+    for (const struct addrinfo *a = r->resolve.addresses; a; a = a->ai_next) {
+        tl_resolve_text(a, text);
+        lua_pushstring(L, text);
+        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+    tl_resolve_stop(&r->resolve);
+    return 1;
+}
+
+static int l_addresses(lua_State *L)
+{
+    const char *host = luaL_checkstring(L, 1);
+    int64_t timeout = lua_isnoneornil(L, 2) ? CONNECT_TIMEOUT_MS : tl_check_ms(L, 2);
+    tl_error err = {0};
+    if (tl_is_address(host)) {
+        lua_createtable(L, 1, 0);
+        lua_pushvalue(L, 1);
+        lua_rawseti(L, -2, 1);
+        return 1;
+    }
+    struct addrinfo *digits = NULL;
+    if (!tl_resolve_now(host, 0, AI_NUMERICHOST, &digits)) {
+        freeaddrinfo(digits); /* "127.1", and no host at all: of C's old functions only */
+        return 0;
+    }
+    resolving *r = lua_newuserdatauv(L, sizeof *r, 0);
+    memset(r, 0, sizeof *r);
+    luaL_setmetatable(L, RESOLVING_TYPE);
+    r->wait.data = r->resolve.data = r->timer.data = r;
+    r->wait.on_cancel = cancel_resolve;
+    r->resolve.on_done = on_resolved;
+    r->timer.on_due = on_late;
+    if (tl_resolve_start(tl_lua_loop(L), &r->resolve, host, 0, &err)) return tl_raise(L, &err);
+    tl_timer_start(tl_lua_loop(L), &r->timer, timeout);
+    return tl_await(L, &r->wait, lua_gettop(L), k_addresses);
+}
+
 /* Connecting. */
 
 typedef struct connecting {
@@ -295,6 +378,7 @@ static const luaL_Reg listener_methods[] = {
 
 void tl_tcp_open(lua_State *L)
 {
+    tl_new_type(L, RESOLVING_TYPE, NULL, l_resolving_gc);
     tl_new_type(L, CONNECT_TYPE, NULL, l_connecting_gc);
     tl_new_type(L, CONN_TYPE, conn_methods, l_release);
     tl_new_type(L, LISTENER_TYPE, listener_methods, l_release);
@@ -303,6 +387,8 @@ void tl_tcp_open(lua_State *L)
     lua_pushcclosure(L, l_listener_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
+    lua_pushcfunction(L, l_addresses);
+    lua_setfield(L, -2, "addresses");
     lua_pushcfunction(L, l_connect);
     lua_setfield(L, -2, "connect");
     lua_pushcfunction(L, l_bind);

@@ -23,14 +23,6 @@ static void prepare(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-static int look_up(const char *host, int port, int flags, struct addrinfo **out)
-{
-    char service[16];
-    snprintf(service, sizeof service, "%d", port);
-    const struct addrinfo hints = {.ai_flags = AI_NUMERICSERV | flags, .ai_socktype = SOCK_STREAM};
-    return getaddrinfo(*host ? host : NULL, service, &hints, out);
-}
-
 static int bound_port(int fd)
 {
     struct sockaddr_storage address;
@@ -56,7 +48,7 @@ static int try_listen(const struct addrinfo *address)
 int tl_socket_listen(const char *host, int *port, tl_error *err)
 {
     struct addrinfo *addresses = NULL;
-    int fd = -1, code = look_up(host, *port, AI_PASSIVE, &addresses);
+    int fd = -1, code = tl_resolve_now(host, *port, AI_PASSIVE, &addresses);
     if (code) return tl_error_set(err, "dns", "cannot find the address %s: %s", host, gai_strerror(code));
     for (struct addrinfo *a = addresses; a && fd < 0; a = a->ai_next) fd = try_listen(a);
     code = errno;
@@ -84,9 +76,8 @@ static void settle(tl_socket_connect *c)
 {
     tl_watch_stop(&c->watch);
     tl_timer_stop(&c->timer);
-    tl_job_stop(&c->job);
-    if (c->addresses) freeaddrinfo(c->addresses);
-    c->addresses = c->next = NULL;
+    tl_resolve_stop(&c->resolve);
+    c->next = NULL;
 }
 
 static void finish(tl_socket_connect *c)
@@ -148,31 +139,25 @@ static void on_due(tl_timer *timer)
     finish(c);
 }
 
-static void work(tl_job *job)
+static void on_resolved(tl_resolve *resolve)
 {
-    tl_socket_connect *c = job->data;
-    c->lookup = look_up(c->host, c->port, 0, &c->addresses);
-}
-
-static void on_looked_up(tl_job *job)
-{
-    tl_socket_connect *c = job->data;
-    c->next = c->addresses;
-    if (!c->lookup) {
+    tl_socket_connect *c = resolve->data;
+    c->next = resolve->addresses;
+    if (!resolve->code) {
         try_next(c);
         return;
     }
-    tl_error_set(&c->err, "dns", "cannot find the address of %s: %s", c->host, gai_strerror(c->lookup));
+    tl_error_set(&c->err, "dns", "cannot find the address of %s: %s", c->host, gai_strerror(resolve->code));
     finish(c);
 }
 
-/* Addresses in digits need no worker; the callback comes from the loop all the same. */
+/* Addresses in digits need no thread; the callback comes from the loop all the same. */
 static void on_digits(tl_timer *timer)
 {
     tl_socket_connect *c = timer->data;
     timer->on_due = on_due;
     tl_timer_start(c->loop, timer, c->timeout_ms);
-    on_looked_up(&c->job);
+    on_resolved(&c->resolve);
 }
 
 void tl_socket_connect_start(tl_loop *loop, tl_socket_connect *c, const char *host, int port, int64_t timeout_ms)
@@ -183,13 +168,12 @@ void tl_socket_connect_start(tl_loop *loop, tl_socket_connect *c, const char *ho
     c->fd = -1;
     c->timeout_ms = timeout_ms;
     c->watch.on_ready = on_ready;
-    c->watch.data = c->timer.data = c->job.data = c;
-    c->job.work = work;
-    c->job.on_done = on_looked_up;
+    c->watch.data = c->timer.data = c->resolve.data = c;
+    c->resolve.on_done = on_resolved;
     c->timer.on_due = on_due;
     tl_timer_start(loop, &c->timer, timeout_ms);
-    c->lookup = look_up(c->host, port, AI_NUMERICHOST, &c->addresses);
-    if (c->lookup && tl_job_start(loop, &c->job, &c->err) == 0) return;
+    c->resolve.code = tl_resolve_now(host, port, AI_NUMERICHOST, &c->resolve.addresses);
+    if (c->resolve.code && tl_resolve_start(loop, &c->resolve, host, port, &c->err) == 0) return;
     c->timer.on_due = on_digits;
     tl_timer_start(loop, &c->timer, 0);
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "loop/loop.h"
+#include "net/resolve.h"
 
 /* Plain TCP. Descriptors are non-blocking, close-on-exec, without Nagle's delay; the caller closes them. */
 
@@ -17,11 +18,10 @@ typedef struct tl_socket_connect {
     tl_loop *loop;
     char *host;
     int port, fd;
-    struct addrinfo *addresses, *next;
-    int lookup; /* getaddrinfo's result */
-    int code;   /* errno of the last address */
+    tl_resolve resolve;
+    struct addrinfo *next; /* the address to try */
+    int code;              /* errno of the last one */
     int64_t timeout_ms;
-    tl_job job;
     tl_watch watch;
     tl_timer timer;
     void (*on_done)(struct tl_socket_connect *connect);

@@ -29,8 +29,7 @@ int tl_random(tl_exec *x, void *out, size_t length)
     return 0;
 }
 
-/* A number below `limit`, all equally likely. */
-static int random_below(tl_exec *x, uint64_t limit, uint64_t *out)
+int tl_random_below(tl_exec *x, uint64_t limit, uint64_t *out)
 {
     uint64_t ceiling = UINT64_MAX - UINT64_MAX % limit;
     do {
@@ -104,7 +103,7 @@ TL_FUNCTION(fn_int)
     int64_t min = args[0].as.i, max = args[1].as.i;
     uint64_t n;
     if (max <= min) return tl_fail(x, "invalid argument to Intn");
-    if (random_below(x, (uint64_t)max - (uint64_t)min, &n)) return -1;
+    if (tl_random_below(x, (uint64_t)max - (uint64_t)min, &n)) return -1;
     *out = tl_go_int((int64_t)((uint64_t)min + n));
     return 0;
 }
@@ -132,7 +131,7 @@ TL_FUNCTION(fn_shuffle)
     }
     for (size_t i = n; i-- > 1;) {
         uint64_t k;
-        if (random_below(x, i + 1, &k)) return -1;
+        if (tl_random_below(x, i + 1, &k)) return -1;
         tl_span held = runes[i];
         runes[i] = runes[k];
         runes[k] = held;

@@ -404,6 +404,8 @@ tl_value tl_time_value(tl_arena *arena, tl_gotime time);
 int tl_named_int(tl_object *self, tl_value value);
 int64_t tl_now(tl_exec *x); /* nanoseconds */
 int tl_random(tl_exec *x, void *out, size_t length);
+/* A number below `limit`, all equally likely. */
+int tl_random_below(tl_exec *x, uint64_t limit, uint64_t *out);
 extern const tl_object_type tl_certificate_type;
 /* Maps of TL_GO_NAMED_MAP have this type's methods. */
 extern const tl_object_type tl_values_type;

@@ -352,11 +352,15 @@ static int fn_lookup(tl_exec *x, const tl_value *args, size_t count, tl_value *o
 static int fn_get_host(tl_exec *x, const tl_value *args, size_t count, tl_value *out)
 {
     (void)count;
-    char address[64] = "";
-    tl_template_render *r = x->render;
-    char *host = tl_arena_strndup(x->arena, args[0].as.s, args[0].len);
-    if (r->options.outside.resolve) r->options.outside.resolve(r->options.outside.context, host, address);
-    *out = tl_cstring(x->arena, address);
+    const tl_template_outside *outside = &x->render->options.outside;
+    tl_value addresses;
+    *out = tl_cstring_ref("");
+    if (!outside->resolve || !outside->resolve(outside->context, args[0], &addresses)) return 0;
+    if (addresses.type != TL_LIST || !addresses.as.list->len)
+        return tl_fail(x, "invalid argument to Intn"); /* what Sprig's choice among none comes to */
+    uint64_t index;
+    if (tl_random_below(x, addresses.as.list->len, &index)) return -1;
+    *out = addresses.as.list->items[index];
     return 0;
 }
 

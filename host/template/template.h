@@ -59,9 +59,9 @@ typedef struct tl_template_outside {
      * empty map where there is none); 0 where the answer is not known yet: the render stops with kind "lookup"
      * and the caller fetches it and renders anew; -1 with *err. NULL: an empty map, as helm without a cluster. */
     int (*lookup)(void *context, const tl_value query[4], tl_arena *arena, tl_value *out, tl_error *err);
-    /* getHostByName: one address (NUL-ended, at most 63 bytes), or "" where there is none. NULL: "", as helm
-     * without --enable-dns. */
-    void (*resolve)(void *context, const char *host, char out[64]);
+    /* getHostByName: 1 with *out, a list of the host's addresses; 0 where they are not known yet: "" is given for now, and
+     * the caller renders anew. NULL: "", as helm without --enable-dns. */
+    int (*resolve)(void *context, tl_value host, tl_value *out);
     /* Nanoseconds since 1970 in UTC. NULL: the system's clock. */
     int64_t (*now)(void *context);
     /* Random bytes. NULL: the system's. */

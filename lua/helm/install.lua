@@ -48,7 +48,7 @@ return {
     summary = "install a chart",
     help = "Makes a release of a chart: renders it and creates its objects in the cluster.",
     arguments = { min = 1 },
-    flags = flags.of({ "values", "schema", "timeout", "wait", "apply", "change", "post_renderer", "chart" }, {
+    flags = flags.of({ "values", "schema", "dns", "timeout", "wait", "apply", "change", "post_renderer", "chart" }, {
         { "generate-name", short = "g", kind = "bool", help = "make up a name" },
         { "name-template", help = "make up a name from this template" },
         { "replace", kind = "bool", help = "take the name of a release that was uninstalled with --keep-history" },

@@ -2,7 +2,6 @@
 local fail = require "fail"
 local flags = require "release.flags"
 local fs = require "fs"
-local pflag = require "pflag"
 local source = require "chart_repo.source"
 
 -- Flags of install that mean nothing where nothing is installed; helm takes them, too.
@@ -19,7 +18,6 @@ end
 
 local own = {
     { "api-versions", short = "a", kind = "strings", help = "more of the API versions that charts see" },
-    { "enable-dns", kind = "bool", help = "refused: templates ask no name servers" },
     { "generate-name", short = "g", kind = "bool", help = "for command lines that are used with install, too" },
     { "include-crds", kind = "bool", help = "print the definitions under crds/, too" },
     { "is-upgrade", kind = "bool", help = "render as for an upgrade of a release" },
@@ -117,13 +115,11 @@ local function check_objects(manifest, options)
 end
 
 local function run(options, words)
-    if options.enable_dns then
-        pflag.usage_error("--enable-dns is not supported: templates of todo-lua ask no name servers")
-    end
     options.release = name_of(options, words)
     options.namespace = options.namespace or "default"
     local c = source.chart(words[#words], options)
     if options.dry_run or options.validate then ask_cluster(options) end
+    if options.enable_dns then options.resolve = require "http".addresses end
     local output_dir = options.output_dir ~= "" and options.output_dir or nil
     if options.post_renderer and options.post_renderer ~= "" then
         local change = require "release.command".post_renderer(options)
@@ -149,7 +145,7 @@ return {
     summary = "print the objects that a chart gives",
     help = "Renders a chart and prints its objects. A cluster is asked with --validate and --dry-run=server only.",
     arguments = { min = 1 },
-    flags = flags.of({ "values", "capabilities", "schema", "post_renderer", "chart" },
+    flags = flags.of({ "values", "capabilities", "schema", "dns", "post_renderer", "chart" },
         table.move(of_install(), 1, 14, #own + 1, own)),
     run = run,
 }

@@ -48,7 +48,7 @@ return {
     summary = "upgrade a release",
     help = "Brings a release to a new revision: with another chart, with other values, or with both.",
     arguments = { min = 2, max = 2 },
-    flags = flags.of({ "values", "schema", "timeout", "wait", "apply", "change", "post_renderer", "chart" }, {
+    flags = flags.of({ "values", "schema", "dns", "timeout", "wait", "apply", "change", "post_renderer", "chart" }, {
         { "cleanup-on-fail", kind = "bool", help = "delete what a failed upgrade created" },
         { "history-max", kind = "int", default = session.default_history(),
             help = "number of revisions to keep; 0: all" },

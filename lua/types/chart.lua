@@ -68,6 +68,7 @@ function Chart:trace(options, path) end
 ---@field skip_tests boolean? `output` without test hooks
 ---@field show_only string[]? `output` of these templates alone (patterns of paths without the chart's name)
 ---@field lookup (async fun(api_version: string, kind: string, namespace: string, name: string): table?)? for `lookup`; absent: empty maps, as helm template
+---@field resolve (async fun(host: string): string[]?)? for `getHostByName`, which takes one of them; absent: "", as helm without --enable-dns
 
 ---@class todo.Manifest
 ---@field name string template path, "todo-app/templates/secret.yaml"

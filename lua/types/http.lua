@@ -99,6 +99,14 @@ function Conn:write(bytes) end
 function Conn:shutdown() end
 function Conn:close() end
 
+---The addresses of a host in digits, as the system knows them; nil where it has none. An address is its own. Errors:
+---"timeout".
+---@async
+---@param host string
+---@param timeout number|string? default 10
+---@return string[]?
+function http.addresses(host, timeout) end
+
 ---Opens a TCP connection.
 ---@async
 ---@param host string

@@ -59,12 +59,17 @@ function tests.templates_are_named_and_changed_as_by_helm()
     w:both { "template", "r", "app", "--repo", "http://127.0.0.1:1" }
 end
 
-function tests.flags_that_mean_nothing_here_are_refused()
-    for _, words in ipairs { { "template", "app", "--enable-dns" },
-        { "install", "r", "app", "--enable-dns" } } do
-        local result = w:run("todo", words)
-        lu.assertEquals(result.status, 1, table.concat(words, " "))
-        lu.assertStrContains(result.stderr, "is not supported")
+function tests.addresses_of_hosts_are_asked_for_as_by_helm()
+    w:write("dns/Chart.yaml", "apiVersion: v2\nname: dns\nversion: 0.1.0\n")
+    w:write("dns/templates/a.yaml", "a: {{ getHostByName .Values.host | quote }}\nb: {{ getHostByName .Values.host }}\n")
+    for _, host in ipairs { "localhost", "192.0.2.7", "2001:DB8::1", "fe80::1%eth0" } do
+        w:both { "template", "dns", "--enable-dns", "--set", "host=" .. host }
+        w:both { "template", "dns", "--set", "host=" .. host }
+    end
+    for _, host in ipairs { "", "does-not-exist.invalid", "127.1", "a b" } do
+        w:both({ "template", "dns", "--enable-dns", "--set-string", "host=" .. host }, { status = 1 })
+        w:both { "template", "dns", "--set-string", "host=" .. host }
+        w:both { "lint", "dns", "--set-string", "host=" .. host }
     end
 end
 

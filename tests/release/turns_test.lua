@@ -250,6 +250,15 @@ function tests.t13_heads_of_objects_are_checked_as_by_helm()
     end
 end
 
+function tests.t14_addresses_of_hosts_are_asked_for_as_by_helm()
+    local given = world.charts .. "/given"
+    w:step { "install", "host", given, "--create-namespace", "--set", "host=localhost" }
+    w:step { "upgrade", "host", given, "--set", "host=localhost", "--enable-dns" }
+    w:step({ "upgrade", "host", given, "--set", "host=does-not-exist.invalid", "--enable-dns" }, { status = 1 })
+    w:step { "upgrade", "-i", "more", given, "--set", "host=localhost", "--enable-dns", "--dry-run" }
+    w:step { "uninstall", "host" }
+end
+
 -- What the server warns of, without the marks of its header.
 function tests.t12_warnings_of_the_server_are_shown()
     local result = w:run("todo", "release-t", { "install", "warned", world.charts .. "/given", "--create-namespace",

@@ -237,6 +237,27 @@ function tests.render_passes_on_the_error_of_a_lookup()
     lu.assertEquals(err.kind, "denied")
 end
 
+function tests.render_asks_for_addresses_and_takes_any_of_them()
+    local asked, seen = {}, {}
+    local text = 'a: {{ getHostByName "a.example" }}\nb: {{ getHostByName (printf "%s.example" "b") }}\n'
+        .. 'many:{{ range until 60 }}\n- {{ getHostByName "a.example" }}{{ end }}\n'
+    local found = render(text, { resolve = function(host)
+        asked[#asked + 1] = host
+        return host == "a.example" and { "192.0.2.1", "2001:db8::1" } or { "192.0.2.2" }
+    end }).manifests[1].object
+    lu.assertEquals(asked, { "a.example", "b.example" })
+    lu.assertEquals(found.b, "192.0.2.2")
+    for _, address in ipairs(found.many) do seen[address] = true end
+    lu.assertEquals(seen, { ["192.0.2.1"] = true, ["2001:db8::1"] = true })
+end
+
+function tests.render_of_a_host_without_an_address_fails_as_sprig_does()
+    local err = failure(render, '{{ getHostByName "none.example" }}', { resolve = function() return nil end })
+    lu.assertStrContains(err.message, "error calling getHostByName: invalid argument to Intn")
+    lu.assertEquals(render('a: {{ getHostByName "none.example" | quote }}').manifests[1].object, { a = "" })
+    lu.assertStrContains(failure(render, "a: 1", { resolve = "no" }).message, "option 'resolve' must be a function")
+end
+
 function tests.render_that_never_stops_asking_ends_with_an_error()
     local count = 0
     local err = failure(render,

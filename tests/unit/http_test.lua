@@ -182,6 +182,25 @@ function tests.escape_keeps_only_unreserved()
     lu.assertEquals(http.escape("aZ9-._~ /é\0"), "aZ9-._~%20%2F%C3%A9%00")
 end
 
+function tests.addresses_are_given_in_digits()
+    for _, address in ipairs(http.addresses("localhost")) do
+        lu.assertTrue(address == "127.0.0.1" or address == "::1", address)
+    end
+    for _, literal in ipairs { "192.0.2.1", "2001:DB8::1", "fe80::1%eth0" } do
+        lu.assertEquals(http.addresses(literal), { literal })
+    end
+    for _, none in ipairs { "does-not-exist.invalid", "", "127.1", "0x7f000001", "a b", "fe80::1%" } do
+        lu.assertNil(http.addresses(none), none)
+    end
+end
+
+function tests.addresses_are_not_waited_for_after_the_end_of_the_time_or_the_task()
+    lu.assertEquals(failure(http.addresses, "does-not-exist.invalid", 0).kind, "timeout")
+    local asking = task.spawn(function() return http.addresses("does-not-exist.invalid") end)
+    task.sleep(0)
+    asking:cancel()
+end
+
 function tests.tcp_bytes_go_both_ways_until_the_end()
     local listener <close> = http.listen("127.0.0.1", 0, function(conn)
         for bytes in conn.read, conn do conn:write(bytes) end

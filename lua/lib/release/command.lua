@@ -34,7 +34,6 @@ flags.groups.change = {
     { "description", help = "text for the history" },
     { "disable-openapi-validation", kind = "bool", help = "for command lines of helm; the server validates" },
     { "dry-run", optional = "client", help = "change nothing: client, server (lookup asks the cluster) or none" },
-    { "enable-dns", kind = "bool", help = "refused: templates ask no name servers" },
     { "hide-notes", kind = "bool", help = "do not print the notes" },
     { "hide-secret", kind = "bool", help = "with --dry-run: leave the contents of Secrets out" },
     { "labels", short = "l", kind = "stringToString", help = "labels of the record: a=b,c=d" },
@@ -82,7 +81,7 @@ function helm_release.options(options)
     for _, name in ipairs { "timeout", "wait", "wait_for_jobs", "atomic", "no_hooks", "force", "server_side",
         "force_conflicts", "cleanup_on_fail", "recreate_pods", "take_ownership", "replace", "create_namespace",
         "skip_crds", "upgrade_crds", "sub_notes", "skip_schema", "labels", "history_max", "hide_secret",
-        "reset_values", "reuse_values", "reset_then_reuse_values", "disable_openapi_validation" } do
+        "enable_dns", "reset_values", "reuse_values", "reset_then_reuse_values", "disable_openapi_validation" } do
         o[name] = options[name]
     end
     if options.description ~= "" then o.description = options.description end
@@ -101,13 +100,12 @@ function helm_release.print(options, record)
     end)
 end
 
----What install and upgrade run: refuses what is not done here, and says helm's word where it is interrupted (then
----nothing of this function goes on, but what is to be closed is closed).
+---What install and upgrade run: says helm's word where it is interrupted (then nothing of this function goes on, but
+---what is to be closed is closed).
 ---@param run async fun(options: table, words: string[], seen: table): integer
 ---@return async fun(options: table, words: string[], seen: table): integer
 function helm_release.interruptible(run)
     return function(options, words, seen)
-        if options.enable_dns then session.refuse("--enable-dns", "templates of todo-lua ask no name servers") end
         local ended = false
         local guard <close> = setmetatable({}, { __close = function() -- luacheck: ignore guard
             if not ended then session.write(("Release %s has been cancelled.\n"):format(words[1])) end

@@ -76,6 +76,9 @@ flags.groups = {
     capabilities = {
         { "kube-version", help = "version of Kubernetes that charts see" },
     },
+    dns = {
+        { "enable-dns", kind = "bool", help = "let getHostByName ask for addresses; without it, it gives nothing" },
+    },
     dependency_update = {
         { "dependency-update", kind = "bool",
             help = "bring the chart's charts/ folder up to date where something is missing" },

@@ -2,6 +2,7 @@
 local capabilities = require "release.capabilities"
 local chart = require "chart"
 local fail = require "fail"
+local http = require "http"
 local objects = require "release.objects"
 local ownership = require "release.ownership"
 local records = require "release.records"
@@ -33,6 +34,7 @@ local prepare = {}
 ---@field upgrade_crds boolean?
 ---@field sub_notes boolean?
 ---@field skip_schema boolean?
+---@field enable_dns boolean? getHostByName asks for addresses
 ---@field description string?
 ---@field labels table<string, string>?
 ---@field history_max integer?
@@ -101,6 +103,7 @@ function prepare.render(env, c, o, info)
     })
     options.values, options.defaults = o.values, info.defaults
     if o.dry_run ~= "client" then options.lookup = capabilities.lookup(env.client) end
+    if o.enable_dns then options.resolve = http.addresses end
     local ok, rendered = pcall(c.render, c, options)
     if not ok then raise_chart(rendered) end
     local body = chart.release(c, rendered, {

@@ -67,13 +67,6 @@ function session.open(options, name)
     return env
 end
 
----Raises for a flag of helm's that has no meaning here.
----@param flag string
----@param why string
-function session.refuse(flag, why)
-    fail.raise("usage", ("%s is not supported: %s"):format(flag, why), nil, { status = 2 })
-end
-
 ---Checks a release's name as helm does.
 ---@param name string
 ---@param format string helm's words, %s for the name
