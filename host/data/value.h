@@ -116,6 +116,7 @@ typedef struct tl_method {
 typedef enum tl_object_kind {
     TL_KIND_STRUCT,  /* content is a map of the fields in the order of declaration */
     TL_KIND_POINTER, /* a pointer to such a struct: prints as &{…} */
+    TL_KIND_COMPLEX, /* a complex128 */
     TL_KIND_MAP,     /* content is a map: len, range, index and key access go there */
     TL_KIND_SLICE    /* content is a list */
 } tl_object_kind;

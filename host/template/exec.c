@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "template/complex.h"
 #include "template/internal.h"
 
 #define STACK_BYTES (6u << 20)
@@ -158,6 +159,12 @@ int tl_ideal_constant(tl_exec *x, const tl_node *node, tl_value *out)
     x->node = node;
     const char *text = node->text.s;
     size_t length = node->text.len;
+    if (node->flags & TL_NUM_COMPLEX) {
+        tl_complex number;
+        const char *error;
+        *out = tl_complex_parse(text, length, &number, &error) ? tl_null() : tl_complex_value(x->arena, number);
+        return 0;
+    }
     int hexadecimal = length > 2 && text[0] == '0' && (text[1] | 32) == 'x' && !memchr(text, 'p', length) &&
                       !memchr(text, 'P', length);
     int marked = 0;

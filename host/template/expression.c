@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "data/number.h"
+#include "template/complex.h"
 #include "template/parser.h"
 
 /* ---- errors ---- */
@@ -227,8 +228,14 @@ static tl_node *new_number(tl_parser *p, tl_token token)
         return node;
     }
     if (token.type == TL_TOKEN_COMPLEX || text[length - 1] == 'i') {
-        /* Complex numbers have no use in charts: they parse, and no function takes them. */
+        tl_complex number;
+        const char *error;
+        if (tl_complex_parse(text, length, &number, &error)) {
+            if (token.type == TL_TOKEN_COMPLEX) return tl_parser_fail(p, "%s", error);
+            return tl_parser_fail(p, "illegal number syntax: \"%.*s\"", (int)length, text);
+        }
         node->flags = TL_NUM_COMPLEX;
+        if (!number.imaginary) number_from_float(node, number.real);
         return node;
     }
     uint64_t u;

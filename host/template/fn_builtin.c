@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "template/complex.h"
 #include "template/internal.h"
 #include "template/unicode.h"
 
-typedef enum basic { B_INVALID, B_BOOL, B_INT, B_UINT, B_FLOAT, B_STRING } basic;
+typedef enum basic { B_INVALID, B_BOOL, B_INT, B_UINT, B_FLOAT, B_COMPLEX, B_STRING } basic;
 
 static basic basic_kind(tl_value value)
 {
@@ -17,6 +18,7 @@ static basic basic_kind(tl_value value)
                    : B_INT;
     case TL_FLOAT: return B_FLOAT;
     case TL_STRING: return B_STRING;
+    case TL_OBJECT: return tl_complex_of(value) ? B_COMPLEX : B_INVALID;
     default: return B_INVALID;
     }
 }
@@ -78,6 +80,7 @@ static int equal(tl_exec *x, tl_value a, tl_value b, int *truth)
     case B_INT:
     case B_UINT: *truth = a.as.i == b.as.i; return 0;
     case B_FLOAT: *truth = a.as.d == b.as.d; return 0;
+    case B_COMPLEX: *truth = tl_complex_equal(a, b); return 0;
     case B_STRING: *truth = a.len == b.len && (!a.len || !memcmp(a.as.s, b.as.s, a.len)); return 0;
     default: return compare_others(x, a, b, truth);
     }

@@ -4,6 +4,7 @@
 #include "data/base64.h"
 #include "data/json.h"
 #include "data/yaml.h"
+#include "template/complex.h"
 #include "template/internal.h"
 #include "template/toml.h"
 
@@ -90,6 +91,7 @@ TL_FUNCTION(fn_b32dec)
 int tl_plain_object(void *context, tl_value object, tl_value *out, tl_error *err)
 {
     const tl_object_type *type = object.as.object->type;
+    if (type->kind == TL_KIND_COMPLEX) return tl_error_set(err, "type", "json: unsupported type: %s", type->go_name);
     if (type->plain) return type->plain(object.as.object, context, out);
     *out = tl_object_content(object.as.object);
     if (out->type != TL_NULL || !type->print) return 0;
@@ -152,7 +154,9 @@ static int to_yaml(tl_exec *x, tl_value value, tl_yaml_style style, tl_value *ou
     tl_error err = {0};
     tl_buf_clear(text);
     if (tl_yaml_write(text, value, &options, &err)) {
+        int panics = style == TL_YAML_PRETTY && !strcmp(err.kind, "type"); /* gopkg.in/yaml.v3 encode.go */
         tl_error_dispose(&err);
+        if (panics) return tl_fail(x, "cannot marshal type: %s", tl_complex_type.go_name);
         *out = tl_cstring_ref("");
         return 0;
     }

@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "data/number.h"
+#include "template/complex.h"
 #include "template/printer.h"
 #include "template/unicode.h"
 
@@ -435,6 +436,22 @@ static void print_time_fields(tl_printer *p, const tl_object *object, uint32_t v
     tl_buf_addc(p->out, '}');
 }
 
+static void fmt_complex(tl_printer *p, tl_value value, uint32_t verb)
+{
+    const tl_complex *number = tl_complex_of(value);
+    if (verb >= 128 || !strchr("vbgGxXfFeE", (int)verb)) {
+        bad_verb(p, value, verb);
+        return;
+    }
+    int plus = p->plus;
+    tl_buf_addc(p->out, '(');
+    fmt_float_value(p, tl_float(number->real), verb);
+    p->plus = 1; /* the imaginary part always has a sign */
+    fmt_float_value(p, tl_float(number->imaginary), verb);
+    p->plus = plus;
+    tl_buf_adds(p->out, "i)");
+}
+
 static void print_object(tl_printer *p, tl_value value, uint32_t verb, int depth)
 {
     tl_object *object = value.as.object;
@@ -442,6 +459,8 @@ static void print_object(tl_printer *p, tl_value value, uint32_t verb, int depth
         fmt_stringer(p, object, verb);
     else if (object->type == &tl_time_type)
         print_time_fields(p, object, verb, depth);
+    else if (object->type->kind == TL_KIND_COMPLEX)
+        fmt_complex(p, value, verb);
     else if (object->type->kind >= TL_KIND_MAP)
         tl_printer_arg(p, tl_object_content(object), verb, depth);
     else

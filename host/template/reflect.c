@@ -1,6 +1,7 @@
 /* Values as Go's reflection sees them: types, kinds, truth, items, deep equality. */
 #include <string.h>
 
+#include "template/complex.h"
 #include "template/internal.h"
 
 #define MAX_DEPTH 10000 /* of values that are compared */
@@ -76,7 +77,7 @@ const char *tl_go_kind(tl_value value)
     case TL_LIST: return "slice";
     case TL_MAP: return "map";
     case TL_OBJECT: {
-        static const char *const kinds[] = {"struct", "ptr", "map", "slice"};
+        static const char *const kinds[] = {"struct", "ptr", "complex128", "map", "slice"};
         return kinds[value.as.object->type->kind];
     }
     default: return tl_go_type(value);
@@ -101,7 +102,10 @@ int tl_truth(tl_value value)
     case TL_BYTES: return value.len > 0;
     case TL_LIST: return value.as.list->len > 0;
     case TL_MAP: return value.as.map->count > 0;
-    case TL_OBJECT: return 1;
+    case TL_OBJECT: {
+        const tl_complex *number = tl_complex_of(value);
+        return !number || number->real != 0 || number->imaginary != 0;
+    }
     default: return 0;
     }
 }
@@ -162,6 +166,7 @@ static int equal_parts(comparing *c, tl_value a, tl_value b)
     case TL_LIST: return equal_lists(c, a.as.list, b.as.list);
     case TL_MAP: return equal_maps(c, a.as.map, b.as.map);
     default:
+        if (tl_complex_of(a) && tl_complex_of(b)) return tl_complex_equal(a, b);
         return a.as.object == b.as.object || (a.as.object->type == b.as.object->type && tl_object_content(a.as.object).type &&
                                               equal(c, tl_object_content(a.as.object), tl_object_content(b.as.object)));
     }

@@ -133,6 +133,8 @@ static int write_object(writer *w, tl_value value)
         tl_gotime_format(time, "2006-01-02T15:04:05.999999999Z07:00", 35, w->out);
         return 0;
     }
+    if (value.as.object->type->kind == TL_KIND_COMPLEX)
+        return tl_error_set(w->err, "usage", "unsupported type: %s", value.as.object->type->go_name);
     if (value.as.object->type->print) value.as.object->type->print(value.as.object, &text);
     add_quoted(w->out, text.data, text.len);
     tl_buf_dispose(&text);

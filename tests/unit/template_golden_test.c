@@ -143,7 +143,7 @@ static void check_group(void **state)
 
 int main(int argc, char **argv)
 {
-    static const char *const groups[] = {"language", "builtin", "printf", "string", "convert", "math", "list",
+    static const char *const groups[] = {"language", "builtin", "printf", "complex", "string", "convert", "math", "list",
                                          "dict",     "keys",    "encode",  "regex",  "path",   "semver",  "date", "url",
                                          "toml",     "random"};
     struct CMUnitTest tests[sizeof groups / sizeof groups[0] + 16];

@@ -77,6 +77,86 @@ def printf_cases():
         yield '[{{ %s | quote }}]' % a
 
 
+# Complex numbers, which literals alone make.
+COMPLEX = ['1i', '0i', '-0i', '1+2i', '-1.5-2e3i', '3+0i', '0.5-0i', '0x1p4+0x10p-2i', '1e400i', '1e400+1i', '1+1e400i', '1_0i',
+           '1_0+2i', '0x1_0p0+1i', '0b1i', '0b1+1i', '0o7+1i', '0x1i', '0x1+1i', '07i', '08+1i', '1i+2i', '1+2', '+1i', '.5i', '5.i',
+           '1ei', '+.+1i', '1+i', '1ia', '1+2ia', '1+2i.x', '1i.x', 'i', '1-2-3i', '1 + 2i', "'a'i", '99999999999999999999i']
+COMPLEX_USES = ['{{ N }}', '{{ $x := N }}{{ $x }}{{ if $x }}true{{ end }}',
+                '{{ printf "%T %v %5.1f|%+g %x %e|%#v %08.2f" N N N N N N N N }}']
+COMPLEX_CASES = r"""
+{{ printf "%s %d %q %t %c %p %U %b %G %F" 1i 1i 1i 1i 1i 1i 1i 1i 1i 1i }}
+{{ eq 1i 1i }}{{ eq 1i 0+1i }}{{ ne 1i 2i }}{{ eq 1i 2i 1i }}
+{{ eq 1i 1 }}
+{{ eq 1i nil }}{{ eq nil 1i }}
+{{ eq 1i (list) }}
+{{ eq 0i -0i }}
+{{ lt 1i 2i }}
+{{ lt 1 2i }}
+{{ le 2i 2i }}
+{{ ge 2i 2i }}
+{{ gt 2i 2i }}
+{{ len 1i }}
+{{ index 1i 0 }}
+{{ index (list 1 2) 1i }}
+{{ index (list 1 2) 1+0i }}
+{{ index (dict "a" 1) 1i }}
+{{ slice (list 1 2) 1i }}
+{{ slice "abc" 1+0i }}
+{{ range 1i }}{{ end }}
+{{ range 2+0i }}x{{ end }}
+{{ with 1i }}{{ . }}{{ .x }}{{ end }}
+{{ not 1i }}{{ not 0i }}{{ and 1i 2 }}{{ or 0i 3i }}
+{{ kindOf 1i }} {{ typeOf 1i }} {{ kindIs "complex128" 1i }} {{ typeIs "complex128" 1i }} {{ typeIsLike "complex128" 1i }}
+{{ quote 1i }} {{ squote 1+2i }} {{ toString 1i }} {{ html 1i }} {{ js 1i }} {{ urlquery 1+2i }} {{ print 1i 2i "a" 3i }} {{ println 1i }}
+{{ int 1i }} {{ int64 3+0i }} {{ float64 1i }} {{ float64 3+0i }} {{ toDecimal 1i }} {{ atoi "1i" }}
+{{ add 1 2+0i }} {{ add 1 2i }} {{ mul 2+0i 3 }} {{ addf 1 2+0i }} {{ max 1 2+0i }} {{ floor 1.5+0i }} {{ round 1i 2 }}
+{{ empty 1i }} {{ empty 0i }} {{ default 1 0i }} {{ default 1 2i }} {{ coalesce 0i 2i }} {{ ternary 1 2 1i }}
+{{ toJson 1i }}|{{ toYaml 1i }}|{{ toPrettyJson (list 1i) }}|{{ toYaml (dict "a" 1i) }}
+{{ toRawJson 1i }}
+{{ mustToJson (list 1i) }}
+{{ mustToPrettyJson 1i }}
+{{ mustToRawJson (dict "a" 1i) }}
+{{ mustToYaml 1i }}
+{{ toYamlPretty (dict "a" 1i) }}
+{{ toToml (dict "a" 1i) }}
+{{ toToml (dict "a" (list 1i)) }}
+{{ list 1i 2 }} {{ dict "a" 1i }} {{ printf "%d" (list 1i) }} {{ printf "%#v" (dict "a" 1i) }}
+{{ deepEqual 1i 1i }}{{ deepEqual (list 1i) (list 2i) }}{{ has 1i (list 1i) }}{{ uniq (list 1i 1i) }}{{ without (list 1i 2) 1i }}
+{{ deepCopy 1i }} {{ deepCopy (dict "a" 1i) }}
+{{ repeat 1+0i "a" }}
+{{ repeat 2i "a" }}
+{{ trunc 1i "a" }}
+{{ until 3+0i }} {{ seq 1+0i 3 }}
+{{ until 1i }}
+{{ upper 1i }}
+{{ first 1i }}
+{{ join "," 1i }} {{ join "," (list 1i 2) }} {{ sortAlpha (list 2i 1i) }} {{ toStrings (list 1i) }} {{ cat 1i "a" }}
+{{ fail (print 1i) }}
+{{ 1i | quote }} {{ 1+0i | int }} {{ 3+0i | until }}
+{{ dict 1i 2 }}
+{{ call 1i }}
+{{ 1i 2 }}
+{{ 1i | 2 }}
+{{ (1i).x }}
+{{ template "c.name" 1i }}{{ include "c.name" 1i }}
+{{ $x := 1i }}{{ $x = 2i }}{{ $x }}
+{{ set (dict) "a" 1i }} {{ get (dict "a" 1i) "a" }} {{ pluck "a" (dict "a" 1i) }} {{ dig "a" 1i (dict) }} {{ toStrings 1i }}
+{{ derivePassword 1+0i "long" "p" "u" "s" }}
+{{ date "2006" 1i | len }} {{ ago 1i | len }} {{ duration 1i }} {{ durationRound 1i }} {{ unixEpoch (toDate "2006" "2020") }}
+{{ merge (dict "a" 1i) (dict "a" 2 "b" 3i) }} {{ mergeOverwrite (dict "a" 1i) (dict "a" 0i) }} {{ values (dict "a" 1i) }} {{ ternary 1i 2i true }}
+{{ b64enc 1i }}
+{{ required "m" 0i }} {{ tpl "{{ . }}" 1i }} {{ biggest 1+0i 2 }} {{ all 1i 0i }} {{ any 0i 1i }} {{ compact (list 0i 1i) }}
+{{ float64 .5i }} {{ int 1e400 }}
+""".strip().split('\n')
+
+
+def complex_cases():
+    for number in COMPLEX:
+        for use in COMPLEX_USES:
+            yield use.replace('N', number)
+    yield from COMPLEX_CASES
+
+
 COMPARED = ['1', '2', '1.0', '"1"', '"a"', '"b"', 'true', 'false', 'nil', '(int64 1)', '(list 1)', '(dict)', '.Values.int',
             '.Values.none', '.Values.f', '.Values.m', '""', '(index "abc" 0)', '.Values.s', '(semver "1.0.0")']
 
@@ -379,6 +459,7 @@ GROUPS = {
                     ['{{ fromToml %s | toJson }}' % go_string(text) for text in TOML_TEXTS],
     'builtin': builtin_cases,
     'printf': printf_cases,
+    'complex': complex_cases,
     'string': lambda: cases('''upper:s lower:s title:s untitle:s swapcase:s trim:s nospace:s initials:s snakecase:s kebabcase:s
         camelcase:s trimAll:ss trimPrefix:ss trimSuffix:ss hasPrefix:ss hasSuffix:ss contains:ss trunc:is substr:iis
         abbrev:is abbrevboth:iis repeat:is indent:is nindent:is replace:sss plural:ssi quote:aa squote:aa cat:aaa

@@ -4,7 +4,7 @@ set -e
 here=$(cd "$(dirname "$0")" && pwd)
 judge=${JUDGE:-$here/judge}
 [ -x "$judge" ] || (cd "$here/../../../judges/helm" && go build -o "$judge" "$here/judge.go")
-for group in ${*:-language builtin printf string convert math list dict keys encode regex path semver date url toml random}; do
+for group in ${*:-language builtin printf complex string convert math list dict keys encode regex path semver date url toml random}; do
     { echo "# helm v3.22.0: $group"; TZ=UTC python3 "$here/cases.py" "$group" | TZ=UTC "$judge" "$here"; } >"$here/$group.txt"
 done
 (cd "$here/../../../judges/helm" && echo "# helm v3.22.0: functions and the number of their parameters" &&
