@@ -22,7 +22,7 @@ local workload_kinds = { Deployment = true, StatefulSet = true, DaemonSet = true
 ---@field jobs boolean? Jobs have to end well, too
 ---@field board todo.Board? shows each object's state
 ---@field prefix string? left out of the names that the board shows
----@field late string? begins the message of a wait that took too long
+---@field late string? the message of a wait that took too long, whose hint says more then
 
 local function targets_of(client, list, options)
     local targets = {}
@@ -150,10 +150,10 @@ local function time_out(client, states, options)
             end
         end
     end
-    local message = ("%snot Ready within %g s: %s"):format(options.late or "", options.seconds,
-        table.concat(parts, ", "))
+    local message = ("not Ready within %g s: %s"):format(options.seconds, table.concat(parts, ", "))
     if #evidence > 0 then message = message .. "\n" .. table.concat(evidence, "\n") end
-    fail.raise("timeout", message, "todo-lua doctor explains it and offers the fix; --timeout gives it longer")
+    local hint = "todo-lua doctor explains it and offers the fix; --timeout gives it longer"
+    fail.raise("timeout", options.late or message, options.late and message .. "\n  " .. hint or hint)
 end
 
 local function show(options, lines, states)

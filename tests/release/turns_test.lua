@@ -259,6 +259,17 @@ function tests.t14_addresses_of_hosts_are_asked_for_as_by_helm()
     w:step { "uninstall", "host" }
 end
 
+function tests.t15_waits_that_take_too_long_are_told_and_recorded_as_by_helm()
+    w:step({ "install", "late", chart, "--wait", "--timeout", "1s", "--no-hooks", "--create-namespace" }, { status = 1,
+        in_order = true })
+    w:step({ "upgrade", "late", chart, "--wait", "--timeout", "1s", "--no-hooks" }, { status = 1 })
+    w:step({ "upgrade", "late", chart, "--atomic", "--timeout", "1s", "--no-hooks" }, { status = 1,
+        loose_errors = true }) -- which tell of the bundle that was saved
+    w:look { "history", "late" }
+    w:look { "status", "late" }
+    w:step { "uninstall", "late", "--no-hooks" }
+end
+
 -- What the server warns of, without the marks of its header.
 function tests.t12_warnings_of_the_server_are_shown()
     local result = w:run("todo", "release-t", { "install", "warned", world.charts .. "/given", "--create-namespace",

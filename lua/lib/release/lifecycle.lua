@@ -54,7 +54,7 @@ end
 function lifecycle.wait(env, list, o)
     if not o.wait then return end
     wait.ready(env.client, list, { namespace = env.namespace, seconds = o.timeout, jobs = o.wait_for_jobs,
-        board = env.board, prefix = env.name, late = "context deadline exceeded: " })
+        board = env.board, prefix = env.name, late = "context deadline exceeded" })
 end
 
 ---Notes in the record that it failed, for good or because the task was cancelled.
