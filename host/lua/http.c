@@ -215,6 +215,8 @@ static int k_request(lua_State *L, int status, lua_KContext index)
     lua_createtable(L, 0, 3);
     lua_pushinteger(L, tl_http_status(op->request));
     lua_setfield(L, -2, "status");
+    lua_pushstring(L, tl_http_status_text(op->request));
+    lua_setfield(L, -2, "status_text");
     push_headers(L, op->request);
     lua_setfield(L, -2, "headers");
     lua_pushlstring(L, body->data, body->len);

@@ -24,6 +24,7 @@ struct tl_http_request {
     char *body;
     int state, cancelled, freed, resume, paused;
     int status, headers_done;
+    char *status_text;
     tl_header *headers;
     size_t header_count, header_cap;
     tl_buf answer;
@@ -69,6 +70,8 @@ static void clear_headers(tl_http_request *r)
         free((char *)r->headers[i].value);
     }
     r->header_count = 0;
+    free(r->status_text);
+    r->status_text = NULL;
 }
 
 static void destroy(tl_http_request *r)
@@ -192,6 +195,14 @@ static int will_redirect(const tl_http_request *r)
            tl_http_header(r, "location");
 }
 
+/* What follows the protocol in a status line, without the spaces in between and the line's end. */
+static char *status_text(const char *from, const char *end)
+{
+    while (from < end && *from == ' ') from++;
+    while (end > from && (end[-1] == '\n' || end[-1] == '\r')) end--;
+    return tl_strndup(from, (size_t)(end - from));
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *data)
 {
     tl_http_request *r = data;
@@ -202,6 +213,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *data)
         const char *space = memchr(line, ' ', length);
         clear_headers(r);
         r->status = space ? atoi(space + 1) : 0;
+        if (space && !strncmp(line, "HTTP/1", 6)) r->status_text = status_text(space, line + length);
     } else if (length <= 2) {
         if (r->headers_done || r->status < 200 || will_redirect(r)) return length;
         r->headers_done = 1;
@@ -432,6 +444,11 @@ int tl_http_done(const tl_http_request *r)
 int tl_http_status(const tl_http_request *r)
 {
     return r->headers_done ? r->status : 0;
+}
+
+const char *tl_http_status_text(const tl_http_request *r)
+{
+    return r->headers_done ? r->status_text : NULL;
 }
 
 const char *tl_http_header(const tl_http_request *r, const char *name)

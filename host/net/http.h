@@ -83,6 +83,9 @@ void tl_http_resume(tl_http_request *request);
 int tl_http_done(const tl_http_request *request);
 /* HTTP status, 0 before the headers. */
 int tl_http_status(const tl_http_request *request);
+/* "404 Not Found" as the server's status line has it; NULL before the headers and where HTTP/2 is spoken, which has no
+ * such text. */
+const char *tl_http_status_text(const tl_http_request *request);
 /* NULL where there is no such header; case-insensitive; the last one where it repeats. */
 const char *tl_http_header(const tl_http_request *request, const char *name);
 /* All headers in order, lower-case names. */

@@ -24,6 +24,7 @@ local http = {}
 
 ---@class todo.HttpResponse
 ---@field status integer
+---@field status_text string? "404 Not Found" as the server says it; nil where HTTP/2 is spoken, which has no such text
 ---@field headers table<string,string> lower-case names
 ---@field body string
 

@@ -176,6 +176,20 @@ function tests.credentials_do_not_go_to_other_hosts()
     other:close()
 end
 
+function tests.what_a_server_says_of_a_status_is_told_as_by_helm()
+    local said
+    local server <close> = http.listen("127.0.0.1", 0, function(conn)
+        while not (conn:read() or "\r\n\r\n"):find("\r\n\r\n", 1, true) do end
+        conn:write(said .. "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    end)
+    for _, line in ipairs { "HTTP/1.1 404 Nothing here", "HTTP/1.1 404", "HTTP/1.1 503 ", "HTTP/1.0 418 I'm  a teapot ",
+        "HTTP/1.1  500 Two spaces", "HTTP/1.1 204 No Content" } do
+        said = line
+        w:both({ "repo", "add", "odd", "http://127.0.0.1:" .. server.port }, { status = 1 })
+        w:both({ "pull", "http://127.0.0.1:" .. server.port .. "/web-1.0.0.tgz" }, { status = 1 })
+    end
+end
+
 function tests.indexes_are_read_as_strictly_as_by_helm()
     local head = "apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [web-1.0.0.tgz]\n"
     local cases = {

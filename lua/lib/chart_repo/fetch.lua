@@ -10,7 +10,7 @@ local fetch = {}
 local SECONDS = 120 -- as helm waits
 local MOST_BYTES = 256 << 20
 
--- What Go's package net/http calls the statuses that servers of files answer with.
+-- What HTTP/1 servers say of a status: HTTP/2, which helm does not speak with repositories, has no such text.
 local reasons = {
     [400] = "Bad Request", [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not Found",
     [405] = "Method Not Allowed", [410] = "Gone", [429] = "Too Many Requests", [500] = "Internal Server Error",
@@ -70,7 +70,8 @@ function fetch.get(url, access)
             fail.field(answer, "hint"), { cause = answer })
     end
     if answer.status ~= 200 then
-        fail.raise("http", ("failed to fetch %s : %d %s"):format(url, answer.status, reasons[answer.status] or ""))
+        local text = answer.status_text or ("%d %s"):format(answer.status, reasons[answer.status] or "")
+        fail.raise("http", ("failed to fetch %s : %s"):format(url, text))
     end
     return answer.body
 end
