@@ -40,6 +40,7 @@ typedef struct tl_chart_dep {
     tl_list *tags;          /* strings, NULL where absent */
     tl_list *import_values; /* strings and maps, NULL where absent */
     int enabled;
+    int null; /* an entry without anything, which is no valid one */
 } tl_chart_dep;
 
 typedef struct tl_chart {
@@ -113,6 +114,8 @@ int tl_chart_compatible(const char *constraint, const char *version);
 
 /* helm's refusal of charts that cannot be installed: library charts, dependencies that are missing in charts/. */
 int tl_chart_check_installable(const tl_chart *chart, tl_arena *arena, tl_error *err);
+/* The latter alone, which charts of upgrades are refused for. */
+int tl_chart_check_dependencies(const tl_chart *chart, tl_arena *arena, tl_error *err);
 /* helm's rule for release names. */
 int tl_chart_check_release_name(const char *name, tl_error *err);
 

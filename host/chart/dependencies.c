@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "chart/text.h"
 #include "chart/values.h"
+#include "template/template.h"
 
 /* The value at a dotted path; NULL where a step is absent or no map. */
 static tl_value *find_path(const tl_map *map, const char *path)
@@ -169,7 +170,23 @@ static tl_map *path_to_map(tl_arena *arena, const char *path, tl_map *data)
 static const char *import_side(tl_arena *arena, const tl_map *pair, const char *side)
 {
     tl_value *value = tl_map_gets(pair, side);
-    return tl_value_text(arena, value, "<nil>");
+    tl_buf text = TL_BUF_INIT(1 << 20);
+    tl_go_print(&text, value ? *value : tl_null());
+    const char *copy = tl_arena_strndup(arena, text.data, text.len);
+    tl_buf_dispose(&text);
+    return copy;
+}
+
+/* The first name of a path that is no table (helm.sh/helm/v3/pkg/chartutil ErrNoTable). */
+static const char *missing_table(const tl_map *map, tl_arena *arena, const char *path)
+{
+    for (;;) {
+        size_t length = strcspn(path, ".");
+        tl_value *value = tl_map_get(map, path, length);
+        if (!value || value->type != TL_MAP || !path[length]) return tl_text_quote(arena, path, length);
+        map = value->as.map;
+        path += length + 1;
+    }
 }
 
 /* One import-values entry: adds to *out what it takes from the child, and to `record` what helm notes of it. */
@@ -189,9 +206,14 @@ static void import_entry(tl_arena *arena, const tl_chart_dep *dep, tl_value entr
     tl_map_sets(noted, "child", tl_cstring(arena, child));
     tl_map_sets(noted, "parent", tl_cstring(arena, parent));
     tl_list_push(arena, record, tl_map_value(noted));
-    tl_map *table = find_table(values, tl_arena_printf(arena, "%s.%s", dep->name, child));
+    const char *path = tl_arena_printf(arena, "%s.%s", dep->name, child);
+    tl_map *table = find_table(values, path);
     if (!table) {
-        tl_log(TL_LOG_WARN, "Warning: ImportValues missing table from chart %s: %s", dep->name, child);
+        const char *name = missing_table(values, arena, path);
+        if (entry.type == TL_MAP)
+            tl_log(TL_LOG_WARN, "Warning: ImportValues missing table from chart %s: %s is not a table", dep->name, name);
+        else
+            tl_log(TL_LOG_WARN, "Warning: ImportValues missing table: %s is not a table", name);
         return;
     }
     tl_values_coalesce_tables(arena, out, path_to_map(arena, parent, table), 1);

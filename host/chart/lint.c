@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "chart/decode.h"
 #include "chart/lint_names.h"
 #include "chart/objects.h"
@@ -179,18 +180,20 @@ static void lint_values(linter *l, const tl_map *user)
     const char *data, *schema;
     size_t size, schema_size;
     tl_error err = {0};
-    tl_map *values = NULL;
+    tl_value values = tl_null();
     if (read_file(l, "values.yaml", &data, &size, &err)) {
         tl_error_dispose(&err);
         add(l, TL_LINT_INFO, "values.yaml", "file does not exist");
         return;
     }
-    if (tl_values_decode(&values, l->arena, data, size, &err)) {
+    if (tl_decode_yaml(l->arena, data, size, 1, &values, &err) ||
+        (values.type != TL_MAP && values.type != TL_NULL &&
+         tl_decode_mismatch(&err, values, NULL, "chartutil.Values"))) {
         add(l, TL_LINT_ERROR, "values.yaml", take(l, &err, "unable to parse YAML: "));
         return;
     }
     tl_map *merged = tl_value_copy(l->arena, tl_map_value((tl_map *)user)).as.map;
-    if (values) merged = tl_values_coalesce_tables(l->arena, merged, values, 0);
+    if (values.type == TL_MAP) merged = tl_values_coalesce_tables(l->arena, merged, values.as.map, 0);
     if (read_file(l, "values.schema.json", &schema, &schema_size, &err)) {
         tl_error_dispose(&err);
         return;
@@ -238,21 +241,36 @@ static const char *list_fault(const char *kind, const tl_value *object)
     return NULL;
 }
 
-/* One rendered document. -1 where it is no YAML: helm then stops looking at templates. */
+/* What lint reads of an object (pkg/lint/rules K8sYamlStruct). 1; 0 where the document is empty; -1 with *err. */
+static int read_object(linter *l, tl_manifest *m, tl_value *object, tl_error *err)
+{
+    const char *namespace = "";
+    if (tl_manifest_object(object, l->arena, m, err)) return -1;
+    if (object->type == TL_NULL) return 0;
+    if (object->type != TL_MAP) return tl_decode_mismatch(err, *object, NULL, "rules.K8sYamlStruct");
+    const tl_map *map = object->as.map;
+    tl_value *metadata = tl_decode_field(map, "metadata");
+    if (tl_decode_string(l->arena, map, "apiVersion", "K8sYamlStruct.apiVersion", &m->api_version, err) ||
+        tl_decode_string(l->arena, map, "kind", "K8sYamlStruct.Kind", &m->kind, err))
+        return -1;
+    if (!metadata || metadata->type == TL_NULL) return 1;
+    if (metadata->type != TL_MAP)
+        return tl_decode_mismatch(err, *metadata, "K8sYamlStruct.Metadata", "rules.k8sYamlMetadata");
+    if (tl_decode_string(l->arena, metadata->as.map, "name", "k8sYamlMetadata.Metadata.Name", &m->name, err) ||
+        tl_decode_string(l->arena, metadata->as.map, "namespace", "k8sYamlMetadata.Metadata.Namespace", &namespace, err))
+        return -1;
+    return 1;
+}
+
+/* One rendered document. -1 where it is no object: helm then stops looking at templates. */
 static int lint_document(linter *l, const char *path, tl_manifest m, const char *whole,
                          const tl_chart_capabilities *caps)
 {
     tl_error err = {0};
     tl_value object;
-    if (tl_manifest_object(&object, l->arena, &m, &err)) {
-        add(l, TL_LINT_ERROR, path, take(l, &err, "unable to parse YAML: "));
-        return -1;
-    }
-    if (object.type != TL_MAP) return 0;
-    tl_value *name = tl_value_path(&object, "metadata", "name", NULL);
-    m.kind = tl_value_text(l->arena, tl_map_gets(object.as.map, "kind"), "");
-    m.api_version = tl_value_text(l->arena, tl_map_gets(object.as.map, "apiVersion"), "");
-    m.name = name && tl_decode_scalar(l->arena, *name) ? tl_decode_scalar(l->arena, *name) : "";
+    int status = read_object(l, &m, &object, &err);
+    if (status < 0) add(l, TL_LINT_ERROR, path, take(l, &err, "unable to parse YAML: "));
+    if (status <= 0) return status;
     add(l, TL_LINT_WARNING, path, tl_lint_name_fault(l->arena, m.kind, m.name));
     add(l, TL_LINT_WARNING, path, tl_lint_deprecation(l->arena, m.api_version, m.kind, atoi(caps->minor)));
     add(l, TL_LINT_ERROR, path, selector_fault(l, &m, whole));
@@ -303,6 +321,16 @@ static const char *separator_fault(linter *l, const char *text, size_t *end)
     return NULL;
 }
 
+/* Where the document that begins at `at` ends: before a line with a separator. */
+static size_t document_end(const char *text, size_t at, size_t length)
+{
+    while (at < length && strncmp(text + at, "---", 3)) {
+        const char *newline = memchr(text + at, '\n', length - at);
+        at = newline ? (size_t)(newline - text) + 1 : length;
+    }
+    return at;
+}
+
 static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered *rendered, const char *chart_name,
                          const tl_chart_capabilities *caps)
 {
@@ -323,14 +351,15 @@ static int lint_template(linter *l, const tl_chart_file *file, const tl_rendered
     const char *text = rendered_text(rendered, tl_arena_printf(l->arena, "%s/%s", chart_name, file->name)),
         *trimmed = text;
     size_t length = strlen(text);
-    tl_manifests documents = {0};
     tl_text_trim(&trimmed, &length);
     if (!length) return 0;
     add(l, TL_LINT_WARNING, file->name, indent_fault(l, text));
     const char *fault = separator_fault(l, text, &length);
-    tl_manifest_split(&documents, l->arena, text, length);
-    for (size_t i = 0; i < documents.len; i++)
-        if (lint_document(l, file->name, documents.items[i], text, caps)) return -1;
+    for (size_t at = 0, end; at < length; at = end + strcspn(text + end, "\n")) {
+        end = document_end(text, at, length);
+        const tl_manifest document = {.content = text + at, .size = end - at, .api_version = "", .kind = "", .name = ""};
+        if (lint_document(l, file->name, document, text, caps)) return -1;
+    }
     add(l, TL_LINT_ERROR, file->name, fault);
     return fault ? -1 : 0;
 }
@@ -339,6 +368,12 @@ static int load(linter *l, tl_chart **chart, tl_error *err)
 {
     if (l->packed) return tl_chart_load_files(chart, l->arena, &l->files, NULL, err);
     return tl_chart_load(chart, l->arena, l->dir, NULL, err);
+}
+
+static void on_notice(void *context, const char *line)
+{
+    (void)context;
+    tl_log(TL_LOG_WARN, "[INFO] %s", line);
 }
 
 static void lint_templates(linter *l, const tl_map *user, const tl_render_options *options)
@@ -359,6 +394,7 @@ static void lint_templates(linter *l, const tl_map *user, const tl_render_option
     }
     tl_render_options lint = *options;
     lint.lint = 1;
+    lint.outside.notice = on_notice;
     lint.release = "test-release";
     if (tl_chart_kube_version(&caps, l->arena, options->kube_version, &err) ||
         tl_chart_render(&rendered, l->arena, chart, user, &lint, &err)) {

@@ -148,7 +148,7 @@ static int is_subdomain(const char *name)
 
 static int is_label(const char *name, int letter_first)
 {
-    return is_subdomain(name) && !strchr(name, '.') && strlen(name) <= 63 && (!letter_first || *name > '9');
+    return is_subdomain(name) && !strchr(name, '.') && (!letter_first || *name > '9');
 }
 
 static const char *const by_label[] = {"namespace", NULL};
@@ -168,6 +168,15 @@ static const char *path_segment_fault(const char *name)
     return strchr(name, '%') ? "may not contain '%'" : NULL;
 }
 
+static const char *length_fault(const char *kind, const char *name)
+{
+    size_t length = strlen(name);
+    if (one_of(by_path_segment, kind)) return NULL;
+    if (one_of(by_label, kind) || !strcasecmp(kind, "service"))
+        return length > 63 ? "must be no more than 63 characters" : NULL;
+    return length > 253 ? "must be no more than 253 characters" : NULL;
+}
+
 const char *tl_lint_name_fault(tl_arena *arena, const char *kind, const char *name)
 {
     const char *fault = NULL, *quoted = tl_text_quote(arena, name, strlen(name));
@@ -180,20 +189,21 @@ const char *tl_lint_name_fault(tl_arena *arena, const char *kind, const char *na
                                     "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or "
                                     "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
     else if (one_of(by_label, kind))
-        fault = is_label(name, 0) ? NULL
-                                  : "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
-                                    "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex "
-                                    "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-    else if (strlen(name) > 253)
-        fault = "must be no more than 253 bytes";
+        fault = is_label(name, 0)    ? NULL
+                : is_subdomain(name) ? "must not contain dots"
+                                     : "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+                                       "and must start and end with an alphanumeric character (e.g. 'my-name',  or "
+                                       "'123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
     else if (!is_subdomain(name))
         fault = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
                 "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
                 "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-    if (!fault) return NULL;
-    return tl_arena_printf(arena,
-                           "object name does not conform to Kubernetes naming requirements: %s: metadata.name: Invalid "
-                           "value: %s: %s", quoted, quoted, fault);
+    const char *length = length_fault(kind, name);
+    if (!fault && !length) return NULL;
+    const char *invalid = tl_arena_printf(arena, "metadata.name: Invalid value: %s: ", quoted);
+    const char *faults = tl_arena_printf(arena, fault && length ? "[%s%s, %s%s]" : "%s%s", invalid,
+                                         length ? length : fault, invalid, fault);
+    return tl_arena_printf(arena, "object name does not conform to Kubernetes naming requirements: %s: %s", quoted, faults);
 }
 
 int tl_lint_is_email(const char *text)

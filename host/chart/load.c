@@ -320,9 +320,13 @@ static int has_subchart(const tl_chart *chart, const char *name)
 
 int tl_chart_check_installable(const tl_chart *chart, tl_arena *arena, tl_error *err)
 {
+    if (!strcmp(chart->type, "library")) return tl_error_set(err, "chart", "library charts are not installable");
+    return tl_chart_check_dependencies(chart, arena, err);
+}
+
+int tl_chart_check_dependencies(const tl_chart *chart, tl_arena *arena, tl_error *err)
+{
     const char *missing = NULL;
-    if (!strcmp(chart->type, "library"))
-        return tl_error_set(err, "chart", "library charts are not installable");
     for (size_t i = 0; i < chart->dep_count; i++) {
         const char *name = chart->deps[i].name;
         if (!has_subchart(chart, name)) missing = missing ? tl_arena_printf(arena, "%s, %s", missing, name) : name;

@@ -127,12 +127,11 @@ static int read_dep(tl_chart_dep *dep, tl_arena *arena, tl_value item, tl_error 
                                             "Dependency.dependencies.condition", "Dependency.dependencies.alias"};
     const char **slots[] = {&dep->name, &dep->version, &dep->repository, &dep->condition, &dep->alias};
     tl_value tags, *found;
-    if (item.type != TL_MAP) {
-        if (item.type != TL_NULL) return tl_decode_mismatch(err, item, "Metadata.dependencies", "chart.Dependency");
-        return tl_error_set(err, "chart", "validation: dependencies must not contain empty or null nodes");
-    }
+    for (int k = 0; k < 5; k++) *slots[k] = "";
+    dep->null = item.type == TL_NULL;
+    if (dep->null) return 0;
+    if (item.type != TL_MAP) return tl_decode_mismatch(err, item, "Metadata.dependencies", "chart.Dependency");
     for (int k = 0; k < 5; k++) {
-        *slots[k] = "";
         if (tl_decode_string(arena, item.as.map, keys[k], go_fields[k], slots[k], err)) return -1;
         if (k < 4) *slots[k] = tl_text_sanitize(arena, *slots[k], strlen(*slots[k]));
     }
@@ -142,9 +141,16 @@ static int read_dep(tl_chart_dep *dep, tl_arena *arena, tl_value item, tl_error 
         dep->tags = tags.as.list;
     }
     found = tl_decode_field(item.as.map, "import-values");
-    if (found && found->type == TL_LIST) dep->import_values = found->as.list;
+    if (found && found->type != TL_NULL) {
+        if (found->type != TL_LIST)
+            return tl_decode_mismatch(err, *found, "Dependency.dependencies.import-values", "[]interface {}");
+        dep->import_values = found->as.list;
+    }
     found = tl_decode_field(item.as.map, "enabled");
-    if (found && found->type == TL_BOOL) dep->enabled = found->as.b;
+    if (found && found->type != TL_NULL) {
+        if (found->type != TL_BOOL) return tl_decode_mismatch(err, *found, "Dependency.dependencies.enabled", "bool");
+        dep->enabled = found->as.b;
+    }
     return 0;
 }
 
@@ -196,6 +202,8 @@ static int validate_deps(tl_chart *chart, tl_arena *arena, tl_error *err)
     for (size_t i = 0; i < chart->dep_count; i++) {
         tl_chart_dep *dep = &chart->deps[i];
         const char *key = *dep->alias ? dep->alias : dep->name;
+        if (dep->null)
+            return tl_error_set(err, "chart", "validation: dependencies must not contain empty or null nodes");
         if (!valid_alias(dep->alias))
             return tl_error_set(err, "chart", "validation: dependency %s has disallowed characters in the alias",
                                 tl_text_quote(arena, dep->name, strlen(dep->name)));

@@ -150,7 +150,7 @@ static int count_node(decoder *d, const tl_yaml_node *node, tl_error *err)
     return 0;
 }
 
-/* %#v of a collection, which go-yaml prints where one is a key. */
+/* %#v of what go-yaml prints in its messages about keys. */
 static void print_go_syntax(tl_buf *out, tl_value value)
 {
     char number[TL_NUMBER_MAX];
@@ -182,18 +182,24 @@ static void print_go_syntax(tl_buf *out, tl_value value)
     }
 }
 
+/* The value as go-yaml has it, integers still integers. */
+static int decode_plain(decoder *d, tl_yaml_node *node, tl_value *out, tl_error *err)
+{
+    const tl_yaml_options *options = d->options;
+    tl_yaml_options plain = *options;
+    plain.floats = 0;
+    d->options = &plain;
+    int status = decode(d, node, out, err);
+    d->options = options;
+    return status;
+}
+
 static int refuse_key(decoder *d, tl_yaml_node *node, tl_error *err)
 {
     tl_value key;
     if (d->options->name)
         return fail(d, node, err, "a key must be a scalar, not %s", node->kind == TL_YAML_MAP_NODE ? "a map" : "a list");
-    const tl_yaml_options *options = d->options;
-    tl_yaml_options plain = *options;
-    plain.floats = 0;
-    d->options = &plain;
-    int failed = decode(d, node, &key, err);
-    d->options = options;
-    if (failed) return -1;
+    if (decode_plain(d, node, &key, err)) return -1;
     tl_buf text = TL_BUF_INIT(1u << 16);
     print_go_syntax(&text, key);
     tl_error_set(err, "parse", "yaml: invalid map key: %s", text.data);
@@ -241,13 +247,30 @@ static int decode_key(decoder *d, tl_yaml_node *node, tl_error *err)
         break;
     default: break;
     }
-    const char *type = key.type == TL_INT ? "uint64" : "%!s(<nil>)";
     if (d->deferred.message) return 0;
     if (d->options->name)
         fail(d, node, &d->deferred, "%s", key.type == TL_INT ? "a key is too large" : "a key is null");
+    else if (key.type == TL_INT)
+        tl_error_set(&d->deferred, "parse", "unsupported map key of type: uint64, key: 0x%llx", (long long)key.as.i);
     else
-        tl_error_set(&d->deferred, "parse", "unsupported map key of type: %s, key: %s", type,
-                     key.type == TL_INT ? node->text : "<nil>");
+        tl_error_set(&d->deferred, "parse", "unsupported map key of type: %%!s(<nil>), key: <nil>");
+    return 0;
+}
+
+/* What the message about the pair's key ends with (sigs.k8s.io/yaml convertToJSONableObject). */
+static int tell_value(decoder *d, tl_yaml_node *node, tl_error *err)
+{
+    tl_value value;
+    if (decode_plain(d, node, &value, err)) return -1;
+    tl_buf text = TL_BUF_INIT(1u << 16);
+    tl_buf_adds(&text, d->deferred.message);
+    tl_buf_adds(&text, ", value: ");
+    if (value.type == TL_NULL)
+        tl_buf_adds(&text, "<nil>");
+    else
+        print_go_syntax(&text, value);
+    tl_error_set(&d->deferred, "parse", "%s", text.data);
+    tl_buf_dispose(&text);
     return 0;
 }
 
@@ -263,7 +286,9 @@ typedef enum put_mode { PUT_OVER, PUT_ONCE, PUT_IF_ABSENT } put_mode;
 static int decode_pair(decoder *d, tl_yaml_node **pair, tl_map *map, put_mode mode, tl_error *err)
 {
     tl_value value;
+    int told = d->deferred.message != NULL;
     if (decode_key(d, pair[0], err)) return -1;
+    if (!told && d->deferred.message && !d->options->name && tell_value(d, pair[1], err)) return -1;
     size_t length = d->scratch.len;
     char small[128], *key = length < sizeof small ? small : tl_malloc(length + 1);
     memcpy(key, d->scratch.data, length + 1);

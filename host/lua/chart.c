@@ -400,10 +400,22 @@ static int l_render(lua_State *L)
     j->user = tl_lua_chart_values(L, 2, j->arena);
     lua_settop(L, 3);
     tl_chart_questions_offer(L, 2, &j->questions, j->arena, &j->options.outside);
-    if (tl_chart_check_installable(c->chart, j->arena, &err) ||
+    if (tl_chart_check_dependencies(c->chart, j->arena, &err) ||
         (j->options.release && tl_chart_check_release_name(j->options.release, &err)))
         return tl_raise(L, &err);
     return run_round(L, j);
+}
+
+static int l_check(lua_State *L)
+{
+    tl_chart_data *c = check_chart(L, 1);
+    int installable = lua_toboolean(L, 2);
+    tl_error err = {0};
+    tl_arena *arena = tl_push_arena(L, TL_LUA_RENDER_MEMORY);
+    if (installable ? tl_chart_check_installable(c->chart, arena, &err)
+                    : tl_chart_check_dependencies(c->chart, arena, &err))
+        return tl_raise(L, &err);
+    return 0;
 }
 
 /* ---- lint, records, patches ---- */
@@ -532,6 +544,7 @@ static int l_patched(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
+    {"check", l_check},
     {"merge", l_merge},
     {"render", l_render},
     {NULL, NULL},

@@ -379,10 +379,9 @@ int tl_take_string(tl_exec *x, tl_buf *buf, tl_value *out);
 /* A buffer bounded by the render's limit. */
 tl_buf tl_text_buf(const tl_exec *x);
 
-/* %v of one value, Sprig's strval, Sprint and Sprintf. */
+/* %v of one value, Sprig's strval, and Sprint. */
 void tl_go_print_nested(tl_buf *out, tl_value value, int depth);
 void tl_go_sprint(tl_buf *out, const tl_value *args, size_t count, int line);
-void tl_go_sprintf(tl_buf *out, const char *format, size_t length, const tl_value *args, size_t count);
 /* The bytes of strval(value): borrowed from strings, else made in the arena. */
 tl_span tl_strval(tl_exec *x, tl_value value);
 /* toStrings: nil items are left out. */

@@ -113,6 +113,8 @@ int tl_semver_compare(const char *a, const char *b);
 int tl_glob_match(const char *pattern, const char *name, size_t length);
 /* Appends `value` as fmt's %v prints it. */
 void tl_go_print(tl_buf *out, tl_value value);
+/* Appends what fmt's Sprintf gives. */
+void tl_go_sprintf(tl_buf *out, const char *format, size_t length, const tl_value *args, size_t count);
 /* Appends the text as strconv.Quote gives it. */
 void tl_go_quote(tl_buf *out, const char *text, size_t length);
 

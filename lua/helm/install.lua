@@ -32,7 +32,7 @@ end
 local function run(options, words)
     local record = helm_release.told("INSTALLATION FAILED", function()
         local name, path = name_and_chart(options, words)
-        local c = source.chart(path, options)
+        local c = source.chart(path, options, true)
         local o = helm_release.options(options)
         session.check_name(name, 'release name "%s": invalid release name, must match regex '
             .. "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be longer "

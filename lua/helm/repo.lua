@@ -164,12 +164,7 @@ repo.update = {
         local list = repositories.load(where.repository_config).repositories
         if #list == 0 then fail.raise("not_found", "no repositories found. You must add one before updating") end
         list = chosen(list, words)
-        for _, entry in ipairs(list) do
-            local scheme = address.parse(entry.url).scheme
-            if scheme ~= "http" and scheme ~= "https" then
-                fail.raise("usage", "could not find protocol handler for: " .. scheme)
-            end
-        end
+        for _, entry in ipairs(list) do repositories.check_scheme(entry.url) end
         session.write("Hang tight while we grab the latest from your chart repositories...\n")
         task.all(tables.map(list, function(entry)
             return function() update(entry, options, where.repository_cache, failed) end

@@ -117,7 +117,7 @@ end
 local function run(options, words)
     options.release = name_of(options, words)
     options.namespace = options.namespace or "default"
-    local c = source.chart(words[#words], options)
+    local c = source.chart(words[#words], options, true)
     if options.dry_run or options.validate then ask_cluster(options) end
     if options.enable_dns then options.resolve = require "http".addresses end
     local output_dir = options.output_dir ~= "" and options.output_dir or nil

@@ -19,7 +19,7 @@ local function run_install(options, words, env, replaces)
     if options.output == "table" then
         session.write(('Release "%s" does not exist. Installing it now.\n'):format(words[1]))
     end
-    local c = source.chart(words[2], options)
+    local c = source.chart(words[2], options, true)
     local o = helm_release.options(options)
     o.replace = replaces
     helm_release.print(options, install.run(env, c, o))
@@ -27,15 +27,21 @@ local function run_install(options, words, env, replaces)
 end
 
 local function run(options, words)
-    session.check_name(words[1], "release name is invalid: %s")
-    local env = session.open(options, words[1])
+    local function check_name() session.check_name(words[1], "release name is invalid: %s") end
+    local env
     if options.install then
+        env = session.open(options, words[1])
+        check_name()
         local absent, replaces = is_absent(env)
         if absent then return run_install(options, words, env, replaces) end
     end
     local c = source.chart(words[2], options)
     local o = helm_release.options(options)
-    local record = helm_release.told("UPGRADE FAILED", function() return upgrade.run(env, c, o) end)
+    local record = helm_release.told("UPGRADE FAILED", function()
+        env = env or session.open(options, words[1])
+        check_name()
+        return upgrade.run(env, c, o)
+    end)
     if options.output == "table" then
         session.write(('Release "%s" has been upgraded. Happy Helming!\n'):format(words[1]))
     end

@@ -22,6 +22,10 @@ local Chart = {}
 ---@field set_file string[]?
 ---@field set_literal string[]?
 
+---Raises where a dependency is missing in charts/, as every render does; with `installable`, for library charts, too.
+---@param installable boolean?
+function Chart:check(installable) end
+
 ---Values as templates see them: chart defaults, then files, then `values`, then set flags.
 ---@param options todo.ChartOptions?
 ---@return table

@@ -270,6 +270,26 @@ function tests.t15_waits_that_take_too_long_are_told_and_recorded_as_by_helm()
     w:step { "uninstall", "late", "--no-hooks" }
 end
 
+function tests.t16_charts_of_upgrades_are_checked_as_by_helm()
+    local given = world.charts .. "/given"
+    local library, lacking = home.path .. "/library", home.path .. "/lacking"
+    for path, more in pairs { [library] = "type: library\n", [lacking] =
+        "dependencies: [{name: x, version: 1.0.0, repository: 'https://example.com'}]\n" } do
+        fs.mkdir(path)
+        fs.write(path .. "/Chart.yaml", ("apiVersion: v2\nname: %s\nversion: 0.1.0\n"):format(fs.basename(path)) .. more)
+    end
+    w:step { "install", "checked", given, "--create-namespace" }
+    w:step { "upgrade", "checked", library }
+    w:step({ "upgrade", "checked", lacking }, { status = 1 })
+    w:step({ "upgrade", "Wrong_Name", given }, { status = 1 })
+    w:step({ "upgrade", "-i", "Wrong_Name", given }, { status = 1 })
+    for _, words in ipairs { { "install", "r", library }, { "install", "r", lacking }, { "upgrade", "r", lacking },
+        { "upgrade", "-i", "r", library }, { "upgrade", "r", given } } do
+        w:look({ table.unpack(table.move({ "--kube-apiserver", "http://127.0.0.1:1" }, 1, 2, #words + 1, words)) }, 1)
+    end
+    w:step { "uninstall", "checked" }
+end
+
 -- What the server warns of, without the marks of its header.
 function tests.t12_warnings_of_the_server_are_shown()
     local result = w:run("todo", "release-t", { "install", "warned", world.charts .. "/given", "--create-namespace",

@@ -7,6 +7,7 @@ local download = require "chart_repo.download"
 local fail = require "fail"
 local fs = require "fs"
 local index = require "chart_repo.index"
+local log = require "log"
 local oci = require "chart_repo.oci"
 local places = require "chart_repo.places"
 local proc = require "proc"
@@ -98,6 +99,7 @@ local function resolve_names(requests, folder, list)
 end
 
 local function refresh_all(entries, cache, say)
+    for _, entry in ipairs(entries) do repositories.check_scheme(entry.url) end
     task.all(tables.map(entries, function(entry)
         return function()
             local ok, problem = pcall(repositories.refresh, entry, cache)
@@ -206,11 +208,15 @@ end
 
 -- ---- archives ----
 
+-- helm says of some faults only once what they are: `unsaid`.
 local function check_unpacked(one, charts)
     local path = fs.join(charts, one.name)
     local ok, c = pcall(chart.load, path)
-    if not ok then fail.raise("chart", ("unable to load chart '%s': %s"):format(path, fail.message(c))) end
-    check_range(one, "dependency %s has an invalid version/constraint format: ")
+    if not ok then
+        fail.raise("chart", ("unable to load chart '%s': %s"):format(path, fail.message(c)), nil, { unsaid = true })
+    end
+    local ranged, problem = pcall(check_range, one, "dependency %s has an invalid version/constraint format: ")
+    if not ranged then fail.raise(fail.kind(problem), fail.message(problem), nil, { unsaid = true }) end
     if not chart.satisfies(one.version, c.version) then
         fail.raise("chart", ("dependency %s at version %s does not satisfy the constraint %s"):format(one.name,
             c.version, one.version))
@@ -331,10 +337,11 @@ local function download_all(locked, job)
     fs.mkdir(target)
     job.say(("Saving %d charts\n"):format(#locked))
     local ok, problem = pcall(gather, locked, job, charts, target)
+    local unsaid = ok or fail.field(problem, "unsaid")
     if ok then ok, problem = pcall(move_in, locked, target, charts, job.say) end
     fs.remove(target)
     if ok then return end
-    if fail.kind(problem) ~= "cancelled" then
+    if not unsaid and fail.kind(problem) ~= "cancelled" then
         job.say(("Save error occurred:  %s\n"):format(fail.message(problem)))
     end
     error(problem, 0)
@@ -374,6 +381,7 @@ local function check_lock(c, requests, untouched)
         fail.raise("chart", "the lock file (Chart.lock) is out of sync with the dependencies file (Chart.yaml). "
             .. "Please update the dependencies")
     end
+    log.warn("a valid Helm v3 hash was not found. Checking against Helm v2 hash...")
     if chart_lock.old_sum(untouched) ~= c.lock.digest then
         fail.raise("chart", "the lock file (requirements.lock) is out of sync with the dependencies file "
             .. "(requirements.yaml). Please update the dependencies")

@@ -119,6 +119,15 @@ function repositories.access(entry, timeout)
         ca_file = entry.caFile, insecure = entry.insecure_skip_tls_verify, timeout = timeout }
 end
 
+---Raises where a URL's scheme is none that repositories are spoken with.
+---@param url string
+function repositories.check_scheme(url)
+    local scheme = address.parse(url).scheme
+    if scheme ~= "http" and scheme ~= "https" then
+        fail.raise("usage", "could not find protocol handler for: " .. scheme)
+    end
+end
+
 ---Fetches a repository's index; raises where what it answers is none.
 ---@async
 ---@param url string
@@ -126,10 +135,7 @@ end
 ---@return todo.ChartIndex
 ---@return string bytes
 function repositories.fetch_index(url, access)
-    local scheme = address.parse(url).scheme
-    if scheme ~= "http" and scheme ~= "https" then
-        fail.raise("usage", "could not find protocol handler for: " .. scheme)
-    end
+    repositories.check_scheme(url)
     local bytes = fetch.get(address.resolve(url, "index.yaml"), access)
     return index.parse(bytes, url), bytes
 end

@@ -54,14 +54,16 @@ end
 ---@async
 ---@param word string
 ---@param options table flags of the set chart
+---@param installable boolean? library charts are refused
 ---@return todo.Chart
-function source.chart(word, options)
+function source.chart(word, options, installable)
     local path = source.locate(word, options)
     local c = chart.load(path)
     if options.dependency_update and #source.missing(c) > 0 then
         require "chart_repo.dependencies".update(path, options, function(text) io.write(text) end)
         c = chart.load(path)
     end
+    c:check(installable)
     if c.metadata.deprecated then io.stderr:write("WARNING: This chart is deprecated\n") end
     return c
 end
