@@ -47,12 +47,14 @@ function image_archive.remember(ctx, known, learned)
     fs.write(known_path(ctx), json.encode(all, { sort = true }))
 end
 
----Digests in what `ctr content ls -q` prints.
+---Digests in what `ctr content ls -q` prints, whatever other lines are around them.
 ---@param text string
 ---@return table<string, true>
 function image_archive.digests(text)
     local there = {}
-    for digest in text:gmatch("sha256:%x+") do there[digest] = true end
+    for line in text:gmatch("[^\n]+") do
+        if line:find("^sha256:%x+$") then there[line] = true end
+    end
     return there
 end
 

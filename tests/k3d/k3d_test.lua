@@ -21,15 +21,21 @@ local sets = { { name = "k3d", folder = "tests/k3d/k3d", ldflags = "-X github.co
 
 local function node_image()
     for name, text in pairs {
-        ["bin/ctr"] = '#!/bin/busybox sh\necho "$@" >/argv\ncat >/got.tar\n',
+        ["bin/ctr"] = [[#!/bin/busybox sh
+case "$*" in
+*--help) cat /help ;;
+*import*) echo "$@" >/argv; cat >/got.tar ;;
+esac
+]],
+        help = "   --local  Run import locally rather than through transfer API\n",
         ["bin/crictl"] = "#!/bin/busybox sh\nexit 1\n",
-        Dockerfile = 'FROM scratch\nCOPY bin /bin\nENTRYPOINT ["/bin/busybox", "sleep", "600"]\n',
+        Dockerfile = 'FROM scratch\nCOPY bin /bin\nCOPY help /help\nENTRYPOINT ["/bin/busybox", "sleep", "600"]\n',
     } do
         fs.mkdir(fs.dirname(dir.path .. "/" .. name))
         fs.write(dir.path .. "/" .. name, text, 493)
     end
     proc.run { "cp", assert(proc.which "busybox"), dir.path .. "/bin/busybox" }
-    proc.run { "ln", "-s", "busybox", dir.path .. "/bin/cat" }
+    for _, name in ipairs { "cat", "sh" } do proc.run { "ln", "-s", "busybox", dir.path .. "/bin/" .. name } end
     client:build { context = dir.path, dockerfile = dir.path .. "/Dockerfile", tags = { IMAGE } }
 end
 
@@ -97,7 +103,7 @@ function tests.t3_images_are_streamed_into_the_nodes()
     local result = call("load_image", (", { %q }"):format(IMAGE))
     lu.assertEquals(result.value, { IMAGE })
     lu.assertTrue(result.steps > 1)
-    lu.assertEquals(client:exec(NODE, { "/bin/busybox", "cat", "/argv" }).stdout, "--namespace k8s.io images import -\n")
+    lu.assertEquals(client:exec(NODE, { "cat", "/argv" }).stdout, "--namespace k8s.io images import --local -\n")
     local archive <close> = client:archive(NODE, "/got.tar")
     local outer = tar_stream.reader(function() return archive:read() end)
     outer:next()
@@ -106,6 +112,9 @@ function tests.t3_images_are_streamed_into_the_nodes()
         if entry.name == "index.json" then index = json.decode(inner:read()) end
     end
     lu.assertEquals(index.manifests[1].annotations["io.containerd.image.name"], "docker.io/" .. IMAGE)
+    client:exec(NODE, { "sh", "-c", ">/help" }) -- as before containerd 1.7
+    lu.assertEquals(call("load_image", (", { %q }"):format(IMAGE)).value, { IMAGE })
+    lu.assertEquals(client:exec(NODE, { "cat", "/argv" }).stdout, "--namespace k8s.io images import -\n")
 end
 
 function tests.t4_kubeconfig_of_a_cluster_without_one_is_an_error_in_words()

@@ -88,7 +88,7 @@ end
 -- Hands one archive to a containerd; raises what its import said. All that it has not is in it, once.
 local function import(layout, ctx, names, there, on_bytes)
     local child = proc.spawn({ layout.bin .. "/ctr", "--address", layout.run .. "/containerd.sock", "--namespace",
-        "k8s.io", "images", "import", "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
+        "k8s.io", "images", "import", provider.IMPORT_FLAG, "-" }, { stdin = "pipe", stdout = "null", stderr = "pipe" })
     local guard <close> = setmetatable({}, { __close = function() child:close() end }) -- luacheck: ignore guard
     local function write(bytes) child:write(bytes) end
     local saved, problem = pcall(provider.send_archive, ctx, names, there, write, on_bytes)
