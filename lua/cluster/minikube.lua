@@ -295,15 +295,6 @@ local function image_ids(ctx)
     return ids
 end
 
----@async
----@param ctx todo.ClusterContext
----@param name string
----@return string?
-function minikube.image_id(ctx, name)
-    local id = image_ids(ctx)[short_name(name)]
-    return id and "sha256:" .. id
-end
-
 -- The nodes that are containers and run containerd; nil where they are anything else.
 local function containerd_nodes(ctx)
     local config = docker_profile(ctx)
@@ -315,6 +306,17 @@ local function containerd_nodes(ctx)
     return nodes
 end
 
+---@async
+---@param ctx todo.ClusterContext
+---@param name string
+---@return string?
+function minikube.image_id(ctx, name)
+    local nodes = containerd_nodes(ctx)
+    if nodes then return provider.image_id_on_node(nodes[1], name) end
+    local id = image_ids(ctx)[short_name(name)]
+    return id and "sha256:" .. id
+end
+
 ---Images whose id is there already are not sent. The others are streamed into containerd where that can be reached,
 ---else go through `minikube image load`.
 ---@async
@@ -322,17 +324,18 @@ end
 ---@param names string[]
 ---@return string[]
 function minikube.load_image(ctx, names)
-    local there = image_ids(ctx)
     local nodes = containerd_nodes(ctx)
-    local function has(name, image) return there[name] == image.Id:gsub("^sha256:", "") end
     if nodes then
-        local sent = provider.missing(ctx, names, has)
+        local sent = provider.missing(ctx, names, function(name, image)
+            return minikube.image_id(ctx, name) == image.Id
+        end)
         if #sent > 0 then provider.import_on_nodes(ctx, nodes, sent) end
         return sent
     end
-    return provider.send_missing(ctx, names, has, function(name)
-        must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name)
-    end)
+    local there = image_ids(ctx)
+    return provider.send_missing(ctx, names, function(name, image)
+        return there[short_name(name)] == image.Id:gsub("^sha256:", "")
+    end, function(name) must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name) end)
 end
 
 ---Environment for building in the cluster's own Docker, where it has one.
