@@ -44,23 +44,31 @@ local function chunk(text, ...)
     return { ours, "-e", text:format(...) }
 end
 
--- Runs all in turn and tells the best of each; `bytes` gives MB/s. An entry is a name, what gives a command, and what is to
--- be done after it.
+local function middle(list)
+    table.sort(list)
+    return list[(#list + 1) // 2]
+end
+
+-- Runs all in turn and tells the median of each and the most memory; `bytes` gives MB/s. An entry is a name, what gives a
+-- command, and what is to be done after it.
 local function compare(title, entries, runs, bytes)
     term.write(term.style("bold", title) .. "\n")
-    local best = {}
+    local all = {}
+    for i in ipairs(entries) do all[i] = { seconds = {}, megabytes = 0 } end
     for _ = 1, runs do
         for i, entry in ipairs(entries) do
             local seconds, megabytes = measure(entry[2]())
             if entry[3] then entry[3]() end
-            local known = best[i] or { seconds = math.huge, megabytes = 0 }
-            best[i] = { seconds = math.min(known.seconds, seconds), megabytes = math.max(known.megabytes, megabytes) }
+            table.insert(all[i].seconds, seconds)
+            all[i].megabytes = math.max(all[i].megabytes, megabytes)
         end
     end
+    local first = middle(all[1].seconds)
     for i, entry in ipairs(entries) do
-        term.write(("  %-24s %9.0f ms %8.1f MB%s%s\n"):format(entry[1], best[i].seconds * 1000, best[i].megabytes,
-            bytes and (" %7.0f MB/s"):format(bytes / best[i].seconds / 1e6) or "",
-            i == 1 and "" or ("   %.2f times todo-lua's time"):format(best[i].seconds / best[1].seconds)))
+        local seconds = middle(all[i].seconds)
+        term.write(("  %-24s %9.0f ms %8.1f MB%s%s\n"):format(entry[1], seconds * 1000, all[i].megabytes,
+            bytes and (" %7.0f MB/s"):format(bytes / seconds / 1e6) or "",
+            i == 1 and "" or ("   %.2f times todo-lua's time"):format(seconds / first)))
     end
 end
 
@@ -179,7 +187,7 @@ local function load_into_minikube(image, size)
             forget()
             return { "minikube", "image", "load", "--daemon", image }
         end },
-    }, 3, size)
+    }, 5, size)
 end
 
 local function load_images()
@@ -207,8 +215,8 @@ local function load_images()
         }
     end
     load_into_minikube(image, size)
-    compare("image into containerd, " .. format.size(size), entries(forget), 3, size)
-    compare("the same after a change of its last layer", entries(function() make_image(image, tostring(proc.time())) end), 3,
+    compare("image into containerd, " .. format.size(size), entries(forget), 5, size)
+    compare("the same after a change of its last layer", entries(function() make_image(image, tostring(proc.time())) end), 5,
         size)
 end
 
