@@ -193,7 +193,7 @@ end
 
 local function command(found, options, needs, folder)
     local argv = { "docker", "buildx", "build", "--builder", "default", "--load", "--progress",
-        found.rawjson and "rawjson" or "plain", "--iidfile", folder .. "/id" }
+        found.rawjson and "rawjson" or "plain", "--metadata-file", folder .. "/built.json" }
     local labels = options.labels or {}
     add_all(argv, "--tag", options.tags)
     add_all(argv, "--label", tables.map(tables.keys(labels), function(name) return name .. "=" .. labels[name] end))
@@ -210,11 +210,20 @@ end
 
 -- ---- building ----
 
+-- What the engine has of what was built. Its image store decides whether an image goes by its manifest (containerd's) or
+-- by its configuration.
+local function find_built(client, path)
+    local ok, built = pcall(json.decode, fs.read(path) or "")
+    if not ok then return nil, "nothing" end
+    local manifest, config = built["containerimage.digest"], built["containerimage.config.digest"]
+    return manifest and client:image(manifest) or config and client:image(config), manifest or config or "nothing"
+end
+
 -- The engine's own word for what was built.
-local function prove(client, options, id)
-    local image = id and client:image(id)
+local function prove(client, options, path)
+    local image, id = find_built(client, path)
     if not image then
-        fail.raise("build", ("docker buildx built %s, which the engine does not have"):format(id or "nothing"),
+        fail.raise("build", ("docker buildx built %s, which the engine does not have"):format(id),
             "look at docker buildx ls: the builder \"default\" has to be of the driver docker")
     end
     local labels = image.Config and image.Config.Labels or {}
@@ -246,7 +255,7 @@ function buildx.build(client, options, needs, found)
     local result = proc.run(argv, { env = env, stdout = "null", on_stderr = take, max_output = 1, check = false })
     local cached = progress:finish(result.status ~= 0
         and (complaint(said) or ("docker buildx ended with status %d"):format(result.status)) or nil)
-    return { id = prove(client, options, fs.read(folder .. "/id")), cached = cached }
+    return { id = prove(client, options, folder .. "/built.json"), cached = cached }
 end
 
 return buildx
