@@ -327,14 +327,15 @@ function minikube.load_image(ctx, names)
     local nodes = containerd_nodes(ctx)
     if nodes then
         local sent = provider.missing(ctx, names, function(name, image)
-            return minikube.image_id(ctx, name) == image.Id
+            return provider.is_image(ctx, minikube.image_id(ctx, name), name, image)
         end)
         if #sent > 0 then provider.import_on_nodes(ctx, nodes, sent) end
         return sent
     end
     local there = image_ids(ctx)
     return provider.send_missing(ctx, names, function(name, image)
-        return there[short_name(name)] == image.Id:gsub("^sha256:", "")
+        local id = there[short_name(name)]
+        return provider.is_image(ctx, id and "sha256:" .. id, name, image)
     end, function(name) must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name) end)
 end
 

@@ -210,8 +210,8 @@ end
 
 -- ---- building ----
 
--- What the engine has of what was built. Its image store decides whether an image goes by its manifest (containerd's) or
--- by its configuration.
+-- What the engine has of what was built. Its image store decides whether an image goes by its manifest (containerd's)
+-- or by its configuration.
 local function find_built(client, path)
     local ok, built = pcall(json.decode, fs.read(path) or "")
     if not ok then return nil, "nothing" end

@@ -23,15 +23,15 @@ function image_archive.full_name(name)
     return "docker.io/" .. name
 end
 
--- ---- which layer is which ----
+-- ---- which layer, which configuration is which ----
 
 -- Engines before 25 name a layer in an archive by a hash that only its content and its parents decide: what it was once
--- found to be, it always is.
+-- found to be, it always is. So it is with the digest of a manifest, which decides the configuration's.
 local function known_path(ctx) return fs.join(ctx.cache_dir, "image-layers.json") end
 
----What is known of layers' names in archives.
+---What is known of layers' names in archives, and of manifests' digests.
 ---@param ctx todo.ClusterContext
----@return table<string, string> digests by name
+---@return table<string, string> digests of layers by name, of configurations by manifest
 function image_archive.known(ctx)
     local ok, known = pcall(json.decode, fs.read(known_path(ctx)) or "{}")
     return ok and type(known) == "table" and known or {}
@@ -119,6 +119,20 @@ local function write_layout(write, texts, layers, learned)
     write_file(write, "oci-layout", '{"imageLayoutVersion":"1.0.0"}')
 end
 
+-- A layout has two lists of the same images: one tells their manifests, the other their configurations.
+local function learn_configurations(texts, learned)
+    local configurations = {}
+    for _, image in ipairs(json.decode(texts["manifest.json"] or "[]")) do
+        for _, name in ipairs(type(image.RepoTags) == "table" and image.RepoTags or {}) do -- null where it has none
+            configurations[image_archive.full_name(name)] = image.Config:gsub("^.*/", "sha256:")
+        end
+    end
+    for _, manifest in ipairs(json.decode(texts["index.json"] or "{}").manifests or {}) do
+        local name = (manifest.annotations or {})["io.containerd.image.name"]
+        if name then learned[manifest.digest] = configurations[name] end
+    end
+end
+
 -- "../ID/layer.tar", seen from the folder of the link
 local function target_of(entry)
     return fs.dirname(fs.dirname(entry.name)) == "." and entry.target:gsub("^%.%./", "") or entry.target
@@ -157,11 +171,44 @@ function image_archive.send(pull, write, there, known)
         for _, name in ipairs { "index.json", "manifest.json", "oci-layout" } do
             if texts[name] then write_file(write, name, texts[name]) end
         end
+        learn_configurations(texts, learned)
     else
         write_layout(write, texts, layers, learned)
     end
     write(tar_stream.END)
     return left_out, learned
+end
+
+---Whether an image is in containerd's image store, the default of engines from 29 on: such an engine calls it by the
+---digest of its manifest, under which its repository knows it then, pushed or not.
+---@param image table as Docker describes it
+---@return boolean
+function image_archive.goes_by_manifest(image)
+    for _, digest in ipairs(type(image.RepoDigests) == "table" and image.RepoDigests or {}) do
+        if digest:sub(-#image.Id) == image.Id then return true end
+    end
+    return false
+end
+
+---The digest of an image's configuration, by which the runtimes of clusters know it. Where an archive has not told it
+---before, one is read.
+---@async
+---@param ctx todo.ClusterContext
+---@param client todo.Docker
+---@param name string
+---@param image table as Docker describes it
+---@return string
+function image_archive.configuration(ctx, client, name, image)
+    if not image_archive.goes_by_manifest(image) then return image.Id end
+    local known = image_archive.known(ctx)
+    if not known[image.Id] then
+        local stream <close> = client:export(name)
+        local function pull() return stream:read() end
+        local _, learned = image_archive.send(pull, function() end, {}, known)
+        image_archive.remember(ctx, known, learned)
+        known = learned
+    end
+    return known[image.Id] or image.Id
 end
 
 return image_archive

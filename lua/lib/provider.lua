@@ -79,6 +79,17 @@ function provider.image_id_on_node(node, name)
     return there.status == 0 and there.stdout:match("sha256:%x+") or nil
 end
 
+---Whether the id by which a cluster's runtime knows an image is that of the local Docker's image of the name.
+---@async
+---@param ctx todo.ClusterContext
+---@param id string? "sha256:…"; nil where the cluster lacks the image
+---@param name string
+---@param image table as Docker describes it
+---@return boolean
+function provider.is_image(ctx, id, name, image)
+    return id ~= nil and (id == image.Id or id == image_archive.configuration(ctx, ctx.docker, name, image))
+end
+
 ---Sends the images that the cluster lacks, one after the other.
 ---@async
 ---@param ctx todo.ClusterContext

@@ -2,6 +2,7 @@
 -- there before, the old code goes on running, and everything else looks well.
 local fail = require "fail"
 local format = require "format"
+local image_archive = require "image_archive"
 local proc = require "proc"
 local rollout = require "rollout"
 local stack = require "stack"
@@ -16,8 +17,9 @@ local function digest_of(text) return (text or ""):match("sha256:(%x+)") end
 
 ---@class todo.BuiltImage
 ---@field name string as pods name it
----@field digests table<string, true> what a container runtime may call the content: the id of its configuration, and
----what registries call its manifest (hex)
+---@field digests table<string, true> what a container runtime may call the content: the engine's id, and what
+---registries call its manifest (hex)
+---@field configuration async fun(): string hex digest of its configuration
 ---@field id string hex
 
 ---@class todo.StaleContainer
@@ -59,6 +61,10 @@ local function built_images(ctx)
             local name = repository .. ":" .. (image.digest and stack.tag(image) or used)
             local live = image.client:image(repository .. ":" .. used) or image.client:image(image.used) or {}
             local entry = { name = name, id = digest_of(image.id), digests = { [digest_of(image.id)] = true } }
+            function entry.configuration()
+                local known = image.client:image(image.ref)
+                return digest_of(image_archive.configuration(ctx, image.client, image.ref, known))
+            end
             local told = type(live.RepoDigests) == "table" and live.RepoDigests or {} -- null where it has none
             for _, pushed in ipairs(told) do entry.digests[digest_of(pushed)] = true end
             built[name] = entry
@@ -73,7 +79,8 @@ local function look(ctx, built)
     local list = running_images.stale(pods, built)
     -- Some runtimes name the content in words of their own; only the node can tell which configuration that is.
     return tables.filter(list, function(one)
-        return digest_of(ctx.provider.image_id(ctx, (one.image_id:gsub("^[%w-]+://", "")))) ~= one.built
+        local runs = digest_of(ctx.provider.image_id(ctx, (one.image_id:gsub("^[%w-]+://", ""))))
+        return not runs or runs ~= one.built and runs ~= built[one.image].configuration()
     end)
 end
 

@@ -3,12 +3,14 @@
 local containerd = require "tests.containerd"
 local docker = require "docker"
 local fs = require "fs"
+local image_archive = require "image_archive"
 local images = require "cluster.standalone.images"
 local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local provider = require "provider"
 local remove_images = require "tests.remove_images"
+local running_images = require "running_images"
 local secret = require "secret"
 
 local tests = {}
@@ -66,6 +68,12 @@ local function build(tag, files)
     return client:image(NAME .. ":" .. tag)
 end
 
+-- The digest of the configuration of what the engine has.
+local function configuration(tag)
+    local name = NAME .. ":" .. tag
+    return image_archive.configuration(ctx, client, name, client:image(name))
+end
+
 -- Hashes of the image's files as containerd would run it, and the id of its configuration.
 local function look(tag)
     local ref = ("docker.io/library/%s:%s"):format(NAME, tag)
@@ -86,22 +94,28 @@ local function hashes(files)
     return list
 end
 
-local BIG, OTHER = ("big and dull\n"):rep(100000), ("another\n"):rep(100000)
+-- What is not dull: some engines keep layers compressed.
+local function noise(bytes)
+    local source <close> = assert(io.open("/dev/urandom", "rb"))
+    return source:read(bytes)
+end
+
+local BIG, OTHER = noise(1300000), noise(800000)
 
 function tests.layers_that_are_there_are_not_sent_again()
-    local first = build("1", { { "base", BIG }, { "app", "1" } })
+    build("1", { { "base", BIG }, { "app", "1" } })
     lu.assertEquals(images.load(layout, ctx, { NAME .. ":1" }), { NAME .. ":1" })
     lu.assertTrue(sent_bytes() > #BIG)
     local files, id = look "1"
     lu.assertEquals(files, hashes { base = BIG, app = "1" })
-    lu.assertEquals(id, first.Id)
+    lu.assertEquals(id, configuration "1")
     fs.remove(sent)
-    local second = build("2", { { "base", BIG }, { "app", "2" } })
+    build("2", { { "base", BIG }, { "app", "2" } })
     lu.assertEquals(images.load(layout, ctx, { NAME .. ":2" }), { NAME .. ":2" })
     lu.assertTrue(sent_bytes() < 100000, sent_bytes() .. " bytes")
     files, id = look "2"
     lu.assertEquals(files, hashes { base = BIG, app = "2" })
-    lu.assertEquals(id, second.Id)
+    lu.assertEquals(id, configuration "2")
     lu.assertEquals(images.load(layout, ctx, { NAME .. ":2" }), {})
 end
 
@@ -121,7 +135,7 @@ end
 
 -- What is listed may be gone before the import looks for it.
 function tests.layer_that_is_gone_meanwhile_is_sent_after_all()
-    local lost = ("lost\n"):rep(50000)
+    local lost = noise(250000)
     local image = build("lost", { { "lost", lost }, { "app", "1" } })
     local learned = { docker = client, cache_dir = ctx.cache_dir }
     provider.send_archive(learned, { NAME .. ":lost" }, {}, function() end)
@@ -130,7 +144,35 @@ function tests.layer_that_is_gone_meanwhile_is_sent_after_all()
     fs.remove(dir.path .. "/listed")
     local files, id = look "lost"
     lu.assertEquals(files, hashes { lost = lost, app = "1" })
-    lu.assertEquals(id, image.Id)
+    lu.assertEquals(id, configuration "lost")
+end
+
+-- The kubelet calls what was imported by its configuration, whatever the engine calls it.
+function tests.pods_that_run_what_was_loaded_run_what_was_built()
+    local image = build("runs", { { "app", "1" } })
+    images.load(layout, ctx, { NAME .. ":runs" })
+    local _, id = look "runs"
+    local told = id
+    local function pods()
+        return { { metadata = { name = "one" }, spec = { containers = { { name = "app", image = NAME .. ":runs" } } },
+            status = { conditions = { { type = "Ready", status = "True" } },
+                containerStatuses = { { name = "app", imageID = told } } } } }
+    end
+    local function ensure()
+        return running_images.ensure({ cache_dir = ctx.cache_dir, config = { release = "r", namespace = "n" },
+            provider = { image_id = provider.image_id_as_told }, k8s = { list = pods },
+            images = { { name = NAME, ref = NAME .. ":runs", used = NAME .. ":runs", id = image.Id, client = client } },
+        }, { set = function() end }, {})
+    end
+    lu.assertFalse(ensure())
+    fs.remove(ctx.cache_dir) -- what sending told is not needed
+    lu.assertFalse(ensure())
+    lu.assertTrue(provider.is_image(ctx, id, NAME .. ":runs", image))
+    lu.assertFalse(provider.is_image(ctx, nil, NAME .. ":runs", image))
+    told = "sha256:" .. ("a"):rep(64)
+    lu.assertFalse(provider.is_image(ctx, told, NAME .. ":runs", image))
+    local ok, problem = pcall(ensure)
+    lu.assertEquals({ ok, problem.kind }, { false, "stale_image" })
 end
 
 function tests.what_ctr_says_of_a_failed_import_is_told()

@@ -98,6 +98,20 @@ function tests.layout_goes_without_what_is_there()
     lu.assertEquals(left_out, #LAYERS[1])
 end
 
+-- Engines with containerd's image store call an image by its manifest.
+function tests.layout_tells_which_configuration_a_manifest_has()
+    local function manifest(digest, name)
+        return { digest = "sha256:" .. digest, annotations = { ["io.containerd.image.name"] = name } }
+    end
+    local _, _, learned = send { { "oci-layout", "{}" },
+        { "index.json", json.encode { manifests = { manifest("aa", "docker.io/library/app:1"), manifest("bb", "host:5000/app:2"),
+            manifest "cc" } } },
+        { "manifest.json", json.encode { { Config = "blobs/sha256/c1", RepoTags = { "app:1" }, Layers = {} },
+            { Config = "blobs/sha256/c2", RepoTags = { "host:5000/app:2" }, Layers = {} },
+            { Config = "blobs/sha256/c3", RepoTags = json.null, Layers = {} } } } }
+    lu.assertEquals(learned, { ["sha256:aa"] = "sha256:c1", ["sha256:bb"] = "sha256:c2" })
+end
+
 function tests.archive_that_is_none_is_refused()
     for _, files in ipairs {
         {}, { { "a", "1" } }, { { "manifest.json", "[" } },
