@@ -7,6 +7,7 @@ local docker = require "docker"
 local fail = require "fail"
 local format = require "format"
 local fs = require "fs"
+local image_archive = require "image_archive"
 local image_platform = require "image_platform"
 local log = require "log"
 local project = require "project"
@@ -198,6 +199,15 @@ function images.over_target(image, bytes)
     return ("%s has %s, its target is below %d MB"):format(image.name, format.size(bytes), image.max_mb)
 end
 
+-- Bytes of what the layers hold. Of an image in containerd's store Engine 28 tells those of the compressed layers
+-- instead, 29 the sum of both.
+local function size_of(image, present)
+    if not image_archive.goes_by_manifest(present) then return present.Size end
+    local bytes = 0
+    for _, step in ipairs(image.client:history(image.ref)) do bytes = bytes + step.Size end
+    return bytes
+end
+
 local function build_if_new(ctx, image)
     local present = image.client:image(image.ref)
     if present then
@@ -212,8 +222,8 @@ local function build_if_new(ctx, image)
                 "a build step of your own has to tag it so, or call next(ctx, image)")
         end
     end
-    image.id, image.size = present.Id, present.Size
-    local over = images.over_target(image, present.Size)
+    image.id, image.size = present.Id, size_of(image, present)
+    local over = images.over_target(image, image.size)
     if over then log.warn("%s", over) end
     browser_bundle.check(ctx, image.client, image)
 end

@@ -95,6 +95,15 @@ function tests.public_arguments_are_recorded_and_no_others()
     lu.assertEquals(said, {})
 end
 
+function tests.size_is_what_the_layers_hold_however_the_engine_keeps_them()
+    local source <close> = assert(io.open("/dev/urandom", "rb"))
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/dull.js"] = ("dull\n"):rep(1000000),
+        ["src/static/noise.js"] = source:read(2000000) }
+    local image = ensure(context { config = { images = { page = { max_mb = 6 } } } })
+    lu.assertTrue(image.size >= 7000000 and image.size < 7100000, image.size)
+    lu.assertEquals(count(NAME .. " has "), 1)
+end
+
 function tests.address_of_the_stack_follows_the_port_that_is_deployed()
     write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
     local first = ensure(context())
