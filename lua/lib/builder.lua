@@ -52,10 +52,11 @@ end
 -- BuildKit wants to ask the client for more than a request holds, and there is none to ask.
 local function wants_session(message) return message:find("no active session", 1, true) ~= nil end
 
--- An engine of version 27.4 or older with the containerd image store cannot read the context that it was sent (moby
--- issue 47717).
+-- An engine of version 27.4 or older with the containerd image store cannot read the context that it was sent: it looks
+-- for the made-up host on the network, where some proxy may have a word to say of it (moby issue 47717).
 local function refuses_context(message)
-    return message:find("failed to read downloaded context", 1, true) ~= nil and message:find("403", 1, true) ~= nil
+    return message:find("failed to read downloaded context", 1, true) ~= nil
+        and (message:find("http://build-context-", 1, true) ~= nil or message:find("403", 1, true) ~= nil)
 end
 
 local function lacks_buildkit(problem, message)

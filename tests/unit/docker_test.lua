@@ -578,9 +578,12 @@ local function choose(answers)
 end
 
 function tests.builder_follows_what_the_engine_answers()
-    -- 27.4 and older with the containerd image store; 20.10 where a step asks for more than a request holds
+    -- 27.4 and older with the containerd image store, behind a proxy and not
     local no_context = { kind = "engine",
         message = "failed to read downloaded context: failed to load cache key: invalid response status 403" }
+    local no_host = { kind = "pull", message = "failed to read downloaded context: failed to load cache key: "
+        .. 'Get "http://build-context-uykose2gt9": dial tcp: lookup build-context-uykose2gt9: no such host' }
+    -- 20.10 where a step asks for more than a request holds
     local no_session = { kind = "engine", message = "no active sessions" }
     local none = { kind = "usage", message = "invalid version 2" }
     local broken = { kind = "build", message = "step 2 of 2 failed: RUN echo buildkit" }
@@ -592,9 +595,11 @@ function tests.builder_follows_what_the_engine_answers()
         local chosen = choose(case[1])
         lu.assertEquals(case[2] and with_command(case[2], chosen) or chosen(), text)
     end
-    local context_refused = choose { buildkit = no_context }
-    lu.assertEquals(context_refused(), "buildkit -> buildx")
-    lu.assertEquals(context_refused(), "buildkit -> buildx -> buildx") -- not asked again
+    for _, problem in ipairs { no_context, no_host } do
+        local context_refused = choose { buildkit = problem }
+        lu.assertEquals(context_refused(), "buildkit -> buildx")
+        lu.assertEquals(context_refused(), "buildkit -> buildx -> buildx") -- not asked again
+    end
     local old = choose { buildkit = none }
     lu.assertEquals(old(), "buildkit classic -> classic")
     lu.assertEquals(old(), "buildkit classic -> classic classic -> classic")
