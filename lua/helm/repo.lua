@@ -1,5 +1,4 @@
 -- helm repo: the list of chart repositories and their indexes.
-local address = require "chart_repo.address"
 local fail = require "fail"
 local fs = require "fs"
 local index = require "chart_repo.index"
