@@ -558,6 +558,7 @@ static const luaL_Reg functions[] = {
     {"patch", l_patch},
     {"patched", l_patched},
     {"release", l_release},
+    {"template", tl_lua_chart_template},
     {NULL, NULL},
 };
 

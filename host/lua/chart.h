@@ -34,6 +34,8 @@ typedef struct tl_render_data {
 /* Pushes what scripts read of the render at `index`: a table whose fields are made when they are asked for, since most
  * commands need few of them. Returns 1. */
 int tl_lua_push_rendered(lua_State *L, int index);
+/* chart.template. */
+int tl_lua_chart_template(lua_State *L);
 /* Sets a field of the table on top of the stack; nothing where the text is NULL or "". */
 void tl_lua_chart_push_text(lua_State *L, const char *field, const char *text);
 

@@ -268,6 +268,10 @@ static int map_field(tl_exec *x, tl_value map, tl_span name, const tl_operands *
     const tl_value *found = tl_map_get(map.as.map, name.s, name.len);
     if (!found && x->render->options.strict)
         return tl_exec_error(x, "map has no entry for key \"%.*s\"", (int)name.len, name.s);
+    if (!found && x->render->set->language != TL_TEMPLATE_HELM) {
+        *out = tl_null(); /* no value at all: what is asked of it is none either */
+        return 0;
+    }
     *out = tl_map_item(map, found);
     return 0;
 }

@@ -287,7 +287,7 @@ static tl_node *parse_identifier(tl_parser *p, tl_token token)
 {
     tl_node *node = tl_parser_node(p, TL_NODE_IDENT, token.pos);
     node->text = token.val;
-    node->as.function = tl_function_find(token.val.s, token.val.len);
+    node->as.function = tl_function_find_in(p->source->language, token.val.s, token.val.len);
     if (!node->as.function) node->as.function = find_added(p, token.val);
     if (node->as.function) return node;
     tl_buf quoted = TL_BUF_INIT(4096);

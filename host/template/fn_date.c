@@ -37,6 +37,17 @@ tl_value tl_time_value(tl_arena *arena, tl_gotime time)
     return tl_object_value(arena, &tl_time_type, copy, tl_null());
 }
 
+tl_value tl_go_time(tl_arena *arena, const char *text, size_t length)
+{
+    static const char layout[] = "2006-01-02T15:04:05.999999999Z07:00";
+    tl_gotime time = {0};
+    tl_buf fault = TL_BUF_INIT(1 << 10);
+    if (tl_gotime_parse(layout, sizeof layout - 1, text, length, &time, &fault))
+        time = (tl_gotime){.seconds = -TL_GOTIME_YEAR_ONE, .zone = "UTC"};
+    tl_buf_dispose(&fault);
+    return tl_time_value(arena, time);
+}
+
 #define METHOD(name)                                                                                                   \
     static int name(TL_UNUSED const tl_method_call *call, tl_value *out, TL_UNUSED tl_error *err)
 

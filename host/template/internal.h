@@ -47,6 +47,8 @@ typedef struct tl_added_function {
 
 /* NULL where there is none of that name. */
 const tl_function *tl_function_find(const char *name, size_t length);
+/* As above, in a language: NULL for what it has not. */
+const tl_function *tl_function_find_in(tl_template_language language, const char *name, size_t length);
 size_t tl_function_count(void);
 
 /* ---- the parsed form ---- */
@@ -122,6 +124,7 @@ typedef struct tl_source {
     const char *text;
     size_t length;
     const tl_template_function *functions; /* that it may call beside helm's, or NULL */
+    tl_template_language language;
 } tl_source;
 
 typedef struct tl_template {
@@ -240,6 +243,7 @@ int tl_lexer_line(const char *input, uint32_t pos);
 
 struct tl_template_set {
     tl_arena *arena;
+    tl_template_language language;
     const tl_template_function *functions;
     tl_scope *scope;
 };

@@ -31,6 +31,11 @@ void tl_template_set_functions(tl_template_set *set, const tl_template_function 
     set->functions = functions;
 }
 
+void tl_template_set_language(tl_template_set *set, tl_template_language language)
+{
+    set->language = language;
+}
+
 int tl_template_has_function(const char *name)
 {
     return tl_function_find(name, strlen(name)) != NULL;
@@ -55,7 +60,7 @@ static void clean_parse_error(const char *message, tl_error *err)
 static tl_source *source_of(tl_template_set *set, const char *name, const char *text, size_t length)
 {
     tl_source *source = tl_arena_alloc(set->arena, sizeof *source);
-    *source = (tl_source){tl_arena_strdup(set->arena, name), text, length, set->functions};
+    *source = (tl_source){tl_arena_strdup(set->arena, name), text, length, set->functions, set->language};
     return source;
 }
 
@@ -65,6 +70,7 @@ int tl_template_parse(tl_template_set *set, const char *name, const char *text, 
     const char *message;
     if (length > MAX_TEXT) return tl_error_set(err, "limit", "the template \"%s\" is too large", name);
     if (!tl_parse_source(set->scope, source_of(set, name, text, length), &main, &message)) return 0;
+    if (set->language != TL_TEMPLATE_HELM) return tl_error_set(err, "template", "%s", message);
     clean_parse_error(message, err);
     return -1;
 }
@@ -78,7 +84,7 @@ tl_template_text *tl_template_text_new(tl_arena *arena, const char *text, size_t
 {
     const char *message;
     tl_template_text *made = tl_arena_alloc(arena, sizeof *made);
-    made->source = (tl_source){"", text, length, NULL};
+    made->source = (tl_source){.name = "", .text = text, .length = length};
     return length > MAX_TEXT || tl_parse_text(&made->parsed, arena, &made->source, &message) ? NULL : made;
 }
 
@@ -168,7 +174,11 @@ static int report(tl_template_render *r, const char *name, tl_error *err)
     case TL_FAIL_LIMIT: return tl_error_set(err, "limit", "%s", r->message);
     case TL_FAIL_LOOKUP: return tl_error_set(err, "lookup", "%s", r->message);
     case TL_FAIL_STOP: return tl_error_set(err, "cancelled", "%s", r->message);
-    default: clean_exec_error(name, r->message, err);
+    default:
+        if (r->set->language != TL_TEMPLATE_HELM)
+            tl_error_set(err, "template", "%s", r->message);
+        else
+            clean_exec_error(name, r->message, err);
     }
     if (r->hint) tl_error_hint(err, "%s", r->hint);
     return -1;
@@ -194,7 +204,7 @@ int tl_template_execute(tl_template_render *r, const char *name, tl_value root, 
     out->max = room;
     if (status) return report(r, name, err);
     if (r->trace) tl_trace_report(r->trace, out, from);
-    drop_no_value(out, from);
+    if (r->set->language == TL_TEMPLATE_HELM) drop_no_value(out, from);
     if (out->over) return tl_error_set(err, "limit", "the output of \"%s\" is too large", name);
     return 0;
 }
@@ -252,7 +262,7 @@ static tl_tpl *find_tpl(tl_exec *x, tl_value text)
     tl_value *at = scope->parsed && !functions ? tl_map_get(scope->parsed, text.as.s, text.len) : NULL;
     if (at) return &scope->tpls[at->as.i];
     tl_source *source = tl_arena_alloc(x->arena, sizeof *source);
-    *source = (tl_source){"gotpl", tl_arena_strndup(x->arena, text.as.s, text.len), text.len, functions};
+    *source = (tl_source){"gotpl", tl_arena_strndup(x->arena, text.as.s, text.len), text.len, functions, TL_TEMPLATE_HELM};
     tl_tpl made = {.scope = tl_scope_new(x->arena, scope)};
     const char *message;
     if (tl_parse_source(made.scope, source, &made.main, &message)) {
@@ -307,6 +317,7 @@ static int warn(tl_exec *x, const char *what, tl_value text, tl_value *out)
 {
     tl_template_render *r = x->render;
     *out = tl_cstring_ref("");
+    if (r->set->language != TL_TEMPLATE_HELM) return tl_fail(x, "%.*s", (int)text.len, text.as.s);
     if (!r->options.lint) return tl_fail(x, WARN_START "%.*s" WARN_END, (int)text.len, text.as.s);
     if (r->options.outside.notice)
         r->options.outside.notice(r->options.outside.context,

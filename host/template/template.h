@@ -22,6 +22,11 @@ typedef struct tl_template_render tl_template_render;
 tl_template_set *tl_template_set_new(void);
 void tl_template_set_free(tl_template_set *set);
 
+/* Whose templates a set has: helm's, where an absent key is nil and "<no value>" is left out; or text/template's own, with
+ * Sprig's functions or without. Helm until it is set, before the first template. */
+typedef enum tl_template_language { TL_TEMPLATE_HELM, TL_TEMPLATE_SPRIG, TL_TEMPLATE_GO } tl_template_language;
+void tl_template_set_language(tl_template_set *set, tl_template_language language);
+
 /* A function that a caller adds to helm's, with any number of arguments. It fills *out, in the arena, and returns 0, or -1
  * with *err. */
 typedef struct tl_template_function tl_template_function;
@@ -111,6 +116,8 @@ int tl_semver_check(const char *constraint, const char *version, tl_error *err);
 int tl_semver_compare(const char *a, const char *b);
 /* 1 where `name` matches the pattern as gobwas/glob with '/' as separator (.Files.Glob). */
 int tl_glob_match(const char *pattern, const char *name, size_t length);
+/* A time of Go from RFC 3339; the year 1 where the text is none. */
+tl_value tl_go_time(tl_arena *arena, const char *text, size_t length);
 /* Appends `value` as fmt's %v prints it. */
 void tl_go_print(tl_buf *out, tl_value value);
 /* Appends what fmt's Sprintf gives. */

@@ -41,30 +41,13 @@ local function command(summary, own, run)
     }
 end
 
--- Go's name of a field that JSON calls otherwise.
-local go_names = { manifest = "Manifest", app_version = "AppVersion" }
-
--- A record as templates of Go see it: fields by their Go names, what is data of the chart's and the user's as it is.
-local function go_view(value, is_data)
-    if value == json.null then return nil end
-    if type(value) ~= "table" then return value end
-    local view = json.is_list(value) and json.list {} or {}
-    for key, item in pairs(value) do
-        local name = key
-        if type(key) == "string" and not is_data then
-            name = go_names[key] or key:gsub("^%l", string.upper):gsub("_(%l)", string.upper)
-        end
-        view[name] = go_view(item, is_data or key == "config" or key == "values" or key == "labels"
-            or key == "annotations")
-    end
-    return view
-end
-
 get.all = command("download all information for a named release", {
     { "template", help = "print this template of Go instead: {{.Release.Name}}" },
 }, function(options, record)
     if options.template and options.template ~= "" then
-        return session.write(gotemplate.on(options.template, { Release = go_view(record.body()) }))
+        local body = record.body()
+        body.labels = record.object.metadata.labels -- as helm reads it
+        return gotemplate.write(options.template, nil, body)
     end
     session.write(printer.status(record, { debug = true, metadata = true }))
 end)

@@ -21,7 +21,9 @@ local function name_and_chart(options, words)
         end
         return words[1], words[2]
     end
-    if options.name_template then return gotemplate.evaluate(options.name_template), words[1] end
+    if options.name_template and options.name_template ~= "" then
+        return gotemplate.name(options.name_template), words[1]
+    end
     if not options.generate_name then
         fail.raise("usage", "must either provide a name or specify --generate-name")
     end

@@ -40,8 +40,8 @@ local function name_of(options, words)
         if options.name_template then fail.raise("usage", "cannot set --name-template and also specify a name") end
         return words[1]
     end
-    if not options.name_template then return "release-name" end
-    return require "release.gotemplate".evaluate(options.name_template)
+    if not options.name_template or options.name_template == "" then return "release-name" end
+    return require "release.gotemplate".name(options.name_template)
 end
 
 -- A file for each template, as --output-dir wants it.

@@ -16,8 +16,8 @@ return {
     },
     run = function(options)
         if options.template and options.template ~= "" then
-            session.write(require "release.gotemplate".on(options.template, { Version = HELM, GitCommit = "",
-                GitTreeState = "", GoVersion = "" }))
+            require "release.gotemplate".write(options.template, { Version = HELM, GitCommit = "",
+                GitTreeState = "", GoVersion = "" })
         else
             session.write(options.short and HELM .. "\n"
                 or ("todo-lua %s, as helm %s\n"):format(program.version, HELM))

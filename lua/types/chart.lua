@@ -176,6 +176,15 @@ function chart.decode_release(encoded) end
 ---@return table
 function chart.release(c, rendered, info) end
 
+---What one template of Go gives, text/template's own: an absent key is "<no value>", and there are no functions of helm's.
+---Errors: kind "template" with Go's message; `rendered` is what was written before.
+---@param text string
+---@param value any the dot; nil: none
+---@param options { name: string?, sprig: boolean?, release: table? }? name: of the template in messages, default "_"; sprig:
+---with Sprig's functions; release: a record that the template finds in .Release as helm's struct, in place of the value
+---@return string
+function chart.template(text, value, options) end
+
 ---Three-way merge patches as helm computes them (strategic where the kind has a known schema, else JSON merge).
 ---@param original table|nil manifest applied last
 ---@param target table manifest wanted

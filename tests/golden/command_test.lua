@@ -59,6 +59,18 @@ function tests.templates_are_named_and_changed_as_by_helm()
     w:both { "template", "r", "app", "--repo", "http://127.0.0.1:1" }
 end
 
+function tests.names_are_made_from_templates_as_by_helm()
+    for template, status in pairs { [""] = 0, ["x-{{ 3 | toString }}"] = 0, ['{{ upper "a" | lower }}-{{ env "TZ" | lower }}'] = 0,
+        ["{{ nope }}"] = 1, ["{{"] = 1, ["{{ .x }}"] = 1, ['{{ fail "x" }}'] = 1, ['{{ include "x" . }}'] = 1, ["{{ toYaml 1 }}"] = 1,
+        ["X"] = 1, ["{{ index nil 1 }}"] = 1 } do
+        w:both({ "template", "app", "--name-template", template }, { status = status })
+    end
+    w:both { "version", "--template", "{{ .Version }}" }
+    for _, template in ipairs { "{{", "{{ nope }}", "{{ toYaml .Version }}" } do
+        w:both({ "version", "--template", template }, { status = 1 })
+    end
+end
+
 function tests.addresses_of_hosts_are_asked_for_as_by_helm()
     w:write("dns/Chart.yaml", "apiVersion: v2\nname: dns\nversion: 0.1.0\n")
     w:write("dns/templates/a.yaml", "a: {{ getHostByName .Values.host | quote }}\nb: {{ getHostByName .Values.host }}\n")

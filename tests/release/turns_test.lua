@@ -290,6 +290,24 @@ function tests.t16_charts_of_upgrades_are_checked_as_by_helm()
     w:step { "uninstall", "checked" }
 end
 
+function tests.t17_templates_of_records_print_as_helms()
+    local reuse = world.charts .. "/reuse"
+    w:step { "install", "printed", reuse, "--create-namespace", "--labels", "a=b", "--set-json", 'more={"a":null}' }
+    for template, status in pairs {
+        ["{{.Bad}}"] = 0, ["{{.Release.Bad}}"] = 1, ["{{.Release.Info.Bad}}"] = 1, ["{{.Release.Config.x.y}}"] = 0,
+        ["{{.Release.Config}}"] = 0, ['{{index .Release.Config "x" "y"}}'] = 1, ["{{.Release.Labels.a}}{{.Release.Labels.x}}"] = 0,
+        ["{{.Release.Version.x}} after"] = 1, ["before {{.Release.Name.x}}"] = 1, ["{{"] = 1, ["{{nope}}"] = 1, ["{{nil}}"] = 1,
+        ["{{upper .Release.Name}}"] = 1, ['{{template "x"}}'] = 1, ["{{.Release.Info.Deleted}} {{.Release.Info.Status}}"] = 0,
+        ['{{slice .Release.Name 1 3}}{{slice "abc" 2}}'] = 0, ['{{slice "abc" 9}}'] = 1, ['{{slice "abc" 2 1}}'] = 1,
+        ["{{range .Release.Chart.Templates}}{{.Name}} {{len .Data}} {{printf \"%s\" .Data}}{{end}}"] = 0,
+        ["{{.Release.Chart.Name}} {{.Release.Chart.AppVersion}} {{.Release.Chart.Metadata.Keywords}}"] = 0,
+        ['{{printf "%T %T" .Release .Release.Info}} {{eq .Release.Info.Status "deployed"}} {{len .Release.Hooks}}'] = 0,
+    } do
+        w:look({ "get", "all", "printed", "--template", template }, status)
+    end
+    w:step { "uninstall", "printed" }
+end
+
 -- What the server warns of, without the marks of its header.
 function tests.t12_warnings_of_the_server_are_shown()
     local result = w:run("todo", "release-t", { "install", "warned", world.charts .. "/given", "--create-namespace",

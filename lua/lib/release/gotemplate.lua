@@ -1,6 +1,7 @@
 -- Single Go templates with helm's functions, outside of a chart.
 local chart = require "chart"
 local fail = require "fail"
+local session = require "release.session"
 
 local gotemplate = {}
 
@@ -14,6 +15,21 @@ end
 ---@param values table? what the template finds in .Values
 ---@return string
 function gotemplate.evaluate(text, values) return render(text, values) end
+
+---A name from a template, as --name-template has it.
+---@param text string
+---@return string
+function gotemplate.name(text) return chart.template(text, nil, { name = "name-template", sprig = true }) end
+
+---Writes what text/template makes of a value; of what fails, what it made before.
+---@param text string
+---@param value any the dot
+---@param release table? see chart.template
+function gotemplate.write(text, value, release)
+    local ok, result = pcall(chart.template, text, value, { release = release })
+    session.write(ok and result or fail.field(result, "rendered") or "")
+    if not ok then error(result, 0) end
+end
 
 ---A template on a value of its own: the dot and $ are that value.
 ---@param text string
