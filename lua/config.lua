@@ -16,7 +16,9 @@ return {
         disk = "20g",
         driver = "docker",
         nodes = 1, -- of the standalone cluster, at most 5: all on this machine and its network, each with its images
-        addons = {}, -- that a deploy enables: { "ingress", "metrics-server" }
+        -- What a deploy enables: { "ingress", "metrics-server" }. Minikube's with images from elsewhere:
+        -- { name = "metrics-server", registries = { MetricsServer = "mirror.example.com" }, images = { … } }
+        addons = {},
         minikube_flags = {}, -- more of `minikube start`, for a new cluster: { "--cni=bridge", "--nodes=2" }
         kind_flags = {}, -- more of `kind create cluster`: { "--image=kindest/node:v1.36.1" }
     },

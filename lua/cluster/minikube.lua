@@ -1,4 +1,5 @@
 -- Minikube, the first choice where it is installed: its cluster in the profile that the user already uses.
+local addons = require("addons")
 local docker = require("docker")
 local fail = require("fail")
 local fs = require("fs")
@@ -7,6 +8,7 @@ local json = require("json")
 local k8s = require("k8s")
 local proc = require("proc")
 local provider = require("provider")
+local tables = require("tables")
 
 ---@type todo.ClusterProvider
 local minikube = { name = "minikube" }
@@ -363,15 +365,48 @@ function minikube.url(ctx, service)
     return ("http://%s:%d"):format(trimmed(result.stdout), service.node_port)
 end
 
+-- Where the profile keeps what an add-on's entry says of its images.
+local PLACES = { images = "CustomAddonImages", registries = "CustomAddonRegistries" }
+
+-- The name of an image that is wanted from elsewhere than the profile says.
+local function misplaced(ctx, entry)
+    local config = profile_config(ctx) or {}
+    for key, kept in pairs(PLACES) do
+        for name, place in pairs(entry[key] or {}) do
+            if (tables.at(config, kept) or {})[name] ~= place then return name end
+        end
+    end
+    return nil
+end
+
+local function enable_addon(ctx, name)
+    local argv, entry = { "addons", "enable", name }, addons.entry(ctx, name) or {}
+    for key in pairs(PLACES) do
+        local list = {}
+        for image, place in pairs(entry[key] or {}) do list[#list + 1] = image .. "=" .. place end
+        if #list > 0 then argv[#argv + 1] = ("--%s=%s"):format(key, table.concat(list, ",")) end
+    end
+    must(ctx, argv, "enable the add-on " .. name)
+    local ignored = misplaced(ctx, entry)
+    if not ignored then return end
+    fail.raise("config", ("Minikube's add-on %s has no image that is called %s"):format(name, ignored),
+        ("minikube addons images %s lists those that it has"):format(name))
+end
+
+---An add-on whose images are to come from elsewhere is not enabled as long as they do not.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param enable string[]?
 ---@return { name: string, enabled: boolean }[]
 function minikube.addons(ctx, enable)
-    for _, name in ipairs(enable or {}) do must(ctx, { "addons", "enable", name }, "enable the add-on " .. name) end
+    for _, name in ipairs(enable or {}) do enable_addon(ctx, name) end
     local document = json.decode(must(ctx, { "addons", "list", "-o", "json" }, "list its add-ons").stdout)
     local list = {}
-    for name, addon in pairs(document) do list[#list + 1] = { name = name, enabled = addon.Status == "enabled" } end
+    for name, addon in pairs(document) do
+        local entry = addons.entry(ctx, name)
+        list[#list + 1] = { name = name,
+            enabled = addon.Status == "enabled" and not (entry and misplaced(ctx, entry)) }
+    end
     table.sort(list, function(a, b) return a.name < b.name end)
     return list
 end

@@ -11,6 +11,30 @@ local PURPOSES = {
     ["metrics-server"] = "processor and memory of pods: todo-lua top, kubectl top",
 }
 
+local ENTRY = { name = "string", images = "table", registries = "table" }
+
+-- An entry of cluster.addons as a table.
+local function entry_of(value)
+    if type(value) == "string" then return { name = value } end
+    local is_entry = type(value) == "table" and value.name ~= nil
+    for key, field in pairs(is_entry and value or {}) do is_entry = is_entry and ENTRY[key] == type(field) end
+    return is_entry and value or fail.raise("config",
+        "cluster.addons takes names and tables of name, images and registries", "lua/config.lua has an example")
+end
+
+---What the configuration says of an add-on.
+---@param ctx todo.ClusterContext
+---@param name string
+---@return { name: string, images: table<string, string>?, registries: table<string, string>? }? entry nil where it is
+---not wanted; images and registries by the names that Minikube has for the add-on's images
+function addons.entry(ctx, name)
+    for _, value in ipairs(tables.at(ctx.config, "cluster.addons") or {}) do
+        local entry = entry_of(value)
+        if entry.name == name then return entry end
+    end
+    return nil
+end
+
 ---The add-ons that the configuration names, and those that a flag needs.
 ---@param ctx todo.Context
 ---@return { name: string, purpose: string, flag: boolean? }[] flag: wanted where the provider has it
@@ -21,7 +45,7 @@ function addons.wanted(ctx)
         seen[name] = true
         list[#list + 1] = { name = name, purpose = PURPOSES[name] or "named in the configuration", flag = flag }
     end
-    for _, name in ipairs(ctx.config.cluster.addons or {}) do add(name) end
+    for _, value in ipairs(ctx.config.cluster.addons or {}) do add(entry_of(value).name) end
     if ctx.options.ingress then add("ingress", true) end
     return list
 end

@@ -109,4 +109,15 @@ function ground.ensure(home)
         MINIKUBE_PRELOAD = "false", MINIKUBE_BASE_IMAGE = node, KUBECONFIG = home .. "/kubeconfig" }
 end
 
+---An image of metrics-server, whose own cannot be had here.
+---@async
+---@return string name
+function ground.metrics_server()
+    local ctx = needs.context()
+    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), { pins.addons["metrics-server"] }, nil, ctx.progress)
+    local name = "todo-lua-test/metrics-server:" .. fs.basename(fs.dirname(bin))
+    nested.program_images(needs.cache "minikube", { [name] = bin .. "/metrics-server" })
+    return name
+end
+
 return ground

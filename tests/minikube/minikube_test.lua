@@ -1,5 +1,6 @@
 -- The main job on a real minikube with its docker driver: todo-lua deploy from nothing, with both runtimes. The tests build
 -- on each other and run in the order of their names; profile, state and settings are the tests' own.
+local eventually = require "tests.eventually"
 local fs = require "fs"
 local ground = require "tests.minikube.ground"
 local http = require "http"
@@ -72,14 +73,14 @@ local function pod_of(component)
     return pods[1]
 end
 
-local function settings(runtime)
+local function settings(runtime, addon)
     fs.write(copy .. "/todo.local.lua", ([[
 return {
-    cluster = { container_runtime = %q, kubernetes_version = %q, addons = { "metrics-server" },
+    cluster = { container_runtime = %q, kubernetes_version = %q, addons = { %s },
         minikube_flags = { "--cni=bridge" } }, -- kindnet's image may not be reachable
     database = { container = "todo-lua-minikube-postgres", volume = "todo-lua-minikube-postgres", port = 55449 },
 }
-]]):format(runtime, ground.kubernetes))
+]]):format(runtime, ground.kubernetes, addon or '"metrics-server"'))
 end
 
 local function change_a_line()
@@ -247,6 +248,34 @@ function tests.t5_fresh_image_is_there_sooner_than_by_minikube_image_load()
     nested.say(("200 MiB into containerd: %.1f s, minikube image load %.1f s, %.1f times as long"):format(best.ours,
         best.theirs, best.theirs / best.ours))
     lu.assertTrue(best.ours < best.theirs)
+end
+
+local ADDON = '{ name = "metrics-server", images = { %s = %q }, registries = { %s = "docker.io" } }'
+
+-- As behind a mirror; that the image is in the node before stands for the mirror, since there is none here.
+function tests.t5_metrics_server_serves_from_the_image_that_is_configured()
+    local name = ground.metrics_server()
+    proc.run({ ours, "-C", copy, "-e", ([[
+        local ctx = require("project").open {}
+        ctx.docker = require("docker").connect()
+        require("cluster.minikube").load_image(ctx, { %q })
+    ]]):format(name) }, { env = environment(), timeout = 120 })
+    settings("containerd", ADDON:format("MetricsServe", name, "MetricsServe"))
+    lu.assertStrContains(run({ "deploy.lua", "--yes" }, { status = 1 }).stderr,
+        "Minikube's add-on metrics-server has no image that is called MetricsServe")
+    -- The machine around the node may answer for every address, a Service's included as long as kube-proxy does not know
+    -- it: the API server then keeps that connection.
+    proc.run { "docker", "exec", PROFILE, "iptables", "-I", "OUTPUT", "-p", "tcp", "-d", "10.96.0.0/12", "-j", "REJECT",
+        "--reject-with", "tcp-reset" }
+    settings("containerd", ADDON:format("MetricsServer", name, "MetricsServer"))
+    lu.assertTrue(step(deploy("--set", "mcp.image.tag=dev"), "cluster").changed)
+    local told = eventually(180, "figures of the node", function()
+        return proc.run({ ours, "-C", copy, "kube", "top", "nodes", "--context", PROFILE },
+            { env = environment(), timeout = 60 }).stdout
+    end)
+    lu.assertStrMatches(told, ".*\n" .. PROFILE:gsub("%-", "%%-") .. "%s+%d+m%s+%d+%%%s+%d+Mi%s+%d+%%.*")
+    nested.say((told:gsub("\n", "; ")))
+    lu.assertFalse(deploy("--set", "mcp.image.tag=dev").changed)
 end
 
 function tests.t6_destroy_leaves_nothing_behind()

@@ -52,6 +52,22 @@ function tests.ensure_name_that_the_provider_lacks_is_refused()
     lu.assertEquals({ ok, problem.message }, { false, "some has no add-on ingress" })
 end
 
+function tests.ensure_takes_an_entry_with_places_of_images_by_its_name()
+    local provider, asked = provider_with { ["metrics-server"] = false }
+    local ctx = context { { name = "metrics-server", registries = { MetricsServer = "mirror.test" } } }
+    lu.assertEquals({ addons.ensure(ctx, provider) }, { true, { "metrics-server" } })
+    lu.assertEquals(asked[2], { "metrics-server" })
+    lu.assertEquals(addons.entry(ctx, "metrics-server").registries, { MetricsServer = "mirror.test" })
+    lu.assertNil(addons.entry(ctx, "ingress"))
+end
+
+function tests.entry_of_another_shape_is_refused()
+    for _, entry in ipairs { true, {}, { images = {} }, { name = "ingress", image = {} }, { name = "ingress", images = "a" } } do
+        local ok, problem = pcall(addons.wanted, context { entry })
+        lu.assertEquals({ ok, fail.kind(problem) }, { false, "config" })
+    end
+end
+
 function tests.wanted_names_what_each_is_for()
     local list = addons.wanted(context({ "metrics-server", "other" }, { ingress = true }))
     lu.assertEquals(#list, 3)
