@@ -396,9 +396,13 @@ static void lint_templates(linter *l, const tl_map *user, const tl_render_option
     lint.lint = 1;
     lint.outside.notice = on_notice;
     lint.release = "test-release";
-    if (tl_chart_kube_version(&caps, l->arena, options->kube_version, &err) ||
-        tl_chart_render(&rendered, l->arena, chart, user, &lint, &err)) {
+    if (tl_chart_kube_version(&caps, l->arena, options->kube_version, &err)) {
         add(l, TL_LINT_ERROR, path, take(l, &err, ""));
+        return;
+    }
+    if (tl_chart_render(&rendered, l->arena, chart, user, &lint, &err)) {
+        if (rendered.merged) add(l, TL_LINT_ERROR, path, take(l, &err, ""));
+        tl_error_dispose(&err); /* that values cannot be merged is left to install to tell */
         return;
     }
     for (size_t i = 0; i < rendered.chart->templates.len; i++)

@@ -319,7 +319,10 @@ static int prepare(tl_rendered *out, pages *p, const tl_chart *chart, const tl_m
     if (tl_values_process_dependencies(arena, out->chart, user, err)) return -1;
     if (read_capabilities(&caps, arena, options, err)) return -1;
     tl_map *values = tl_values_coalesce(arena, out->chart, user, err);
+    /* A default that a null has removed comes back in lint's second round (helm.sh/helm/v3/pkg/lint/rules/template.go). */
+    if (values && options->lint) values = tl_values_coalesce(arena, out->chart, values, err);
     if (!values) return -1;
+    out->merged = 1;
     if (!options->skip_schema && tl_schema_check_chart(arena, out->chart, values, err)) return -1;
     out->begun = 1;
     if (!options->lint && *chart->kube_version && !tl_chart_compatible(chart->kube_version, caps.version))

@@ -39,6 +39,7 @@ typedef struct tl_rendered {
                                until tl_rendered_join */
     size_t manifest_size, joined_size; /* without the hooks, with them */
     int with_crds;          /* both begin with the crds */
+    int merged; /* the values could be merged */
     int begun;              /* values and schema are done: what fails from here on helm tells with what was rendered */
 } tl_rendered;
 

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "chart/schema_fault.h"
 #include "chart/schema_format.h"
+#include "chart/schema_meta.h"
 #include "chart/schema_ref.h"
 #include "chart/text.h"
 #include "data/json.h"
@@ -22,6 +23,7 @@ typedef struct checker {
     int draft;     /* 4, 6, 7, 2019, 2020 */
     int depth;
     long steps;
+    int formats;   /* formats are asserted, as drafts up to 7 do */
     const char *broken; /* the schema itself is wrong: what helm says of it */
 } checker;
 
@@ -161,7 +163,7 @@ static const char *const_fault(frame *f, tl_value wanted)
 
 static const char *format_fault(frame *f, tl_value name)
 {
-    if (f->c->draft > 7 || name.type != TL_STRING || f->value.type != TL_STRING) return NULL;
+    if ((f->c->draft > 7 && !f->c->formats) || name.type != TL_STRING || f->value.type != TL_STRING) return NULL;
     const char *format = tl_arena_strndup(f->c->arena, name.as.s, name.len);
     const char *why = tl_schema_format_fault(f->c->arena, format, tl_arena_strndup(f->c->arena, f->value.as.s,
             f->value.len));
@@ -553,37 +555,64 @@ static tl_fault *check(checker *c, tl_value schema, tl_value value, const char *
     return f.faults->causes->next ? f.faults : f.faults->causes;
 }
 
-static int draft_of(tl_value root)
+/* -1 with what is wrong between two other texts. */
+static int refuse(const checker *c, tl_fault *fault, const char *before, const char *after, tl_error *err)
 {
-    tl_value *named = root.type == TL_MAP ? tl_map_gets(root.as.map, "$schema") : NULL;
-    static const struct {
-        const char *part;
-        int draft;
-    } known[] = {{"draft-04", 4}, {"draft-06", 6}, {"draft-07", 7}, {"2019-09", 2019}, {NULL, 2020}};
-    int i = 0;
-    if (!named || named->type != TL_STRING) return 2020;
-    for (; known[i].part; i++)
-        if (strstr(named->as.s, known[i].part)) break;
-    return known[i].draft;
-}
-
-int tl_schema_check(tl_arena *arena, const char *schema, size_t size, const tl_map *values, tl_error *err)
-{
-    tl_json_options options = {.numbers = TL_JSON_EXACT, .go_messages = 1};
-    checker c = {.arena = arena};
-    if (tl_json_parse(arena, schema, size, &options, &c.root, err)) return -1;
-    c.draft = draft_of(c.root);
-    tl_fault *fault = check(&c, c.root, tl_map_value((tl_map *)values), "", NULL);
-    if (c.broken) return tl_error_set(err, "chart", "%s", c.broken);
-    if (!fault) return 0;
     tl_fault *whole = fault;
     if (fault->text || fault->is_ref) {
-        whole = tl_fault_new(arena, "", NULL);
+        whole = tl_fault_new(c->arena, "", NULL);
         tl_fault_add(whole, fault);
     }
     tl_buf text = TL_BUF_INIT(1 << 20);
     tl_fault_print(&text, whole);
-    tl_error_set(err, "chart", "%s\n", text.data);
+    tl_error_set(err, "chart", "%s%s%s", before, text.data, after);
     tl_buf_dispose(&text);
     return -1;
+}
+
+/* Whether the document is a schema. */
+static int check_meta(tl_arena *arena, tl_value root, const tl_schema_draft *draft, tl_error *err)
+{
+    checker c = {.arena = arena, .draft = draft->number, .root = tl_schema_meta(arena, draft), .formats = 1};
+    tl_fault *fault = check(&c, c.root, root, "", NULL);
+    if (!fault) return 0;
+    const char *before = tl_arena_printf(arena, "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema "
+                                         "validation failed with '%s#'\n", draft->url);
+    return refuse(&c, fault, before, "", err);
+}
+
+static int read_schema(checker *c, const char *schema, size_t size, tl_error *err)
+{
+    tl_json_options options = {.numbers = TL_JSON_EXACT, .go_messages = 1};
+    if (!tl_json_parse(c->arena, schema, size, &options, &c->root, err)) return 0;
+    if (err && err->message && strstr(err->message, " after top-level value")) {
+        tl_error_set(err, "chart", "invalid character after top-level value");
+    } else if (err && err->message && !strcmp(err->message, "unexpected end of JSON input")) {
+        size_t blank = 0;
+        while (blank < size && strchr(" \t\r\n", schema[blank])) blank++;
+        tl_error_set(err, "chart", "%s", blank == size ? "EOF" : "unexpected EOF");
+    }
+    return -1;
+}
+
+static int unknown_draft(tl_value root, tl_error *err)
+{
+    const tl_value *url = tl_map_gets(root.as.map, "$schema");
+    int is_web = url->len > 4 && !memcmp(url->as.s, "http", 4);
+    return tl_error_set(err, "chart", is_web ? "failing loading \"%.*s\": schemas of schemas are not fetched here"
+                                             : "failing loading \"%.*s\": no URLLoader registered for \"%.*s\"",
+                        (int)url->len, url->as.s, (int)url->len, url->as.s);
+}
+
+int tl_schema_check(tl_arena *arena, const char *schema, size_t size, const tl_map *values, tl_error *err)
+{
+    checker c = {.arena = arena};
+    if (read_schema(&c, schema, size, err)) return -1;
+    const tl_schema_draft *draft = tl_schema_draft_of(c.root);
+    if (!draft) return unknown_draft(c.root, err);
+    if (check_meta(arena, c.root, draft, err)) return -1;
+    c.draft = draft->number;
+    tl_fault *fault = check(&c, c.root, tl_map_value((tl_map *)values), "", NULL);
+    if (c.broken) return tl_error_set(err, "chart", "%s", c.broken);
+    return fault ? refuse(&c, fault, "", "\n", err) : 0;
 }

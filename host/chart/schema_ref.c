@@ -1,8 +1,10 @@
 /* References inside of a JSON schema. */
 #include "chart/schema_ref.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The part of a document at a JSON pointer (percent signs of a URL decoded); NULL where there is none. */
 static tl_value *at_pointer(tl_arena *arena, tl_value *root, const char *pointer)
@@ -55,6 +57,15 @@ static tl_value *find_named(tl_value *schema, const char *name, int depth)
     return found;
 }
 
+/* The file that a reference to another document means: helm resolves it as if the schema lay in the root folder. NULL where
+ * it is none. */
+static const char *file_of(tl_arena *arena, const char *ref, size_t length)
+{
+    if (length > 7 && !memcmp(ref, "file://", 7)) return tl_arena_strndup(arena, ref + 7, length - 7);
+    if (memchr(ref, ':', length) || strstr(ref, "..") || !length) return NULL;
+    return tl_arena_printf(arena, "%s%.*s", *ref == '/' ? "" : "/", (int)length, ref);
+}
+
 tl_value *tl_schema_resolve(tl_arena *arena, tl_value *root, const char *ref, const char **broken)
 {
     const char *hash = strchr(ref, '#');
@@ -64,7 +75,11 @@ tl_value *tl_schema_resolve(tl_arena *arena, tl_value *root, const char *ref, co
     if (base && hash && hash[1]) base = hash[1] == '/' ? at_pointer(arena, base, hash + 1) : find_named(base,
             hash + 1, 0);
     if (base || *broken) return base;
-    if (length)
+    const char *path = length ? file_of(arena, ref, length) : NULL;
+    struct stat st;
+    if (path && stat(path, &st) && errno == ENOENT)
+        *broken = tl_arena_printf(arena, "failing loading \"file://%s\": open %s: no such file or directory", path, path);
+    else if (length)
         *broken = tl_arena_printf(arena,
                                   "the schema refers to \"%s\", which is not in it; other files and addresses are not "
                                   "read here", ref);

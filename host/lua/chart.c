@@ -140,6 +140,7 @@ static void read_render_options(lua_State *L, int index, job *j)
     o->revision = (int)tl_opt_number(L, index, "revision", 0);
     o->is_upgrade = tl_opt_bool(L, index, "is_upgrade", 0);
     o->kube_version = copy_option(L, index, "kube_version", j->arena);
+    if (o->kube_version && !*o->kube_version) o->kube_version = NULL;
     o->api_versions = read_list(L, index, "api_versions", j->arena, &o->api_count);
     o->live = tl_opt_bool(L, index, "live", 0);
     o->include_crds = tl_opt_bool(L, index, "include_crds", 0);

@@ -44,28 +44,37 @@ local function name_of(options, words)
     return require "release.gotemplate".name(options.name_template)
 end
 
--- A file for each template, as --output-dir wants it.
-local function write_files(c, rendered, options, folder)
+-- Writes an object into its template's file; what helm says of a folder that cannot be made.
+local function write(folder, name, text, append)
+    local path = folder .. "/" .. name
+    local ok = pcall(fs.mkdir, fs.dirname(path))
+    if not ok then fail.raise("io", ("stat %s: not a directory"):format(fs.dirname(path))) end
+    local content = ("---\n# Source: %s\n%s\n"):format(name, text);
+    (append and fs.append or fs.write)(path, content)
+    io.write("wrote ", path, "\n")
+end
+
+-- A file for each template, as --output-dir wants it; hooks are a call of their own.
+local function write_objects(c, rendered, options, folder)
     local seen = {}
-    local function write(name, text)
-        local path = folder .. "/" .. name
-        local content = ("---\n# Source: %s\n%s\n"):format(name, text)
-        if seen[path] then fs.append(path, content) else
-            fs.mkdir(fs.dirname(path))
-            fs.write(path, content)
+    local function add(list, text_field)
+        for _, one in ipairs(list) do
+            write(folder, one.name, one[text_field], seen[one.name])
+            seen[one.name] = true
         end
-        seen[path] = true
-        io.write("wrote ", path, "\n")
     end
-    if options.include_crds then
-        for _, crd in ipairs(c:crds(options)) do write(crd.name, crd.data) end
-    end
-    for _, manifest in ipairs(rendered.manifests) do write(manifest.name, manifest.content) end
+    if options.include_crds then add(c:crds(options), "data") end
+    add(rendered.manifests, "content")
+end
+
+-- To files that are there, from whichever run, helm appends.
+local function write_hooks(rendered, options, folder)
     for _, hook in ipairs(options.no_hooks and {} or rendered.hooks) do
         local is_test = table.concat(hook.hook.events, " "):find("test", 1, true) ~= nil
-        if not (options.skip_tests and is_test) then write(hook.name, hook.content) end
+        if not (options.skip_tests and is_test) then
+            write(folder, hook.name, hook.content, fs.exists(folder .. "/" .. hook.name))
+        end
     end
-    io.write("\n")
 end
 
 -- What was rendered is told with --debug only, although it is no YAML.
@@ -114,29 +123,42 @@ local function check_objects(manifest, options)
     if not options.is_upgrade then prepare.existing(env, list, options, "Unable to continue with install") end
 end
 
+-- With --output-dir a post-renderer gets nothing, but what it makes of that is printed.
+local function print_to_files(c, rendered, options, change)
+    local folder = options.release_name and options.output_dir .. "/" .. options.release or options.output_dir
+    local ok, manifest = pcall(function()
+        write_objects(c, rendered, options, folder)
+        return change and change("") or ""
+    end)
+    if not ok then raise_rendered({ message = fail.message(manifest), kind = "io", rendered = "" }, options) end
+    write_hooks(rendered, options, folder)
+    if options.show_only and #options.show_only > 0 then
+        fail.raise("not_found", ("could not find template %s in chart"):format(options.show_only[1]))
+    end
+    io.write(manifest:match("^%s*(.-)%s*$"), "\n")
+end
+
 local function run(options, words)
     options.release = name_of(options, words)
     options.namespace = options.namespace or "default"
     local c = source.chart(words[#words], options, true)
     if options.dry_run or options.validate then ask_cluster(options) end
     if options.enable_dns then options.resolve = require "http".addresses end
-    local output_dir = options.output_dir ~= "" and options.output_dir or nil
-    if options.post_renderer and options.post_renderer ~= "" then
-        local change = require "release.command".post_renderer(options)
-        local rendered = render(c, options)
-        local ok, manifest = pcall(change, rendered.manifest)
-        if not ok then raise_rendered({ message = fail.message(manifest), kind = "exit", rendered = "" }, options) end
-        if options.validate then check_objects(manifest, options) end
-        rendered:print(manifest)
+    local change = options.post_renderer and options.post_renderer ~= ""
+        and require "release.command".post_renderer(options)
+    local rendered, manifest = render(c, options), nil
+    if options.output_dir and options.output_dir ~= "" then
+        if options.validate then check_objects(rendered.manifest, options) end
+        print_to_files(c, rendered, options, change)
         return 0
     end
-    local rendered = render(c, options)
-    if options.validate then check_objects(rendered.manifest, options) end
-    if output_dir then
-        write_files(c, rendered, options, options.release_name and output_dir .. "/" .. options.release or output_dir)
-    else
-        rendered:print()
+    if change then
+        local ok, changed = pcall(change, rendered.manifest)
+        if not ok then raise_rendered({ message = fail.message(changed), kind = "exit", rendered = "" }, options) end
+        manifest = changed
     end
+    if options.validate then check_objects(manifest or rendered.manifest, options) end
+    rendered:print(manifest)
     return 0
 end
 

@@ -59,6 +59,18 @@ function tests.templates_are_named_and_changed_as_by_helm()
     w:both { "template", "r", "app", "--repo", "http://127.0.0.1:1" }
 end
 
+function tests.files_of_templates_and_their_faults_are_helms()
+    local post = { "--post-renderer", "echo", "--post-renderer-args", "hi" }
+    for flags, status in pairs { [{ "-s", "templates/two.yaml" }] = 1, [{ "-s", "none", "--include-crds" }] = 1, [post] = 0,
+        [{ "--post-renderer", "false" }] = 1, [{ "--no-hooks" }] = 0 } do
+        w:both({ "template", "r", "app", "--output-dir", "out", table.unpack(flags) }, { status = status })
+    end
+    w:both({ "template", "r", "app", "--output-dir", "app/Chart.yaml" }, { status = 1 })
+    w:both { "template", "r", "app", "--output-dir", "" }
+    w:both { "template", "r", "app", "--kube-version", "" }
+    w:same_files()
+end
+
 function tests.names_are_made_from_templates_as_by_helm()
     for template, status in pairs { [""] = 0, ["x-{{ 3 | toString }}"] = 0, ['{{ upper "a" | lower }}-{{ env "TZ" | lower }}'] = 0,
         ["{{ nope }}"] = 1, ["{{"] = 1, ["{{ .x }}"] = 1, ['{{ fail "x" }}'] = 1, ['{{ include "x" . }}'] = 1, ["{{ toYaml 1 }}"] = 1,

@@ -79,6 +79,27 @@ function tests.values_of_a_wrong_type_are_linted_as_by_helm()
     end
 end
 
+function tests.schemas_that_are_none_are_told_as_by_helm()
+    local draft = '"$schema":"http://json-schema.org/draft-%s/schema#"'
+    for _, text in ipairs { "", " \n", "{", "{} x", "[]", "null", "3", '"x"', '{"properties":{"t":{"type":"foo"}}}', '{"properties":3}',
+        '{"required":"a"}', '{"properties":{"a":{"pattern":"("}}}', '{"patternProperties":{"[":{}}}', '{"$id":3}', '{"$schema":3}',
+        '{"$schema":"nope"}', '{"$ref":"nope.json"}', '{"definitions":{"q":{"type":"foo"}}}', '{"$defs":{"q":{"items":{"type":3}}}}',
+        "{" .. draft:format "07" .. ',"properties":{"a":{"minLength":-1}}}', "{" .. draft:format "06" .. ',"enum":[]}',
+        "{" .. draft:format "04" .. ',"properties":{"a":{"exclusiveMinimum":true}}}', "{" .. draft:format "04" .. ',"id":3}',
+        '{"$schema":"https://json-schema.org/draft/2019-09/schema","properties":{"a":{"$anchor":"1"}}}',
+        '{"$schema":"http://json-schema.org/schema","allOf":[]}', '{"type":["string","string"]}', '{"type":[]}' } do
+        w:write("app/values.schema.json", text)
+        both(1, "template", "app")
+        both(1, "lint", "app")
+        both(0, "template", "app", "--skip-schema-validation")
+    end
+    for _, text in ipairs { "{}", "true", '{"foo":{"type":"foo"}}', "{" .. draft:format "06" .. ',"required":[]}',
+        '{"items":[{}]}', '{"$schema":"https://json-schema.org/draft-07/schema"}' } do
+        w:write("app/values.schema.json", text)
+        both(text == '{"items":[{}]}' and 1 or 0, "template", "app")
+    end
+end
+
 function tests.documents_that_are_no_objects_are_linted_as_by_helm()
     for _, text in ipairs { "- a", "text", "3", "true", "kind: [a]", "kind: X\napiVersion: {a: b}", "kind: X\nmetadata: 3",
         "kind: X\nmetadata: {name: [a]}", "kind: X\nmetadata: {namespace: {a: b}}", "\ta: b", MAP:format "x" .. "---\n- a" } do
@@ -90,6 +111,15 @@ function tests.documents_that_are_no_objects_are_linted_as_by_helm()
         w:write("app/templates/a.yaml", text .. "\n")
         both(0, "lint", "app")
     end
+end
+
+function tests.defaults_that_a_null_removes_are_linted_as_by_helm()
+    w:write("app/values.yaml", "a: 1\nn: {x: 1, y: 2}\n")
+    w:write("app/Chart.yaml", HEAD .. "dependencies: [{name: sub, version: 0.1.0, repository: ''}]\n")
+    w:write("app/charts/sub/Chart.yaml", (HEAD:gsub("app", "sub")))
+    w:write("app/templates/a.yaml", 'metadata: {name: "x{{ required `it is needed` .Values.a }}{{ .Values.n.x }}"}\n')
+    for _, set in ipairs { "n.x=null", "sub=null", "sub=1" } do both(0, "lint", "app", "--set", set) end
+    for _, set in ipairs { "a=null", "a.b=1", "n=null" } do both(1, "lint", "app", "--set", set) end
 end
 
 function tests.names_are_linted_as_by_helm()
