@@ -573,6 +573,7 @@ static int refuse(const checker *c, tl_fault *fault, const char *before, const c
 /* Whether the document is a schema. */
 static int check_meta(tl_arena *arena, tl_value root, const tl_schema_draft *draft, tl_error *err)
 {
+    if (tl_schema_is_plain(arena, root, draft)) return 0;
     checker c = {.arena = arena, .draft = draft->number, .root = tl_schema_meta(arena, draft), .formats = 1};
     tl_fault *fault = check(&c, c.root, root, "", NULL);
     if (!fault) return 0;

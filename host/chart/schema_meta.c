@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "chart/schema_format.h"
 #include "data/json.h"
 
 #define TYPES "'enum':['array','boolean','integer','null','number','object','string']"
@@ -134,4 +135,154 @@ tl_value tl_schema_meta(tl_arena *arena, const tl_schema_draft *draft)
         if (*c == '\'') *c = '"';
     tl_json_parse(arena, text, length, NULL, &meta, NULL);
     return meta;
+}
+
+/* ---- schemas of the usual kind ---- */
+
+typedef enum kind { ANY, TEXT, REGEX_TEXT, NUMERIC, COUNT, SWITCH, LIST, NAMES, ENUM, TYPE_NAMES, SCHEMA, SCHEMAS, SCHEMA_MAP,
+                    PATTERN_MAP, DOUBT } kind;
+
+/* Sorted by name. */
+static const struct {
+    const char *name;
+    kind kind;
+} keywords[] = {
+    {"$anchor", DOUBT},           {"$comment", TEXT},          {"$defs", SCHEMA_MAP},         {"$dynamicAnchor", DOUBT},
+    {"$dynamicRef", DOUBT},       {"$id", DOUBT},              {"$recursiveAnchor", DOUBT},   {"$recursiveRef", DOUBT},
+    {"$ref", TEXT},               {"$schema", TEXT},           {"$vocabulary", DOUBT},        {"additionalItems", SCHEMA},
+    {"additionalProperties", SCHEMA}, {"allOf", SCHEMAS},      {"anyOf", SCHEMAS},            {"contains", SCHEMA},
+    {"contentEncoding", TEXT},    {"contentMediaType", TEXT},  {"contentSchema", SCHEMA},     {"definitions", SCHEMA_MAP},
+    {"dependencies", DOUBT},      {"dependentRequired", DOUBT}, {"dependentSchemas", SCHEMA_MAP}, {"deprecated", SWITCH},
+    {"description", TEXT},        {"else", SCHEMA},            {"enum", ENUM},                {"examples", LIST},
+    {"exclusiveMaximum", NUMERIC}, {"exclusiveMinimum", NUMERIC}, {"format", TEXT},           {"id", DOUBT},
+    {"if", SCHEMA},               {"items", SCHEMA},           {"maxContains", COUNT},        {"maxItems", COUNT},
+    {"maxLength", COUNT},         {"maxProperties", COUNT},    {"maximum", NUMERIC},          {"minContains", COUNT},
+    {"minItems", COUNT},          {"minLength", COUNT},        {"minProperties", COUNT},      {"minimum", NUMERIC},
+    {"multipleOf", DOUBT},        {"not", SCHEMA},             {"oneOf", SCHEMAS},            {"pattern", REGEX_TEXT},
+    {"patternProperties", PATTERN_MAP}, {"prefixItems", SCHEMAS}, {"properties", SCHEMA_MAP}, {"propertyNames", SCHEMA},
+    {"readOnly", SWITCH},         {"required", NAMES},         {"then", SCHEMA},              {"title", TEXT},
+    {"type", TYPE_NAMES},         {"unevaluatedItems", SCHEMA}, {"unevaluatedProperties", SCHEMA}, {"uniqueItems", SWITCH},
+    {"writeOnly", SWITCH},
+};
+
+typedef struct walk {
+    tl_arena *arena;
+    int depth;
+} walk;
+
+static kind kind_of(const char *name)
+{
+    size_t low = 0, high = sizeof keywords / sizeof *keywords;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(name, keywords[middle].name);
+        if (!order) return keywords[middle].kind;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return ANY;
+}
+
+static int is_type_name(tl_value value)
+{
+    static const char *const names[] = {"array", "boolean", "integer", "null", "number", "object", "string"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (tl_value_is(value, names[i])) return 1;
+    return 0;
+}
+
+static int all_differ(const tl_list *list)
+{
+    if (list->len > 64) return 0;
+    for (size_t i = 0; i < list->len; i++)
+        for (size_t j = 0; j < i; j++)
+            if (tl_value_equal(list->items[i], list->items[j])) return 0;
+    return 1;
+}
+
+static int all_strings(const tl_list *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        if (list->items[i].type != TL_STRING) return 0;
+    return all_differ(list);
+}
+
+static int all_types(const tl_list *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        if (!is_type_name(list->items[i])) return 0;
+    return list->len && all_differ(list);
+}
+
+/* Scalars of an enumeration that differ from each other. */
+static int is_enumeration(const tl_list *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        if (list->items[i].type == TL_LIST || list->items[i].type == TL_MAP || list->items[i].type == TL_FLOAT) return 0;
+    return list->len && all_differ(list);
+}
+
+static int is_plain(walk *w, tl_value schema);
+
+static int all_plain(walk *w, const tl_list *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        if (!is_plain(w, list->items[i])) return 0;
+    return list->len > 0;
+}
+
+static int is_regex(walk *w, const char *text, size_t length)
+{
+    return !tl_schema_format_fault(w->arena, "regex", tl_arena_strndup(w->arena, text, length));
+}
+
+static int map_is_plain(walk *w, const tl_map *map, int patterns)
+{
+    uint32_t cursor = 0;
+    for (tl_entry *e; (e = tl_map_next(map, &cursor));)
+        if (!is_plain(w, e->value) || (patterns && !is_regex(w, e->key, e->key_len))) return 0;
+    return 1;
+}
+
+static int keyword_is_plain(walk *w, kind kind, tl_value value)
+{
+    int is_list = value.type == TL_LIST, is_map = value.type == TL_MAP;
+    switch (kind) {
+    case ANY: return 1;
+    case TEXT: return value.type == TL_STRING;
+    case REGEX_TEXT: return value.type == TL_STRING && is_regex(w, value.as.s, value.len);
+    case NUMERIC: return value.type == TL_INT || value.type == TL_FLOAT;
+    case COUNT: return value.type == TL_INT && value.go != TL_GO_UINT64 && value.as.i >= 0;
+    case SWITCH: return value.type == TL_BOOL;
+    case LIST: return is_list;
+    case NAMES: return is_list && all_strings(value.as.list);
+    case ENUM: return is_list && is_enumeration(value.as.list);
+    case TYPE_NAMES: return is_list ? all_types(value.as.list) : is_type_name(value);
+    case SCHEMA: return is_plain(w, value);
+    case SCHEMAS: return is_list && all_plain(w, value.as.list);
+    case SCHEMA_MAP: return is_map && map_is_plain(w, value.as.map, 0);
+    case PATTERN_MAP: return is_map && map_is_plain(w, value.as.map, 1);
+    default: return 0;
+    }
+}
+
+static int is_plain(walk *w, tl_value schema)
+{
+    if (schema.type == TL_BOOL) return 1;
+    if (schema.type != TL_MAP || w->depth > 64) return 0;
+    uint32_t cursor = 0;
+    int plain = 1;
+    w->depth++;
+    for (tl_entry *e; plain && (e = tl_map_next(schema.as.map, &cursor));)
+        plain = keyword_is_plain(w, kind_of(e->key), e->value);
+    w->depth--;
+    return plain;
+}
+
+int tl_schema_is_plain(tl_arena *arena, tl_value root, const tl_schema_draft *draft)
+{
+    walk w = {arena, 0};
+    return draft->number > 4 && is_plain(&w, root);
 }
