@@ -326,7 +326,7 @@ static int find_context(tl_kubeconfig *config, const tl_kube_choice *choice, con
         tl_error_set(err, "not_found", "the kubeconfig has no current context");
         tl_error_hint(err, "name one with --context; there are: %s", names_of(config));
     } else {
-        tl_error_set(err, "not_found", "the kubeconfig has no context \"%s\"", name);
+        tl_error_set(err, "not_found", "context \"%s\" does not exist", name);
         tl_error_hint(err, "there are: %s", names_of(config));
     }
     return -1;

@@ -21,7 +21,8 @@ static const tl_list *groups_of(tl_arena *arena, const char *const *names)
 }
 
 /* As client-go: two ways to say who one is are refused, not ranked. */
-static int override_auth(const tl_kube_override *override, tl_arena *arena, tl_kube_auth *auth, tl_error *err)
+static int override_auth(const tl_kube_override *override, tl_arena *arena, const char *user, tl_kube_auth *auth,
+                         tl_error *err)
 {
     if (override->token) {
         auth->token = tl_arena_strdup(arena, override->token);
@@ -39,7 +40,8 @@ static int override_auth(const tl_kube_override *override, tl_arena *arena, tl_k
     if (override->as_uid) auth->as_uid = tl_arena_strdup(arena, override->as_uid);
     if (override->as_groups && *override->as_groups) auth->as_groups = groups_of(arena, override->as_groups);
     if (!auth->as && (auth->as_uid || auth->as_groups))
-        return tl_error_set(err, "usage", "a UID or groups to act as need a user to act as");
+        return tl_error_set(err, "usage", "invalid configuration: requesting uid, groups or user-extra for %s without "
+                            "impersonating a user", user ? user : "");
     return 0;
 }
 
@@ -54,5 +56,5 @@ int tl_kube_override_apply(const tl_kube_override *override, tl_arena *arena, tl
         target->ca_sha256 = target->ca_pem ? tl_pem_fingerprint(arena, target->ca_pem, err) : NULL;
         if (target->ca_pem && !target->ca_sha256) return -1;
     }
-    return override_auth(override, arena, &target->auth, err);
+    return override_auth(override, arena, target->user, &target->auth, err);
 }

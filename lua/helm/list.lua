@@ -1,5 +1,6 @@
 -- helm list: the releases of a namespace, or of all.
 local capabilities = require "release.capabilities"
+local fail = require "fail"
 local flags = require "release.flags"
 local gotemplate = require "release.gotemplate"
 local gotime = require "release.gotime"
@@ -81,8 +82,11 @@ local function find(options)
     local kept = tables.filter(only_superseded and list or newest(list), function(record)
         return wanted[record.status]
     end)
-    if options.selector and options.selector ~= "" then
-        local selected = {}
+    if options.selector and options.selector ~= "" and #list > 0 then
+        local selected, first = {}, options.selector:match("^%s*([!=]=)") or options.selector:match("^%s*([=<>(),])")
+        if first then
+            fail.raise("usage", ("found '%s', expected: !, identifier, or 'end of string'"):format(first))
+        end
         for _, record in ipairs(records.all(env.client, namespace, options.selector)) do
             selected[record.object.metadata.uid] = true
         end

@@ -308,6 +308,16 @@ function tests.t17_templates_of_records_print_as_helms()
     w:step { "uninstall", "printed" }
 end
 
+function tests.t18_connections_and_selectors_that_are_none_are_told_as_by_helm()
+    w:look { "list", "-l", "=b" }
+    w:step { "install", "listed", world.charts .. "/given", "--create-namespace" }
+    for _, words in ipairs { { "--kube-context", "nope" }, { "--kube-as-group", "g" }, { "--qps", "x" }, { "-l", "=b" },
+        { "-l", "==b" }, { "-l", "!=b" }, { "-l", ",a" }, { "-l", "(a)" } } do
+        w:look({ "list", table.unpack(words) }, 1)
+    end
+    w:step { "uninstall", "listed" }
+end
+
 -- What the server warns of, without the marks of its header.
 function tests.t12_warnings_of_the_server_are_shown()
     local result = w:run("todo", "release-t", { "install", "warned", world.charts .. "/given", "--create-namespace",

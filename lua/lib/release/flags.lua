@@ -3,6 +3,10 @@ local fs = require "fs"
 
 local flags = {}
 
+local function not_a_number(text)
+    return not tonumber(text) and ("strconv.ParseFloat: parsing %q: invalid syntax"):format(text) or nil
+end
+
 ---@type todo.Flag[] what every command takes
 flags.global = {
     { "debug", kind = "bool", help = "say more" },
@@ -18,7 +22,8 @@ flags.global = {
     { "kube-token", help = "bearer token" },
     { "kubeconfig", help = "kubeconfig file" },
     { "namespace", short = "n", help = "namespace of the release (default: the context's own)" },
-    { "qps", kind = "float32", help = "for command lines of helm; requests are not throttled here" },
+    { "qps", kind = "float32", check = not_a_number,
+        help = "for command lines of helm; requests are not throttled here" },
     { "registry-config", help = "file of the registries' credentials" },
     { "repository-cache", help = "folder of the repositories' indexes" },
     { "repository-config", help = "file that lists the repositories" },

@@ -54,7 +54,7 @@ end
 ---@return todo.ReleaseEnv
 function session.open(options, name)
     records.driver() -- an unknown one is told before anything else
-    local ok, client = pcall(k8s.connect, session.connection(options))
+    local ok, client = pcall(function() return k8s.connect(session.connection(options)) end)
     if not ok then
         fail.raise(fail.kind(client), "Kubernetes cluster unreachable: " .. fail.message(client),
             fail.field(client, "hint"), { cause = client })
