@@ -190,6 +190,14 @@ function tests.what_a_server_says_of_a_status_is_told_as_by_helm()
     end
 end
 
+function tests.registries_that_do_not_answer_are_told_as_by_helm()
+    for _, words in ipairs { { "pull", "oci://127.0.0.1:1/x" }, { "pull", "oci://127.0.0.1:1/x", "--version", "1.0.0" },
+        { "show", "chart", "oci://127.0.0.1:1/x" }, { "template", "oci://127.0.0.1:1/x", "--plain-http" } } do
+        w:both(words, { status = 1 })
+    end
+    w:both({ "registry", "login", "127.0.0.1:1", "-u", "a", "--password-stdin" }, { status = 1, stdin = "b" })
+end
+
 function tests.indexes_are_read_as_strictly_as_by_helm()
     local head = "apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [web-1.0.0.tgz]\n"
     local cases = {

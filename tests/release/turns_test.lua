@@ -309,7 +309,7 @@ function tests.t17_templates_of_records_print_as_helms()
 end
 
 function tests.t18_connections_and_selectors_that_are_none_are_told_as_by_helm()
-    w:look { "list", "-l", "=b" }
+    w:look { "list", "-l", "=b", "-f", "^none$" }
     w:step { "install", "listed", world.charts .. "/given", "--create-namespace" }
     for _, words in ipairs { { "--kube-context", "nope" }, { "--kube-as-group", "g" }, { "--qps", "x" }, { "-l", "=b" },
         { "-l", "==b" }, { "-l", "!=b" }, { "-l", ",a" }, { "-l", "(a)" } } do

@@ -3,6 +3,7 @@
 local address = require "chart_repo.address"
 local fail = require "fail"
 local fetch = require "chart_repo.fetch"
+local gonet = require "release.gonet"
 local http = require "http"
 local image_registry = require "registry"
 local json = require "json"
@@ -127,7 +128,9 @@ local function send(self, method, path, options)
         self.scheme = "http"
         return send_once(self, method, url(), options)
     end
-    error(answer, 0)
+    if fail.kind(answer) ~= "connect" then error(answer, 0) end
+    local message = gonet.message(url(), answer):gsub("^Get", method:sub(1, 1) .. method:sub(2):lower())
+    fail.raise("connect", message, fail.field(answer, "hint"), { cause = answer })
 end
 
 -- What the registry says is wrong, as oras-go prints it.
@@ -177,9 +180,19 @@ local function check_digest(bytes, digest, what)
     end
 end
 
+-- What cannot be reached at all is told with helm's word for what was to be done there.
+local function reached(word, ok, ...)
+    if ok then return ... end
+    local problem = ...
+    if fail.kind(problem) ~= "connect" then error(problem, 0) end
+    fail.raise("connect", word .. fail.message(problem), fail.field(problem, "hint"), { cause = problem })
+end
+
 ---Raises where the registry does not take the credentials.
 ---@async
-function Registry:check_login() self:request("GET", "/v2/") end
+function Registry:check_login()
+    reached(("authenticating to %q: "):format(self.host), pcall(self.request, self, "GET", "/v2/"))
+end
 
 ---A manifest by its tag or digest; nil where there is none.
 ---@async
@@ -188,8 +201,8 @@ function Registry:check_login() self:request("GET", "/v2/") end
 ---@return string? digest
 ---@return string? bytes
 function Registry:manifest(reference)
-    local answer = self:request("GET", of(self, "manifests", reference), { headers = { Accept = ACCEPTED },
-        max_body = MOST_MANIFEST, absent = true })
+    local answer = reached('failed to perform "FetchReference" on source: ', pcall(self.request, self, "GET",
+        of(self, "manifests", reference), { headers = { Accept = ACCEPTED }, max_body = MOST_MANIFEST, absent = true }))
     if answer.status == 404 then return nil end
     local digest = reference:find("^sha256:") and reference or answer.headers["docker-content-digest"]
     digest = digest or "sha256:" .. secret.sha256(answer.body)
