@@ -199,7 +199,7 @@ TL_FUNCTION(fn_deep_copy)
     if (args[0].type == TL_NULL) return tl_fail(x, "reflect: call of reflect.Value.Type on zero Value");
     int left = MAX_NODES;
     if (!copyable(args[0], 0, &left)) return tl_limit(x, "a value too large or nested too deeply cannot be copied");
-    *out = tl_value_fork(x->arena, args[0]);
+    *out = tl_semver_copy(x->arena, tl_value_fork(x->arena, args[0]));
     return 0;
 }
 

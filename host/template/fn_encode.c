@@ -44,31 +44,39 @@ TL_FUNCTION(fn_b32enc)
     return tl_take_string(x, &text, out);
 }
 
-/* -1, or the offset of the first wrong byte in the text without newlines plus one. */
+/* What padding that begins at `at`, behind `chars` characters of its group, is wrong with, as decode_base32 tells it. */
+static long padding_fault(const char *text, size_t length, size_t at, size_t chars)
+{
+    size_t left = length - at - 1;
+    if (left + chars < 7) return (long)length;
+    for (size_t k = 0; k < 7 - chars && k < left; k++)
+        if (text[at + 1 + k] != '=') return (long)(at + k);
+    return chars == 3 || chars == 6 ? (long)at : -1;
+}
+
+/* -1, or the offset that Go names of the text without newlines (encoding/base32). */
 static long decode_base32(tl_buf *out, const char *text, size_t length)
 {
-    size_t i = 0;
-    while (i < length) {
+    for (size_t i = 0; i < length; i += 8) {
         uint64_t group = 0;
         size_t chars = 0;
         int ended = 0;
         for (; chars < 8; chars++) {
-            if (i + chars >= length) return (long)(i + chars);
-            char c = text[i + chars];
-            if (c == '=' && chars >= 2) {
-                for (size_t k = chars; k < 8; k++)
-                    if (i + k >= length || text[i + k] != '=') return (long)(i + k < length ? i + k : length);
-                if (chars == 3 || chars == 6 || chars == 1) return (long)(i + chars);
+            size_t at = i + chars;
+            if (at >= length) return (long)i;
+            char c = text[at];
+            if (c == '=' && chars >= 2 && length - at <= 8) {
+                long fault = padding_fault(text, length, at, chars);
+                if (fault >= 0) return fault;
                 ended = 1;
                 break;
             }
-            const char *at = c ? strchr(base32, c) : NULL;
-            if (!at) return (long)(i + chars);
-            group |= (uint64_t)(at - base32) << (35 - 5 * chars);
+            const char *digit = c ? strchr(base32, c) : NULL;
+            if (!digit) return (long)at;
+            group |= (uint64_t)(digit - base32) << (35 - 5 * chars);
         }
         for (size_t k = 0; k < chars * 5 / 8; k++) tl_buf_addc(out, (char)(group >> (32 - 8 * k)));
-        i += 8;
-        if (ended) return i < length ? (long)i : -1;
+        if (ended) break;
     }
     return -1;
 }

@@ -152,6 +152,15 @@ static int plain_version(const tl_object *self, tl_arena *arena, tl_value *out)
 static const tl_object_type pointer_type = {"*semver.Version", TL_KIND_POINTER, methods, print_version, plain_version, NULL};
 static const tl_object_type struct_type = {"semver.Version", TL_KIND_STRUCT, methods, print_version, plain_version, NULL};
 
+tl_value tl_semver_copy(tl_arena *arena, tl_value value)
+{
+    value = tl_unboxed(value);
+    if (value.type != TL_OBJECT) return value;
+    const tl_object_type *type = value.as.object->type;
+    if (type != &pointer_type && type != &struct_type) return value;
+    return tl_object_value(arena, type, tl_arena_zalloc(arena, sizeof(tl_version)), tl_null());
+}
+
 static int compared(const tl_method_call *call, int *order, tl_error *err)
 {
     tl_value other = call->args[0];

@@ -409,6 +409,8 @@ int64_t tl_now(tl_exec *x); /* nanoseconds */
 int tl_random(tl_exec *x, void *out, size_t length);
 /* A number below `limit`, all equally likely. */
 int tl_random_below(tl_exec *x, uint64_t limit, uint64_t *out);
+/* What deepCopy makes of a version: its fields are private, so that none is copied. Other values stay as they are. */
+tl_value tl_semver_copy(tl_arena *arena, tl_value value);
 extern const tl_object_type tl_certificate_type;
 /* Maps of TL_GO_NAMED_MAP have this type's methods. */
 extern const tl_object_type tl_values_type;

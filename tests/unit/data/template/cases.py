@@ -712,6 +712,8 @@ FOUND = r'''
 {{ mustRegexFind "\xff[" "x" }}
 {{ regexReplaceAll "[\xff" "x" "y" }}
 {{ regexSplit "ü\xc3x" "x" -1 }}
+{{ deepCopy (semver "1.2.3-beta.1+x") }}{{ (deepCopy (semver "1.2.3")).Major }}{{ (deepCopy (semver "1.2.3")).Original }}|
+{{ range $text := list "7" "AAAAAAAA7" "AA" "AA=" "AA======" "AAA=====" "AA=====A" "AA======A" "AA======AA======" "A=======" "========" "AAAA=" "AAAAA===x" "AAAAAAA==" "AAAAAAA=" "AAAA====AAAA====" "aa======" "AAAAAA==" "AA==A===" }}{{ b32dec $text | quote }} {{ end }}
 {{ "f" | call }}
 {{ 3.5 | call }}
 {{ list 1 | call }}
