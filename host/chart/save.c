@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "data/gzip.h"
 #include "data/json.h"
 #include "data/tar.h"
 #include "data/yaml.h"
@@ -15,11 +16,13 @@
 /* An archive holds at most what helm loads, and is no larger than that uncompressed. */
 #define MAX_ARCHIVE ((size_t)TL_CHART_MAX_TOTAL * 2)
 
+#define GZIP_LEVEL 6 /* what helm compresses with, too */
+
 static int on_bytes(void *context, const void *bytes, size_t length, tl_error *err)
 {
     tl_buf *out = context;
     tl_buf_add(out, bytes, length);
-    return out->over ? tl_error_set(err, "limit", "the packed chart is larger than %zu bytes", MAX_ARCHIVE) : 0;
+    return out->over ? tl_error_set(err, "limit", "the chart is larger than %zu bytes", MAX_ARCHIVE) : 0;
 }
 
 static int write_file(tl_tar_writer *tar, tl_arena *arena, const char *base, const tl_chart_file *file, tl_error *err)
@@ -90,11 +93,13 @@ static int write_chart(tl_tar_writer *tar, tl_arena *arena, const char *prefix, 
 
 static int pack(tl_buf *out, tl_arena *arena, const tl_chart *chart, tl_error *err)
 {
-    tl_tar_writer *tar = tl_tar_writer_new(on_bytes, out, 1, err);
-    if (!tar) return -1;
+    tl_buf archive = TL_BUF_INIT(MAX_ARCHIVE);
+    tl_tar_writer *tar = tl_tar_writer_new(on_bytes, &archive);
     int result = write_chart(tar, arena, "", chart, err);
     if (!result) result = tl_tar_writer_finish(tar, err);
+    if (!result) result = tl_gzip_compress(out, archive.data, archive.len, GZIP_LEVEL, err);
     tl_tar_writer_free(tar);
+    tl_buf_dispose(&archive);
     return result;
 }
 

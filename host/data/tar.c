@@ -1,27 +1,18 @@
-/* Tar by libarchive. */
+/* Tar: written here, read by libarchive. */
 #include "data/tar.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "base/buf.h"
 #include "base/dynlib.h"
 #include "base/mem.h"
 
 typedef struct library {
-    struct archive *(*write_new)(void);
-    int (*write_pax)(struct archive *);
-    int (*write_gzip)(struct archive *);
-    int (*write_option)(struct archive *, const char *, const char *, const char *);
-    int (*write_block)(struct archive *, int);
-    int (*write_open)(struct archive *, void *, archive_open_callback *, archive_write_callback *,
-                      archive_close_callback *);
-    int (*write_header)(struct archive *, struct archive_entry *);
-    la_ssize_t (*write_data)(struct archive *, const void *, size_t);
-    int (*write_close)(struct archive *);
-    int (*write_free)(struct archive *);
     struct archive *(*read_new)(void);
     int (*read_tar)(struct archive *);
     int (*read_gzip)(struct archive *);
@@ -30,14 +21,6 @@ typedef struct library {
     la_ssize_t (*read_data)(struct archive *, void *, size_t);
     int (*read_free)(struct archive *);
     const char *(*error_string)(struct archive *);
-    struct archive_entry *(*entry_new)(void);
-    void (*entry_free)(struct archive_entry *);
-    void (*set_path)(struct archive_entry *, const char *);
-    void (*set_size)(struct archive_entry *, la_int64_t);
-    void (*set_type)(struct archive_entry *, unsigned);
-    void (*set_mode)(struct archive_entry *, __LA_MODE_T);
-    void (*set_mtime)(struct archive_entry *, time_t, long);
-    void (*set_target)(struct archive_entry *, const char *);
     const char *(*path)(struct archive_entry *);
     const char *(*path_utf8)(struct archive_entry *);
     const char *(*target)(struct archive_entry *);
@@ -49,16 +32,6 @@ typedef struct library {
 } library;
 
 static const char *const symbols[] = {
-    "archive_write_new",
-    "archive_write_set_format_pax_restricted",
-    "archive_write_add_filter_gzip",
-    "archive_write_set_filter_option",
-    "archive_write_set_bytes_in_last_block",
-    "archive_write_open",
-    "archive_write_header",
-    "archive_write_data",
-    "archive_write_close",
-    "archive_write_free",
     "archive_read_new",
     "archive_read_support_format_tar",
     "archive_read_support_filter_gzip",
@@ -67,14 +40,6 @@ static const char *const symbols[] = {
     "archive_read_data",
     "archive_read_free",
     "archive_error_string",
-    "archive_entry_new",
-    "archive_entry_free",
-    "archive_entry_set_pathname",
-    "archive_entry_set_size",
-    "archive_entry_set_filetype",
-    "archive_entry_set_perm",
-    "archive_entry_set_mtime",
-    "archive_entry_set_symlink",
     "archive_entry_pathname",
     "archive_entry_pathname_utf8",
     "archive_entry_symlink",
@@ -103,95 +68,104 @@ static const library *load(tl_error *err)
 
 /* Writing. */
 
+#define BLOCK 512
+
+/* As GNU tar has it, its long names and its numbers in base 256 included ("Basic Tar Format" in its manual). */
+typedef struct header {
+    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, target[100], magic[8], rest[247];
+} header;
+
 struct tl_tar_writer {
-    const library *lib;
-    struct archive *archive;
     tl_tar_sink sink;
     void *context;
-    tl_error failure; /* the sink's */
-    int64_t missing;  /* bytes of the entry in work that have not come yet */
-    int broken;
+    int64_t missing; /* bytes of the entry in work that have not come yet */
+    size_t padding;  /* that follows them */
 };
 
-static la_ssize_t on_write(struct archive *archive, void *data, const void *bytes, size_t length)
+tl_tar_writer *tl_tar_writer_new(tl_tar_sink sink, void *context)
 {
-    tl_tar_writer *w = data;
-    (void)archive;
-    if (w->broken || w->sink(w->context, bytes, length, &w->failure) < 0) {
-        w->broken = 1;
-        return -1;
-    }
-    return (la_ssize_t)length;
-}
-
-tl_tar_writer *tl_tar_writer_new(tl_tar_sink sink, void *context, int gzip, tl_error *err)
-{
-    const library *lib = load(err);
-    if (!lib) return NULL;
     tl_tar_writer *w = tl_calloc(1, sizeof *w);
-    *w = (tl_tar_writer){.lib = lib, .archive = lib->write_new(), .sink = sink, .context = context};
-    lib->write_pax(w->archive);
-    if (gzip) {
-        lib->write_gzip(w->archive);
-        lib->write_option(w->archive, "gzip", "timestamp", NULL); /* the same content gives the same bytes */
+    *w = (tl_tar_writer){.sink = sink, .context = context};
+    return w;
+}
+
+static void put_text(char *field, size_t size, const char *text)
+{
+    memcpy(field, text, strnlen(text, size));
+}
+
+static void put_number(char *field, size_t size, int64_t value)
+{
+    if (value >> 3 * (size - 1) == 0) {
+        snprintf(field, size, "%0*llo", (int)size - 1, (unsigned long long)value);
+        return;
     }
-    lib->write_block(w->archive, 1);
-    if (lib->write_open(w->archive, w, NULL, on_write, NULL) == ARCHIVE_OK) return w;
-    tl_error_set(err, "io", "cannot start a tar archive: %s", lib->error_string(w->archive));
-    tl_tar_writer_free(w);
-    return NULL;
+    for (size_t i = size; i-- > 1; value >>= 8) field[i] = (char)(value & 255);
+    field[0] = (char)0x80;
 }
 
-static int fail_write(tl_tar_writer *w, tl_error *err)
+static int put_header(tl_tar_writer *w, char type, const char *name, const tl_tar_entry *e, tl_error *err)
 {
-    if (w->failure.message) {
-        tl_error_move(err, &w->failure);
-        return -1;
-    }
-    const char *text = w->lib->error_string(w->archive);
-    return tl_error_set(err, "io", "cannot write a tar archive: %s", text ? text : "unknown error");
+    header h = {.type = type, .magic = "ustar  "};
+    unsigned sum = 8 * ' '; /* of its own field */
+    put_text(h.name, sizeof h.name, name);
+    if (e->target) put_text(h.target, sizeof h.target, e->target);
+    put_number(h.mode, sizeof h.mode, e->mode);
+    put_number(h.uid, sizeof h.uid, 0);
+    put_number(h.gid, sizeof h.gid, 0);
+    put_number(h.size, sizeof h.size, e->size);
+    put_number(h.mtime, sizeof h.mtime, e->mtime);
+    for (size_t i = 0; i < sizeof h; i++) sum += ((const unsigned char *)&h)[i];
+    snprintf(h.sum, sizeof h.sum, "%06o", sum);
+    h.sum[7] = ' ';
+    w->missing = e->size;
+    w->padding = (size_t)(-e->size & (BLOCK - 1));
+    return w->sink(w->context, &h, sizeof h, err);
 }
 
-int tl_tar_writer_entry(tl_tar_writer *writer, const tl_tar_entry *entry, tl_error *err)
+/* An entry of its own before the one that it belongs to. */
+static int put_long(tl_tar_writer *w, char type, const char *text, tl_error *err)
 {
-    const library *lib = writer->lib;
-    static const unsigned types[] = {AE_IFREG, AE_IFDIR, AE_IFLNK};
-    if (writer->missing) return tl_error_set(err, "usage", "the entry before %s is not complete", entry->path);
-    struct archive_entry *e = lib->entry_new();
-    lib->set_path(e, entry->path);
-    lib->set_type(e, types[entry->kind]);
-    lib->set_mode(e, (__LA_MODE_T)entry->mode);
-    lib->set_size(e, entry->kind == TL_TAR_FILE ? entry->size : 0);
-    lib->set_mtime(e, (time_t)entry->mtime, 0);
-    if (entry->kind == TL_TAR_SYMLINK) lib->set_target(e, entry->target);
-    int status = lib->write_header(writer->archive, e);
-    lib->entry_free(e);
-    writer->missing = entry->kind == TL_TAR_FILE ? entry->size : 0;
-    /* A warning says that a name is not UTF-8 in the C locale; its bytes are written as they are. */
-    return status == ARCHIVE_OK || status == ARCHIVE_WARN ? 0 : fail_write(writer, err);
+    const tl_tar_entry e = {.mode = 0644, .size = (int64_t)strlen(text) + 1};
+    if (e.size <= (int64_t)sizeof((header *)0)->name) return 0;
+    if (put_header(w, type, "././@LongLink", &e, err) < 0) return -1;
+    return tl_tar_writer_data(w, text, (size_t)e.size, err);
 }
 
-int tl_tar_writer_data(tl_tar_writer *writer, const void *bytes, size_t length, tl_error *err)
+int tl_tar_writer_entry(tl_tar_writer *w, const tl_tar_entry *entry, tl_error *err)
 {
-    if (!length) return 0;
-    if ((int64_t)length > writer->missing) return tl_error_set(err, "usage", "the entry has more bytes than announced");
-    if (writer->lib->write_data(writer->archive, bytes, length) != (la_ssize_t)length) return fail_write(writer, err);
-    writer->missing -= (int64_t)length;
-    return 0;
+    static const char types[] = {[TL_TAR_FILE] = '0', [TL_TAR_DIR] = '5', [TL_TAR_SYMLINK] = '2'};
+    if (w->missing) return tl_error_set(err, "usage", "the entry before %s is not complete", entry->path);
+    tl_buf name = TL_BUF_INIT(SIZE_MAX);
+    tl_buf_addf(&name, "%s%s", entry->path, entry->kind == TL_TAR_DIR ? "/" : "");
+    int result = entry->target ? put_long(w, 'K', entry->target, err) : 0;
+    if (result == 0) result = put_long(w, 'L', name.data, err);
+    if (result == 0) result = put_header(w, types[entry->kind], name.data, entry, err);
+    tl_buf_dispose(&name);
+    return result;
 }
 
-int tl_tar_writer_finish(tl_tar_writer *writer, tl_error *err)
+int tl_tar_writer_data(tl_tar_writer *w, const void *bytes, size_t length, tl_error *err)
 {
-    if (writer->missing) return tl_error_set(err, "usage", "the last entry is not complete");
-    return writer->lib->write_close(writer->archive) == ARCHIVE_OK ? 0 : fail_write(writer, err);
+    static const char zeros[BLOCK];
+    if ((int64_t)length > w->missing) return tl_error_set(err, "usage", "the entry has more bytes than announced");
+    if (length && w->sink(w->context, bytes, length, err) < 0) return -1;
+    w->missing -= (int64_t)length;
+    if (w->missing || !w->padding) return 0;
+    size_t padding = w->padding;
+    w->padding = 0;
+    return w->sink(w->context, zeros, padding, err);
+}
+
+int tl_tar_writer_finish(tl_tar_writer *w, tl_error *err)
+{
+    static const char end[2 * BLOCK];
+    if (w->missing) return tl_error_set(err, "usage", "the last entry is not complete");
+    return w->sink(w->context, end, sizeof end, err);
 }
 
 void tl_tar_writer_free(tl_tar_writer *writer)
 {
-    if (!writer) return;
-    writer->broken = 1; /* freeing an archive that was not finished would write its end */
-    writer->lib->write_free(writer->archive);
-    tl_error_dispose(&writer->failure);
     free(writer);
 }
 

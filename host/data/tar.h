@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* Tar archives, written and read as streams (libarchive, loaded on first use). */
+/* Tar archives: written as streams, read from memory (libarchive, loaded on first use). */
 
 typedef enum tl_tar_kind {
     TL_TAR_FILE,
@@ -19,17 +19,17 @@ typedef struct tl_tar_entry {
     const char *path; /* relative, "/" between parts, no leading "./" */
     tl_tar_kind kind;
     int mode;           /* permission bits */
-    int64_t size;       /* of TL_TAR_FILE, bytes */
+    int64_t size;       /* of TL_TAR_FILE, bytes; else 0 */
     int64_t mtime;      /* seconds; owners are always 0:0 without names */
-    const char *target; /* of TL_TAR_SYMLINK */
+    const char *target; /* of TL_TAR_SYMLINK; else NULL */
 } tl_tar_entry;
 
 /* Receives archive bytes as they are made; a negative result stops the writer (fill *err). */
 typedef int (*tl_tar_sink)(void *context, const void *bytes, size_t length, tl_error *err);
 
-/* A writer of pax archives, which are plain ustar wherever names and sizes allow; with `gzip` compressed. */
 typedef struct tl_tar_writer tl_tar_writer;
-tl_tar_writer *tl_tar_writer_new(tl_tar_sink sink, void *context, int gzip, tl_error *err);
+/* Free with tl_tar_writer_free. */
+tl_tar_writer *tl_tar_writer_new(tl_tar_sink sink, void *context);
 /* Starts an entry; for a file exactly entry->size bytes follow by tl_tar_writer_data. */
 int tl_tar_writer_entry(tl_tar_writer *writer, const tl_tar_entry *entry, tl_error *err);
 int tl_tar_writer_data(tl_tar_writer *writer, const void *bytes, size_t length, tl_error *err);

@@ -308,7 +308,7 @@ static int write_added(tl_context *c, const file *f, tl_error *err)
     const tl_tar_entry e = {
         .path = f->name, .mode = 0644, .mtime = FIXED_TIME, .kind = TL_TAR_FILE, .size = (int64_t)f->length};
     if (tl_tar_writer_entry(c->writer, &e, err) < 0) return -1;
-    return f->length ? tl_tar_writer_data(c->writer, f->bytes, f->length, err) : 0;
+    return tl_tar_writer_data(c->writer, f->bytes, f->length, err);
 }
 
 /* Makes some more bytes. */
@@ -329,10 +329,10 @@ static int step(tl_context *c, tl_error *err)
 
 int64_t tl_context_read(tl_context *c, char *buffer, size_t size, tl_error *err)
 {
-    if (!c->writer && !(c->writer = tl_tar_writer_new(to_out, c, 0, err))) return -1;
     if (c->taken == c->out.len) {
         tl_buf_clear(&c->out);
         c->taken = 0;
+        if (!c->writer) c->writer = tl_tar_writer_new(to_out, c);
         while (!c->finished && c->out.len < size)
             if (step(c, err) < 0) return -1;
     }

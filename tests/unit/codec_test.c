@@ -128,11 +128,9 @@ static int to_buf(void *context, const void *bytes, size_t length, tl_error *err
     return ((tl_buf *)context)->over ? tl_error_set(err, "limit", "full") : 0;
 }
 
-static void write_archive(tl_buf *out, int gzip, const char *name)
+static void write_archive(tl_buf *out, const char *name)
 {
-    tl_error err = {0};
-    tl_tar_writer *w = tl_tar_writer_new(to_buf, out, gzip, &err);
-    if (!w) fail_msg("%s", err.message);
+    tl_tar_writer *w = tl_tar_writer_new(to_buf, out);
     const tl_tar_entry dir = {.path = "d", .kind = TL_TAR_DIR, .mode = 0755, .mtime = 7};
     const tl_tar_entry file = {.path = name, .kind = TL_TAR_FILE, .mode = 0644, .size = 5};
     const tl_tar_entry link = {.path = "l", .kind = TL_TAR_SYMLINK, .mode = 0777, .target = "d/f"};
@@ -158,19 +156,65 @@ static int describe(void *context, const tl_tar_entry *e, const void *bytes, tl_
 static void tar_round_trip_plain_and_compressed(void **state)
 {
     (void)state;
-    for (int gzip = 0; gzip < 2; gzip++) {
-        tl_buf archive = TL_BUF_INIT(SIZE_MAX), again = TL_BUF_INIT(SIZE_MAX), seen = TL_BUF_INIT(SIZE_MAX);
-        write_archive(&archive, gzip, "d/\xC3\xA9");
-        write_archive(&again, gzip, "d/\xC3\xA9");
-        assert_int_equal(tl_gzip_is(archive.data, archive.len), gzip);
-        assert_int_equal(archive.len, again.len);
-        assert_memory_equal(archive.data, again.data, archive.len);
-        assert_int_equal(tl_tar_read(archive.data, archive.len, NULL, describe, &seen, NULL), 0);
+    tl_buf archive = TL_BUF_INIT(SIZE_MAX), again = TL_BUF_INIT(SIZE_MAX), packed = TL_BUF_INIT(SIZE_MAX);
+    write_archive(&archive, "d/\xC3\xA9");
+    write_archive(&again, "d/\xC3\xA9");
+    assert_int_equal(archive.len, again.len);
+    assert_memory_equal(archive.data, again.data, archive.len);
+    assert_int_equal(tl_gzip_compress(&packed, archive.data, archive.len, 6, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        const tl_buf *bytes = i ? &packed : &archive;
+        tl_buf seen = TL_BUF_INIT(SIZE_MAX);
+        assert_int_equal(tl_tar_read(bytes->data, bytes->len, NULL, describe, &seen, NULL), 0);
         assert_string_equal(seen.data, "d 1 755 7 - -;d/\xC3\xA9 0 644 0 - hello;l 2 777 0 d/f -;");
-        tl_buf_dispose(&archive);
-        tl_buf_dispose(&again);
         tl_buf_dispose(&seen);
     }
+    tl_buf_dispose(&archive);
+    tl_buf_dispose(&again);
+    tl_buf_dispose(&packed);
+}
+
+static void tar_keeps_long_names_and_targets(void **state)
+{
+    (void)state;
+    for (size_t length = 98; length < 103; length++) {
+        tl_buf archive = TL_BUF_INIT(SIZE_MAX), seen = TL_BUF_INIT(SIZE_MAX), expected = TL_BUF_INIT(SIZE_MAX);
+        char text[128] = {0};
+        memset(text, 'n', length);
+        text[length / 2] = '/';
+        tl_tar_writer *w = tl_tar_writer_new(to_buf, &archive);
+        const tl_tar_entry dir = {.path = text, .kind = TL_TAR_DIR, .mode = 0755};
+        const tl_tar_entry link = {.path = text, .kind = TL_TAR_SYMLINK, .mode = 0777, .target = text};
+        assert_int_equal(tl_tar_writer_entry(w, &dir, NULL), 0);
+        assert_int_equal(tl_tar_writer_entry(w, &link, NULL), 0);
+        assert_int_equal(tl_tar_writer_finish(w, NULL), 0);
+        assert_int_equal(archive.len % 512, 0);
+        assert_int_equal(tl_tar_read(archive.data, archive.len, NULL, describe, &seen, NULL), 0);
+        tl_buf_addf(&expected, "%s 1 755 0 - -;%s 2 777 0 %s -;", text, text, text);
+        assert_string_equal(seen.data, expected.data);
+        tl_tar_writer_free(w);
+        tl_buf_dispose(&archive);
+        tl_buf_dispose(&seen);
+        tl_buf_dispose(&expected);
+    }
+}
+
+/* More than eleven octal digits; the reader says how large it is when it refuses it. */
+static void tar_size_over_8_gib(void **state)
+{
+    (void)state;
+    tl_error err = {0};
+    tl_buf archive = TL_BUF_INIT(SIZE_MAX);
+    tl_tar_writer *w = tl_tar_writer_new(to_buf, &archive);
+    const tl_tar_entry file = {.path = "f", .kind = TL_TAR_FILE, .mode = 0644, .size = ((int64_t)1 << 33) + 5};
+    const tl_tar_limits exact = {.file_bytes = file.size, .total_bytes = file.size - 1};
+    assert_int_equal(tl_tar_writer_entry(w, &file, NULL), 0);
+    assert_memory_equal(archive.data + 124, "\x80\0\0\0\0\0\0\2\0\0\0\5", 12);
+    assert_int_equal(tl_tar_read(archive.data, archive.len, &exact, describe, NULL, &err), -1);
+    assert_string_equal(err.kind, "limit");
+    tl_tar_writer_free(w);
+    tl_error_dispose(&err);
+    tl_buf_dispose(&archive);
 }
 
 static void tar_read_refuses_ways_out_and_too_much(void **state)
@@ -180,14 +224,14 @@ static void tar_read_refuses_ways_out_and_too_much(void **state)
     tl_error err = {0};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         tl_buf archive = TL_BUF_INIT(SIZE_MAX), seen = TL_BUF_INIT(SIZE_MAX);
-        write_archive(&archive, 0, names[i]);
+        write_archive(&archive, names[i]);
         assert_int_equal(tl_tar_read(archive.data, archive.len, NULL, describe, &seen, &err), -1);
         assert_string_equal(err.kind, "denied");
         tl_buf_dispose(&archive);
         tl_buf_dispose(&seen);
     }
     tl_buf archive = TL_BUF_INIT(SIZE_MAX), seen = TL_BUF_INIT(SIZE_MAX);
-    write_archive(&archive, 0, "./d//f");
+    write_archive(&archive, "./d//f");
     const tl_tar_limits small_file = {.file_bytes = 4}, few = {.entries = 2};
     assert_int_equal(tl_tar_read(archive.data, archive.len, &small_file, describe, &seen, &err), -1);
     assert_string_equal(err.kind, "limit");
@@ -207,7 +251,7 @@ static void tar_writer_stops_with_the_sinks_error(void **state)
     (void)state;
     tl_buf small = TL_BUF_INIT(600);
     tl_error err = {0};
-    tl_tar_writer *w = tl_tar_writer_new(to_buf, &small, 0, &err);
+    tl_tar_writer *w = tl_tar_writer_new(to_buf, &small);
     char bytes[4096] = {0};
     const tl_tar_entry file = {.path = "f", .kind = TL_TAR_FILE, .mode = 0644, .size = 1 << 20};
     int status = tl_tar_writer_entry(w, &file, &err);
@@ -256,6 +300,8 @@ int main(void)
         cmocka_unit_test(gzip_holds_tells_the_content_from_others),
         cmocka_unit_test(gzip_decompress_is_bounded_and_sees_damage),
         cmocka_unit_test(tar_round_trip_plain_and_compressed),
+        cmocka_unit_test(tar_keeps_long_names_and_targets),
+        cmocka_unit_test(tar_size_over_8_gib),
         cmocka_unit_test(tar_read_refuses_ways_out_and_too_much),
         cmocka_unit_test(tar_writer_stops_with_the_sinks_error),
         cmocka_unit_test(sha256_of_bytes_and_files),
