@@ -278,6 +278,9 @@ static int64_t read_piece(tl_context *c, tl_error *err)
 
 /* The tar stream. */
 
+/* BuildKit takes for an archive what has a whole entry in its first 1,024 bytes, which one with a long name has not. */
+static const tl_tar_entry root = {.path = ".", .mode = 0755, .mtime = FIXED_TIME, .kind = TL_TAR_DIR};
+
 static int to_out(void *context, const void *bytes, size_t length, tl_error *err)
 {
     (void)err;
@@ -332,7 +335,10 @@ int64_t tl_context_read(tl_context *c, char *buffer, size_t size, tl_error *err)
     if (c->taken == c->out.len) {
         tl_buf_clear(&c->out);
         c->taken = 0;
-        if (!c->writer) c->writer = tl_tar_writer_new(to_out, c);
+        if (!c->writer) {
+            c->writer = tl_tar_writer_new(to_out, c);
+            if (tl_tar_writer_entry(c->writer, &root, err) < 0) return -1;
+        }
         while (!c->finished && c->out.len < size)
             if (step(c, err) < 0) return -1;
     }

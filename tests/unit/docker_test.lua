@@ -178,6 +178,13 @@ function tests.build_failure_names_the_step_and_keeps_its_output() failure_names
 function tests.build_failure_of_the_classic_builder_says_the_same() failure_names_the_step_and_keeps_its_output(CLASSIC) end
 function tests.build_failure_of_buildx_says_the_same() failure_names_the_step_and_keeps_its_output(BUILDX) end
 
+function tests.build_takes_a_context_that_begins_with_a_long_name()
+    local folder = context("FROM tl-test:base\nCOPY A* /\n", { [("A"):rep(150)] = "long" })
+    for _, elsewhere in ipairs { false, true } do
+        lu.assertStrContains(build(folder, "tl-test:long", { elsewhere = elsewhere, labels = { ["tl-test"] = "1" } }).id, "sha256:")
+    end
+end
+
 function tests.build_of_broken_dockerfile_or_context_says_why()
     lu.assertStrContains(failure(build, context "FORM scratch", "tl-test:x").message, "FORM")
     lu.assertStrContains(failure(build, context "FROM scratch\nCOPY nothing /", "tl-test:x").message, "nothing")
@@ -772,7 +779,7 @@ function tests.context_is_an_archive_of_what_a_build_sends()
     lu.assertEquals({ handle:dockerfile() }, { "Dockerfile", false })
     local reader, found = tar_stream.reader(function() return handle:read() end), {}
     for entry in reader.next, reader do found[entry.name] = entry.size < 100 and reader:read() or true end
-    lu.assertEquals(found, { [".dockerignore"] = "b", Dockerfile = "FROM scratch", a = "1", c = "x\0y\xff", tool = true })
+    lu.assertEquals(found, { ["./"] = true, [".dockerignore"] = "b", Dockerfile = "FROM scratch", a = "1", c = "x\0y\xff", tool = true })
     while handle:read() do end
     handle:close()
     handle:close()
