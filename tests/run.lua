@@ -37,6 +37,8 @@ local suites = {
     { name = "kind", lane = "host", needs = { "docker", "judges", "programs" },
         files = { "tests/kind/*_test.lua" }, notes = true },
     { name = "k3d", lane = "host", needs = { "docker", "judges", "programs" }, files = { "tests/k3d/*_test.lua" } },
+    { name = "engines", lane = "host", needs = { "docker", "judges", "programs", "buildx", "registry" },
+        files = { "tests/engines/*_test.lua" }, notes = true, silent = 3600 },
     { name = "soak", lane = "node", needs = { "docker", "judges", "programs", "cluster" },
         files = { "tests/soak/*_test.lua" }, notes = true, silent = 3600 },
     -- Behind all others of its lane: it gives the cluster a second node.

@@ -1,0 +1,221 @@
+-- The Docker client and what is built on it against engines from 20.10 to 29, each with the image stores that it has. The
+-- files of tests that need nothing but an engine are run again with each.
+local buildx = require "buildx"
+local fs = require "fs"
+local ground = require "tests.engines.ground"
+local image_archive = require "image_archive"
+local json = require "json"
+local lu = require "luaunit"
+local needs = require "tests.needs"
+local proc = require "proc"
+local program = require "program"
+local secret = require "secret"
+local tables = require "tables"
+local task = require "task"
+
+local tests = {}
+local FILES = { "tests/unit/docker_test.lua", "tests/unit/images_test.lua", "tests/cluster/load_test.lua" }
+local NEWEST_API = "1.47" -- that the client speaks
+local PORT = "5000" -- of the registry in an engine's network
+
+local dir, before
+local running, running_engine
+
+local function say(text) print("# " .. text) end
+
+function tests.setup_all()
+    ground.ensure()
+    dir = fs.tempdir()
+    fs.mkdir(dir.path .. "/without/cli-plugins")
+    before = proc.env("DOCKER_CONFIG", dir.path .. "/without")
+    proc.run { "gcc", "-static", "-O1", "-o", dir.path .. "/tool", "tests/unit/docker/tool.c" }
+end
+
+local function stop()
+    if running then running:close() end
+    running, running_engine = nil, nil
+end
+
+function tests.teardown_all()
+    stop()
+    proc.env("DOCKER_CONFIG", before or false)
+    dir:close()
+end
+
+-- Tests come in the order of their names: one engine's are together.
+local function start(engine)
+    if running_engine ~= engine then
+        stop()
+        running = ground.start(engine)
+        running_engine = engine
+    end
+    return running.client
+end
+
+local function context(name, dockerfile, files)
+    local folder = dir.path .. "/" .. name
+    fs.remove(folder)
+    fs.mkdir(folder)
+    fs.write(folder .. "/Dockerfile", dockerfile)
+    proc.run { "ln", dir.path .. "/tool", folder .. "/tool" }
+    for file, text in pairs(files or {}) do fs.write(folder .. "/" .. file, text) end
+    return folder
+end
+
+local BASE = 'FROM scratch\nCOPY tool /tool\nENTRYPOINT ["/tool"]\n'
+
+local function build(client, tag, dockerfile, options)
+    local folder = context("context", dockerfile)
+    return client:build(tables.merge({ context = folder, dockerfile = folder .. "/Dockerfile", tags = { tag } },
+        options or {}))
+end
+
+local checks = {}
+
+function checks.says_what_it_is(client, engine)
+    lu.assertEquals(client.server_version, engine.version)
+    lu.assertEquals(client:call("GET", "/version").ApiVersion, engine.api)
+    local both = { engine.api, NEWEST_API }
+    table.sort(both)
+    lu.assertEquals(client.api_version, both[1])
+    build(client, "tl-engines:base", BASE)
+    lu.assertEquals(image_archive.goes_by_manifest(client:image "tl-engines:base"), engine.containerd == true)
+end
+
+-- The ways to the engine that a build without buildx goes.
+function checks.builds_without_buildx(client, engine)
+    lu.assertNil(buildx.find())
+    local ways = {}
+    local watched = setmetatable({ transfer = function(_, path, options)
+        ways[#ways + 1] = options.context.buildkit and "buildkit" or "classic"
+        return client:transfer(path, options)
+    end }, { __index = function(_, name)
+        local value = client[name]
+        return type(value) == "function" and name ~= "build" and function(_, ...) return value(client, ...) end or value
+    end })
+    build(client, "tl-engines:base", BASE)
+    local result = build(watched, "tl-engines:ways", ('FROM tl-engines:base\nRUN ["/tool", "out", "%f"]'):format(proc.time()))
+    lu.assertEquals(ways, engine.ways)
+    lu.assertEquals(client:image("tl-engines:ways").Id, result.id)
+end
+
+-- One whose progress is for people only, and which tells less of what it built.
+function checks.builds_by_an_old_buildx(client)
+    local old = ground.old_buildx()
+    local without = proc.env("DOCKER_CONFIG", old)
+    local found = buildx.find()
+    local output, steps = {}, {}
+    local word = ("%f"):format(proc.time())
+    local ok, result = pcall(function()
+        build(client, "tl-engines:base", BASE)
+        local text = ('FROM tl-engines:base\nRUN --mount=type=secret,id=token ["/tool", "out", "%s", "cat", "/run/secrets/token"]')
+            :format(word)
+        return build(client, "tl-engines:secret", text, { secrets = { token = secret.new "canary-of-a-build\n" },
+            labels = { made = "here" }, on_progress = function(event)
+                if event.stream == "output" then output[#output + 1] = event.text end
+                if event.stream == "step" then steps[event.step] = event.text end
+            end })
+    end)
+    proc.env("DOCKER_CONFIG", without)
+    if not ok then error(result, 0) end
+    lu.assertEquals(found, { version = "0.12.1", rawjson = false })
+    lu.assertEquals(output, { word, "canary-of-a-build" })
+    lu.assertStrContains(steps[2], "RUN --mount=type=secret")
+    lu.assertEquals(client:image("tl-engines:secret").Id, result.id)
+    lu.assertEquals(client:image("tl-engines:secret").Config.Labels.made, "here")
+end
+
+local function registry_in_its_network()
+    local path = dir.path .. "/registry"
+    fs.remove(path)
+    fs.mkdir(path)
+    fs.write(path .. "/config.yml", json.encode { version = "0.1", log = { level = "warn" },
+        http = { addr = "127.0.0.1:" .. PORT }, storage = { filesystem = { rootdirectory = path .. "/data" } } })
+    local argv = table.move(running.enter, 1, #running.enter, 1, {})
+    table.move({ needs.registry(), "serve", path .. "/config.yml" }, 1, 3, #argv + 1, argv)
+    return proc.spawn(argv, { stdout = path .. "/log", stderr = path .. "/log", env = { OTEL_TRACES_EXPORTER = "none" } })
+end
+
+local function push_when_it_listens(client, name, on_progress)
+    local deadline = task.now() + 30
+    while true do
+        local ok, digest = pcall(client.push, client, name, { on_progress = on_progress })
+        if ok then return digest end
+        if task.now() > deadline then error(digest, 0) end
+        task.sleep(0.2)
+    end
+end
+
+function checks.pushes_and_pulls(client)
+    local server <close> = registry_in_its_network() -- luacheck: ignore server
+    build(client, "tl-engines:base", BASE)
+    local name = "127.0.0.1:" .. PORT .. "/team/app:1"
+    client:tag("tl-engines:base", name)
+    local id, most = client:image(name).Id, 0
+    local digest = push_when_it_listens(client, name, function(event) most = math.max(most, event.bytes or 0) end)
+    lu.assertEquals(client:distribution(name).Descriptor.digest, digest)
+    lu.assertTrue(most > 100000, "told of " .. most .. " bytes")
+    client:remove_image(name, { force = true })
+    client:remove_image("tl-engines:base", { force = true })
+    lu.assertNil(client:image(id))
+    local by_digest, events = name:gsub(":1$", "@") .. digest, {}
+    client:pull(by_digest, { on_progress = function(event) events[event.stream] = event end })
+    lu.assertEquals(client:image(by_digest).Id, id)
+    lu.assertNotNil(events.pull)
+    client:pull(name)
+    lu.assertEquals(client:digest(name), digest)
+    local ok, problem = pcall(client.pull, client, name .. "-missing")
+    lu.assertFalse(ok)
+    lu.assertTrue(problem.kind == "not_found" or problem.kind == "pull", problem.kind)
+    lu.assertNil(client:distribution(name .. "-missing"))
+    client:remove_image(name, { force = true })
+    client:remove_image(by_digest, { force = true })
+end
+
+-- Archives travel: what one engine saved the next one loads, and the cluster's name for it stays.
+local saved
+function checks.takes_what_another_saved(client, engine)
+    local ctx = { cache_dir = dir.path .. "/cache" }
+    local function configuration(tag)
+        return image_archive.configuration(ctx, client, tag, client:image(tag))
+    end
+    if saved then
+        lu.assertEquals(client:load(saved.path), { "tl-engines:saved" }, saved.by)
+        lu.assertEquals(configuration "tl-engines:saved", saved.configuration, saved.by)
+        local id = client:run { image = "tl-engines:saved", cmd = { "env", "BY" } }
+        lu.assertEquals(client:wait(id), 0)
+        local lines <close> = client:logs(id)
+        lu.assertEquals(lines:next(), saved.by)
+        client:remove(id)
+    end
+    build(client, "tl-engines:saved", BASE .. "ENV BY=" .. engine.name .. "\n")
+    saved = { path = dir.path .. "/saved-" .. engine.name .. ".tar", by = engine.name,
+        configuration = configuration "tl-engines:saved" }
+    local told = 0
+    local bytes = client:save("tl-engines:saved", saved.path, { on_progress = function(count) told = count end })
+    lu.assertEquals({ told, fs.stat(saved.path).size }, { bytes, bytes })
+end
+
+-- The tests of a file with the engine for the machine's own.
+local function run_file(file)
+    return function(_, engine)
+        local result = proc.run({ program.executable, "tests/harness.lua", file }, { check = false, timeout = 600,
+            env = { DOCKER_HOST = running.host } })
+        local failed = {}
+        for line in result.stdout:gmatch("not ok [^\n]*\n#?[^\n]*") do failed[#failed + 1] = line end
+        local count = result.stdout:match("# Ran (%d+) tests")
+        lu.assertEquals({ result.status, count ~= nil, table.concat(failed, "\n") }, { 0, true, "" },
+            result.stdout:sub(-1500) .. result.stderr:sub(-1500))
+        say(("%s: %s passed %s tests"):format(engine.name, file, count))
+    end
+end
+
+for _, file in ipairs(FILES) do checks["passes_" .. fs.basename(file):gsub("%.lua$", "")] = run_file(file) end
+
+for _, engine in ipairs(ground.engines) do
+    for name, check in pairs(checks) do
+        tests[("engine_%s_%s"):format(engine.name, name)] = function() check(start(engine), engine) end
+    end
+end
+
+return tests
