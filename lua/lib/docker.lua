@@ -65,10 +65,6 @@ local function default_tag(name)
     return tag and name or name .. ":latest"
 end
 
--- Engine 23.0 writes the name of a build's context, made up for each build, into the image: each would be another one.
-local SILENT = '[{"Type":"moby","Attrs":{"buildinfo":"false"}}]'
-local TALKATIVE_API = "1.42"
-
 -- By the engine's BuildKit, or by its classic builder.
 local function build_by_api(self, options, buildkit)
     local transfer = self:transfer("/build", {
@@ -90,7 +86,6 @@ local function build_by_api(self, options, buildkit)
             cachefrom = options.cache_from and '["' .. table.concat(options.cache_from, '","') .. '"]' or nil,
             networkmode = options.network,
             platform = options.platform,
-            outputs = buildkit and self.api_version == TALKATIVE_API and SILENT or nil,
             rm = true,
             forcerm = true,
         },

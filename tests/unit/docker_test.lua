@@ -121,6 +121,13 @@ function tests.connect_without_permission_says_which_group()
     lu.assertStrContains(result.stdout, "usermod -aG docker")
 end
 
+-- Engine 23.0's BuildKit writes the name of the build's context, which it made up, into each image's configuration.
+local function assert_same(id, wanted)
+    local one, other = d:image(id), d:image(wanted)
+    if d.api_version ~= "1.42" then return lu.assertEquals(one.Id, other.Id) end
+    lu.assertEquals({ one.RootFS, one.Config, one.Created }, { other.RootFS, other.Config, other.Created })
+end
+
 -- Three builders, by what makes a build theirs.
 local API, CLASSIC, BUILDX = {}, { elsewhere = true }, { mount = "--mount=type=secret,id=none " }
 local BUILDX_ELSEWHERE = { mount = BUILDX.mount, elsewhere = true }
@@ -149,7 +156,7 @@ local function reports_steps_output_and_result(by)
     local options = { elsewhere = by.elsewhere, labels = { ["tl-test"] = "1", made = "here" } }
     local again = build(folder, "tl-test:steps", options)
     lu.assertTrue(again.cached)
-    lu.assertEquals(again.id, result.id)
+    assert_same(again.id, result.id)
     lu.assertFalse(build(folder, "tl-test:steps", { elsewhere = by.elsewhere, no_cache = true }).cached)
 end
 
@@ -315,7 +322,7 @@ function tests.context_hash_is_the_same_on_every_machine()
     lu.assertEquals(hash(two), hash(one))
     build(one, "tl-test:one")
     build(two, "tl-test:two") -- the engine's cache knows the files by their bytes and their headers
-    lu.assertEquals(d:image("tl-test:two").Id, d:image("tl-test:one").Id)
+    assert_same("tl-test:two", "tl-test:one")
     proc.run { "ln", "-sfn", "two", two .. "/link" }
     lu.assertNotEquals(hash(two), hash(one))
 end
