@@ -26,8 +26,9 @@ static tl_chart *load(tl_arena *arena)
     return chart;
 }
 
-/* NEL, LS and PS: go-yaml, whose bytes the writer gives, writes them as line breaks and reads those as spaces. */
-static int has_rare_break(tl_value value)
+/* go-yaml, whose bytes the writer gives, does not read all that it writes: NEL, LS and PS become line breaks, which are spaces
+ * then, and a key << is written without quotes, which merges. */
+static int comes_back_otherwise(tl_value value)
 {
     uint32_t cursor = 0;
     if (value.type == TL_STRING)
@@ -35,10 +36,12 @@ static int has_rare_break(tl_value value)
                memmem(value.as.s, value.len, "\xe2\x80\xa9", 3);
     if (value.type == TL_LIST)
         for (size_t i = 0; i < value.as.list->len; i++)
-            if (has_rare_break(value.as.list->items[i])) return 1;
+            if (comes_back_otherwise(value.as.list->items[i])) return 1;
     if (value.type == TL_MAP)
         for (tl_entry *e; (e = tl_map_next(value.as.map, &cursor));)
-            if (has_rare_break(tl_string_ref(e->key, e->key_len)) || has_rare_break(e->value)) return 1;
+            if ((e->key_len == 2 && !memcmp(e->key, "<<", 2)) || comes_back_otherwise(tl_string_ref(e->key, e->key_len)) ||
+                comes_back_otherwise(e->value))
+                return 1;
     return 0;
 }
 
@@ -47,7 +50,7 @@ static void check_round_trip(tl_arena *arena, const tl_map *values)
     tl_buf text = TL_BUF_INIT(16u << 20);
     tl_error err = {0};
     tl_map *again = NULL;
-    if (has_rare_break(tl_map_value((tl_map *)values))) return;
+    if (comes_back_otherwise(tl_map_value((tl_map *)values))) return;
     if (!tl_yaml_write(&text, tl_map_value((tl_map *)values), NULL, &err)) {
         if (tl_values_decode(&again, arena, text.data, text.len, &err)) abort();
         if (values->count && !tl_value_equal(tl_map_value((tl_map *)values), tl_map_value(again))) abort();
