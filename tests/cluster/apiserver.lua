@@ -1,5 +1,6 @@
 -- A throwaway API server with an etcd of its own, for tests that need no node: real processes on free ports, keys and
 -- data in a temporary folder.
+local free_port = require "tests.free_port"
 local fs = require "fs"
 local http = require "http"
 local k8s = require "k8s"
@@ -43,13 +44,6 @@ local function make_pki(dir)
     certificate(dir, "admin", "/O=system:masters/CN=admin", "DNS:admin")
     openssl(dir, "genrsa", "-out", "sa.key", "2048")
     openssl(dir, "rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub")
-end
-
-local function free_port()
-    local listener = http.bind("127.0.0.1", 0)
-    local port = listener.port
-    listener:close()
-    return port
 end
 
 ---@class todo.ApiServer

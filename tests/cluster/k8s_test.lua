@@ -2,6 +2,7 @@
 package.path = "./?.lua;" .. package.path
 
 local apiserver = require "tests.cluster.apiserver"
+local free_port = require "tests.free_port"
 local fs = require "fs"
 local http = require "http"
 local k8s = require "k8s"
@@ -167,9 +168,7 @@ local function expired_server()
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "old.key", "-out",
         "old.csr", "-subj", "/CN=127.0.0.1")
     openssl("x509", "-req", "-in", "old.csr", "-signkey", "old.key", "-days", "-1", "-out", "old.crt")
-    local listener = http.bind("127.0.0.1", 0)
-    local port = listener.port
-    listener:close()
+    local port = free_port()
     local process = proc.spawn({ "openssl", "s_server", "-quiet", "-accept", "127.0.0.1:" .. port, "-cert", "old.crt",
         "-key", "old.key" }, { cwd = server.dir, stdin = "pipe", stdout = "null", stderr = "null" })
     task.timeout(20, function()

@@ -1,7 +1,7 @@
 -- The objects that the tests of todo-lua kube look at (objects.yaml), with what controllers and a kubelet would have added:
 -- a pod of the deployment, replica sets, statuses and events. Times lie far back, so that ages do not change under a test.
+local free_port = require "tests.free_port"
 local fs = require "fs"
-local http = require "http"
 local proc = require "proc"
 local program = require "program"
 local tables = require "tables"
@@ -128,9 +128,7 @@ end
 ---@param client todo.K8s
 ---@return todo.Process to close
 function fixture.metrics(server, client)
-    local listener = http.bind("127.0.0.1", 0)
-    local port = listener.port
-    listener:close()
+    local port = free_port()
     local metrics = proc.spawn({ "python3", fs.join(program.project, "tests/kube/metrics_server.py"),
         tostring(port), server.pki .. "/server.crt", server.pki .. "/server.key" })
     assert(metrics:read_line() == "ready", "the metrics server did not start")

@@ -1,4 +1,5 @@
 -- The real registry as a process of its own: on a free port of the loopback, where engines and nodes speak plain http to it.
+local free_port = require "tests.free_port"
 local fs = require "fs"
 local http = require "http"
 local json = require "json"
@@ -11,11 +12,6 @@ local server = {}
 
 local Server = {}
 Server.__index = Server
-
-local function free_port()
-    local listener <close> = http.bind("127.0.0.1", 0)
-    return listener.port
-end
 
 -- A line of an htpasswd file; the registry wants bcrypt, which the C library's crypt has.
 local function htpasswd(user, password)
