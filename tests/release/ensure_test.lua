@@ -1,6 +1,7 @@
 -- The release as deploy keeps it: only what differs is written, and helm sees the same release.
 local apiserver = require "tests.cluster.apiserver"
 local chart = require "chart"
+local fail = require "fail"
 local k8s = require "k8s"
 local fs = require "fs"
 local log = require "log"
@@ -60,6 +61,50 @@ function tests.t2_ensure_upgrades_what_differs_and_mends_what_was_changed()
     changed = release.ensure(ctx, line, turns, { set = { "replicas=3,hooks=false" } })
     lu.assertTrue(changed)
     lu.assertNotNil(ctx.k8s:get("configmaps", "stack-sub", { namespace = "release-ensure" }))
+end
+
+-- A field with its zero value, which the server leaves out, has to be tried, and controllers write all the time.
+function tests.t2_ensure_takes_what_controllers_write_meanwhile_for_no_difference()
+    local busy = chart.load { files = {
+        ["Chart.yaml"] = "apiVersion: v2\nname: busy\nversion: 0.1.0\n",
+        ["templates/a.yaml"] = [[
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: busy }
+spec:
+  minReadySeconds: 0
+  selector: { matchLabels: { app: busy } }
+  template:
+    metadata: { labels: { app: busy } }
+    spec: { containers: [{ name: a, image: a }] }
+]],
+    } }
+    local tries, before = 0, nil -- before: what happens before a dry run
+    local client = setmetatable({}, { __index = function(_, method)
+        return function(_, ...)
+            local options = select(4, ...)
+            if method == "patch" and options.dry_run then
+                tries = tries + 1
+                before(...)
+            end
+            return ctx.k8s[method](ctx.k8s, ...)
+        end
+    end })
+    function before(kind, name, _, options)
+        if tries == 3 then return end
+        ctx.k8s:patch(kind, name, { status = { observedGeneration = tries } },
+            { namespace = options.namespace, subresource = "status" })
+    end
+    local own = setmetatable({ k8s = client,
+        config = { release = "busy", namespace = "release-busy", timeout = 5, chart = "c" } }, { __index = ctx })
+    release.ensure(own, line, busy, {})
+    lu.assertEquals(tries, 0)
+    local changed, text = release.ensure(own, line, busy, {})
+    lu.assertEquals({ changed, text }, { false, "busy revision 1 is deployed, nothing differs" })
+    lu.assertEquals(tries, 3)
+    function before() fail.raise("timeout", "the server does not answer in time") end
+    local ok, problem = pcall(release.ensure, own, line, busy, {})
+    lu.assertEquals({ ok, fail.kind(problem) }, { false, "timeout" })
 end
 
 function tests.t3_ensure_takes_up_what_a_killed_program_left()

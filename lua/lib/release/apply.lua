@@ -122,6 +122,14 @@ local function content_of(object)
     return copy
 end
 
+-- Everything else (no answer, no time) says nothing of the change.
+local function is_refusal(problem)
+    local status = fail.field(problem, "status")
+    return status and status >= 400 and status < 500 and fail.kind(problem) ~= "busy"
+end
+
+local MEANWHILE = 10 -- times that others may write before what they write counts as a difference
+
 ---Whether the server's object would differ. A patch alone does not tell: it goes on setting fields that the server
 ---leaves out because they have their zero value.
 ---@async
@@ -131,13 +139,21 @@ end
 ---@param live table?
 ---@return boolean
 function apply.would_change(client, original, target, live)
-    if not live then return true end
-    local change, kind = apply.change(original, target, live)
-    if not change then return false end
-    local ok, patched = pcall(client.patch, client, objects.kind(target), target.metadata.name, change,
-        { namespace = target.metadata.namespace, type = kind, field_manager = MANAGER, dry_run = true })
-    -- What the server refuses here it refuses in earnest, too, with a message.
-    return not ok or not tables.equal(content_of(patched), content_of(live))
+    for try = 1, MEANWHILE do
+        if not live then return true end
+        local change, kind = apply.change(original, target, live)
+        if not change then return false end
+        local ok, patched = pcall(client.patch, client, objects.kind(target), target.metadata.name, change,
+            { namespace = target.metadata.namespace, type = kind, field_manager = MANAGER, dry_run = true })
+        if not ok and not is_refusal(patched) then error(patched, 0) end
+        -- What the server refuses here it refuses in earnest, too, with a message.
+        if not ok then return true end
+        local same = tables.equal(content_of(patched), content_of(live))
+        if same or patched.metadata.resourceVersion == live.metadata.resourceVersion or try == MEANWHILE then
+            return not same
+        end
+        live = objects.get(client, target) -- a controller has written since it was read
+    end
 end
 
 local function replace(client, target, live)
