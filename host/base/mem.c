@@ -102,6 +102,7 @@ static block *take_spans(size_t count, chunk **from)
     chunk *c = chunks;
     size_t first = 0;
     for (; c; c = c->next) {
+        if (c->taken == UINT32_MAX) continue;
         for (first = 0; first + count <= CHUNK_SPANS && c->taken & span_bits(first, count);) first++;
         if (first + count <= CHUNK_SPANS) break;
     }
