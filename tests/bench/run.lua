@@ -114,7 +114,7 @@ breakdown(created)
 local real = charts.real()
 for _, one in ipairs(real) do
     if one.name == "kube-prometheus-stack" then
-        compare_chart("helm template of kube-prometheus-stack", one.path, 12)
+        compare_chart("helm template of kube-prometheus-stack", one.path, 30)
         breakdown(one.path)
     end
 end
@@ -122,7 +122,7 @@ compare_all(real)
 local umbrella = {}
 for _, count in ipairs { 30, 60, 120 } do
     local path = charts.umbrella(folder.path, count)
-    umbrella[count] = compare_chart(("helm template of an umbrella of %d subcharts with tpl"):format(count), path, 10)[1]
+    umbrella[count] = compare_chart(("helm template of an umbrella of %d subcharts with tpl"):format(count), path, 40)[1]
     breakdown(path)
 end
 term.write(("  todo-lua's time for 60 and 120 over that for 30: %.2f, %.2f\n"):format(umbrella[60] / umbrella[30],
