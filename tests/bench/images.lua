@@ -305,6 +305,7 @@ local function deploy()
         proc.env("KUBECONFIG", before or false)
     end)
     proc.run(script("destroy.lua", "--yes", "--keep-cluster", "--data"), { check = false })
+    needs.resume()
     if not ok then error(problem, 0) end
 end
 
