@@ -150,9 +150,7 @@ end
 ---@param names string[]
 ---@return string[]
 function k3d.load_image(ctx, names)
-    local sent = provider.missing(ctx, names, function(name, image)
-        return provider.is_image(ctx, k3d.image_id(ctx, name), name, image)
-    end)
+    local sent = provider.missing(ctx, names, function(name) return k3d.image_id(ctx, name) end)
     if #sent > 0 then provider.import_on_nodes(ctx, nodes(ctx), sent) end
     return sent
 end

@@ -227,9 +227,7 @@ end
 ---@param names string[]
 ---@return string[]
 function kind.load_image(ctx, names)
-    local sent = provider.missing(ctx, names, function(name, image)
-        return provider.is_image(ctx, kind.image_id(ctx, name), name, image)
-    end)
+    local sent = provider.missing(ctx, names, function(name) return kind.image_id(ctx, name) end)
     if #sent > 0 then provider.import_on_nodes(ctx, nodes(ctx), sent) end
     return sent
 end

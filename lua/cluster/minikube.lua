@@ -328,16 +328,14 @@ end
 function minikube.load_image(ctx, names)
     local nodes = containerd_nodes(ctx)
     if nodes then
-        local sent = provider.missing(ctx, names, function(name, image)
-            return provider.is_image(ctx, minikube.image_id(ctx, name), name, image)
-        end)
+        local sent = provider.missing(ctx, names, function(name) return minikube.image_id(ctx, name) end)
         if #sent > 0 then provider.import_on_nodes(ctx, nodes, sent) end
         return sent
     end
     local there = image_ids(ctx)
-    return provider.send_missing(ctx, names, function(name, image)
+    return provider.send_missing(ctx, names, function(name)
         local id = there[short_name(name)]
-        return provider.is_image(ctx, id and "sha256:" .. id, name, image)
+        return id and "sha256:" .. id
     end, function(name) must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name) end)
 end
 

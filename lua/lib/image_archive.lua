@@ -179,6 +179,28 @@ function image_archive.send(pull, write, there, known)
     return left_out, learned
 end
 
+---Sends images of an engine, and remembers what their archive tells.
+---@async
+---@param ctx todo.ClusterContext
+---@param client todo.Docker
+---@param names string|string[]
+---@param there table<string, true> digests of what the receiver has
+---@param write async fun(bytes: string)
+---@param on_bytes fun(count: integer)? of the engine's archive so far
+---@return table<string, string> learned
+function image_archive.export(ctx, client, names, there, write, on_bytes)
+    local known, count = image_archive.known(ctx), 0
+    local stream <close> = client:export(names)
+    local _, learned = image_archive.send(function()
+        local bytes = stream:read()
+        count = count + #(bytes or "")
+        if on_bytes then on_bytes(count) end
+        return bytes
+    end, write, there, known)
+    image_archive.remember(ctx, known, learned)
+    return learned
+end
+
 ---Whether an image is in containerd's image store, the default of engines from 29 on: such an engine calls it by the
 ---digest of its manifest, under which its repository knows it then, pushed or not.
 ---@param image table as Docker describes it
@@ -200,15 +222,8 @@ end
 ---@return string
 function image_archive.configuration(ctx, client, name, image)
     if not image_archive.goes_by_manifest(image) then return image.Id end
-    local known = image_archive.known(ctx)
-    if not known[image.Id] then
-        local stream <close> = client:export(name)
-        local function pull() return stream:read() end
-        local _, learned = image_archive.send(pull, function() end, {}, known)
-        image_archive.remember(ctx, known, learned)
-        known = learned
-    end
-    return known[image.Id] or image.Id
+    return image_archive.known(ctx)[image.Id]
+        or image_archive.export(ctx, client, name, {}, function() end)[image.Id] or image.Id
 end
 
 return image_archive

@@ -4,6 +4,7 @@ local image_archive = require "image_archive"
 local proc = require "proc"
 local secret = require "secret"
 local suggest = require "suggest"
+local tables = require "tables"
 
 local provider = {}
 
@@ -94,14 +95,14 @@ end
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
----@param has async fun(name: string, image: table): boolean whether the cluster has that very image under the name
+---@param id_of async fun(name: string): string? see is_image
 ---@param send async fun(name: string, image: table)
 ---@return string[] sent
-function provider.send_missing(ctx, names, has, send)
+function provider.send_missing(ctx, names, id_of, send)
     local progress, sent = provider.progress(ctx), {}
     for index, name in ipairs(names) do
         local image = provider.image(ctx, name)
-        if not has(name, image) then
+        if not provider.is_image(ctx, id_of(name), name, image) then
             progress("load", name, index - 1, #names)
             send(name, image)
             sent[#sent + 1] = name
@@ -115,14 +116,13 @@ end
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
----@param has async fun(name: string, image: table): boolean whether the cluster has that very image under the name
+---@param id_of async fun(name: string): string? see is_image
 ---@return string[]
-function provider.missing(ctx, names, has)
-    local missing = {}
-    for _, name in ipairs(names) do
-        if not has(name, provider.image(ctx, name)) then missing[#missing + 1] = name end
-    end
-    return missing
+function provider.missing(ctx, names, id_of)
+    return tables.filter(names, function(name)
+        local image = provider.image(ctx, name)
+        return not provider.is_image(ctx, id_of(name), name, image)
+    end)
 end
 
 ---Raises what a node's runtime said when it did not take images.
@@ -145,15 +145,7 @@ provider.IMPORT_FLAG = "--local"
 ---@param write async fun(bytes: string)
 ---@param on_bytes fun(count: integer)? of the engine's archive so far
 function provider.send_archive(ctx, names, there, write, on_bytes)
-    local known, count = image_archive.known(ctx), 0
-    local stream <close> = ctx.docker:export(names)
-    local _, learned = image_archive.send(function()
-        local bytes = stream:read()
-        count = count + #(bytes or "")
-        if on_bytes then on_bytes(count) end
-        return bytes
-    end, write, there, known)
-    image_archive.remember(ctx, known, learned)
+    image_archive.export(ctx, ctx.docker, names, there, write, on_bytes)
 end
 
 ---Calls send(there) with the digests that list() tells; once more with none where that failed for no cause that is

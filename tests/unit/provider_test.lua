@@ -18,8 +18,8 @@ end
 function tests.send_missing_skips_what_the_cluster_has()
     local ctx, said = context()
     local sent = {}
-    local answer = provider.send_missing(ctx, { "a:1", "b:1" }, function(name, image)
-        return name == "a:1" and image.Id == "sha256:aa"
+    local answer = provider.send_missing(ctx, { "a:1", "b:1" }, function(name)
+        return name == "a:1" and "sha256:aa" or nil
     end, function(name, image) sent[name] = image.Id end)
     lu.assertEquals(answer, { "b:1" })
     lu.assertEquals(sent, { ["b:1"] = "sha256:bb" })
