@@ -101,7 +101,7 @@ end
 function attaching.follow(session, pod, container, options, printed)
     local ok, status = pcall(attaching.join, session, pod, container, options)
     if ok then return status end
-    if not fail.field(status, "status") then error(status, 0) end
+    if fail.kind(status) == "cancelled" then error(status, 0) end
     io.stderr:write(("warning: couldn't attach to pod/%s, falling back to streaming logs: %s\n"):format(
         pod.metadata.name, fail.message(status)))
     attaching.print_log(session, pod, container.name, printed)
