@@ -11,8 +11,9 @@ local warnings = { "-Wall", "-Wextra", "-Werror" }
 -- Linux links what every command needs statically (start-up time); what only some need is loaded on first use
 -- (host/base/dynlib.h), so it appears nowhere here.
 local libraries = macos
-    and { "-llua5.4", "-lyaml", "-lre2", "-lz", "-lcrypto", "-lc++" }
-    or { "-l:liblua5.4.a", "-l:libyaml.a", "-l:libre2.a", "-l:libz.a", "-l:libcrypt.a", "-l:libcrypto.a", "-static-libgcc",
+    and { "-llua5.4", "-lyaml", "-lre2", "-lz", "-lnghttp2", "-lcrypto", "-lc++" }
+    or { "-l:liblua5.4.a", "-l:libyaml.a", "-l:libre2.a", "-l:libz.a", "-l:libnghttp2.a", "-l:libcrypt.a",
+         "-l:libcrypto.a", "-static-libgcc",
          "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections",
          "-no-pie" } -- Debian's liblua5.4.a is not position-independent
 

@@ -88,7 +88,7 @@ return {
     build_files = {},
 
     -- Files that builds are given for single steps, by the id that the Dockerfile names: { npm = "/home/me/.npmrc" }
-    -- for RUN --mount=type=secret,id=npm. Needs docker buildx. A build that leaves one in its image fails, too.
+    -- for RUN --mount=type=secret,id=npm. A build that leaves one in its image fails, too.
     build_secrets = {},
     build_ssh = false, -- forward your SSH agent to RUN --mount=type=ssh
 

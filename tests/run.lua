@@ -15,7 +15,7 @@ assert(root, "run the tests inside the project")
 -- Suites run in two lanes at once, each lane's in this order: "node" holds those that share the tests' cluster, which has
 -- one node, "host" the others. `asan` runs a suite with the sanitized program.
 local suites = {
-    { name = "unit", lane = "host", default = true, needs = { "build", "fuzz", "docker", "buildx", "judges" }, asan = true,
+    { name = "unit", lane = "host", default = true, needs = { "build", "fuzz", "docker", "judges" }, asan = true,
         files = { "tests/unit/*_test.lua" }, programs = true },
     { name = "golden", lane = "host", default = true, needs = { "judges" }, files = { "tests/golden/*_test.lua" } },
     { name = "charts", lane = "host", default = true, needs = { "judges" }, files = { "tests/charts/*_test.lua" },

@@ -2,6 +2,8 @@
 #define TL_BASE_FOLDER_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 
@@ -18,5 +20,7 @@ int tl_folder_list_path(const char *path, tl_arena *arena, tl_folder_entry **out
 
 /* The system's part: calls on_entry for each entry, in any order, "." and ".." included. 0, or -1 with errno. */
 int tl_folder_read(int folder, void (*on_entry)(void *context, const char *name, unsigned char type), void *context);
+/* The time of the last change of a file or of what is known of it, in nanoseconds; nobody can set it. */
+int64_t tl_folder_changed(const struct stat *st);
 
 #endif

@@ -23,3 +23,8 @@ int tl_folder_read(int folder, void (*on_entry)(void *context, const char *name,
     errno = code;
     return code ? -1 : 0;
 }
+
+int64_t tl_folder_changed(const struct stat *st)
+{
+    return (int64_t)st->st_ctimespec.tv_sec * 1000000000 + st->st_ctimespec.tv_nsec;
+}

@@ -18,3 +18,8 @@ int tl_folder_read(int folder, void (*on_entry)(void *context, const char *name,
     }
     return got < 0 ? -1 : 0;
 }
+
+int64_t tl_folder_changed(const struct stat *st)
+{
+    return (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}

@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "data/cjson_dl.h"
 #include "docker/progress.h"
 
 /* What BuildKit tells of a build: moby.buildkit.v1.StatusResponse (BuildKit's api/services/control/control.proto), of
@@ -16,8 +15,6 @@ tl_buildkit *tl_buildkit_new(tl_progress_sink sink, void *context);
 void tl_buildkit_free(tl_buildkit *buildkit);
 /* One message, base64. What is none is passed over: it would only be shown. */
 void tl_buildkit_take(tl_buildkit *buildkit, const char *text);
-/* The same as buildx tells it with --progress=rawjson: BuildKit's client.SolveStatus, one object. */
-void tl_buildkit_take_status(tl_buildkit *buildkit, const tl_cjson *cjson, const cJSON *status);
 /* 1 where every step so far came from the cache. */
 int tl_buildkit_cached(const tl_buildkit *buildkit);
 /* The step whose failure that is, or NULL: its instruction, its number and of how many; appends its last lines to `tail`. */

@@ -14,25 +14,18 @@
 #include "base/mem.h"
 #include "data/digest.h"
 #include "data/tar.h"
-#include "docker/ignore.h"
 #include "docker/walk.h"
 
 #define RULES_NAME ".dockerignore"
 #define HIDDEN_DOCKERFILE ".dockerfile.todo-lua"
 #define MOST_RULES_BYTES ((size_t)16 << 20)
-#define FIXED_TIME 946684800 /* the year 2000: zip archives made from the files cannot hold earlier times */
 #define CHUNK ((size_t)256 << 10)
-
-typedef struct file {
-    char *name, *bytes;
-    size_t length;
-} file;
 
 struct tl_context {
     char *dir, *dockerfile;
     tl_buf dockerfile_bytes;
     tl_ignore *ignore;
-    file *files;
+    tl_context_file *files; /* copies */
     size_t file_count, next_file;
     tl_walk *walk;
     /* the tar stream */
@@ -68,9 +61,9 @@ static int read_small(const char *path, tl_buf *out, tl_error *err)
 static void add_file(tl_context *c, const char *name, const void *bytes, size_t length)
 {
     c->files = tl_realloc(c->files, (c->file_count + 1) * sizeof *c->files);
-    file *f = &c->files[c->file_count++];
-    *f = (file){tl_strdup(name), tl_malloc(length + 1), length};
-    if (length) memcpy(f->bytes, bytes, length);
+    char *copy = tl_malloc(length + 1);
+    if (length) memcpy(copy, bytes, length);
+    c->files[c->file_count++] = (tl_context_file){tl_strdup(name), copy, length};
 }
 
 static int is_added(const tl_context *c, const char *name)
@@ -152,12 +145,17 @@ static int hide_dockerfile(tl_context *c, tl_error *err)
     return found < 0 ? -1 : 0;
 }
 
-static int read_dockerfile(tl_context *c, const char *dockerfile, tl_error *err)
+static int read_dockerfile(tl_context *c, const tl_context_options *o, tl_error *err)
 {
-    int found = read_small(dockerfile, &c->dockerfile_bytes, err);
+    int found = read_small(o->dockerfile, &c->dockerfile_bytes, err);
     if (found < 0) return -1;
-    if (!found) return tl_error_set(err, "not_found", "there is no Dockerfile %s", dockerfile);
-    c->dockerfile = name_inside(c, dockerfile);
+    if (!found) return tl_error_set(err, "not_found", "there is no Dockerfile %s", o->dockerfile);
+    if (o->dockerfile_apart) {
+        const char *slash = strrchr(o->dockerfile, '/');
+        c->dockerfile = tl_strdup(slash ? slash + 1 : o->dockerfile);
+        return 0;
+    }
+    c->dockerfile = name_inside(c, o->dockerfile);
     if (c->dockerfile && is_kept(c, c->dockerfile)) return 0;
     free(c->dockerfile);
     c->dockerfile = NULL;
@@ -182,7 +180,7 @@ tl_context *tl_context_open(const tl_context_options *o, tl_error *err)
         goto failed;
     }
     if (read_rules(c, o, err) < 0) goto failed;
-    if (o->dockerfile && read_dockerfile(c, o->dockerfile, err) < 0) goto failed;
+    if (o->dockerfile && read_dockerfile(c, o, err) < 0) goto failed;
     c->walk = tl_walk_new(c->dir, c->ignore, err);
     if (c->walk) return c;
 failed:
@@ -198,8 +196,8 @@ void tl_context_free(tl_context *c)
     tl_walk_free(c->walk);
     tl_ignore_free(c->ignore);
     for (size_t i = 0; i < c->file_count; i++) {
-        free(c->files[i].name);
-        free(c->files[i].bytes);
+        free((char *)c->files[i].name);
+        free((void *)c->files[i].bytes);
     }
     free(c->files);
     free(c->dir);
@@ -211,14 +209,30 @@ void tl_context_free(tl_context *c)
     free(c);
 }
 
-int tl_context_hides_dockerfile(const tl_context *c)
-{
-    return c->dockerfile && !strcmp(c->dockerfile, HIDDEN_DOCKERFILE);
-}
-
 const char *tl_context_dockerfile(const tl_context *c)
 {
     return c->dockerfile;
+}
+
+const char *tl_context_dir(const tl_context *c)
+{
+    return c->dir;
+}
+
+const tl_ignore *tl_context_rules(const tl_context *c)
+{
+    return c->ignore;
+}
+
+const char *tl_context_dockerfile_bytes(const tl_context *c, size_t *length)
+{
+    *length = c->dockerfile_bytes.len;
+    return c->dockerfile_bytes.data;
+}
+
+const tl_context_file *tl_context_added(const tl_context *c, size_t index)
+{
+    return index < c->file_count ? &c->files[index] : NULL;
 }
 
 int64_t tl_context_sent(const tl_context *c)
@@ -278,9 +292,6 @@ static int64_t read_piece(tl_context *c, tl_error *err)
 
 /* The tar stream. */
 
-/* BuildKit takes for an archive what has a whole entry in its first 1,024 bytes, which one with a long name has not. */
-static const tl_tar_entry root = {.path = ".", .mode = 0755, .mtime = FIXED_TIME, .kind = TL_TAR_DIR};
-
 static int to_out(void *context, const void *bytes, size_t length, tl_error *err)
 {
     (void)err;
@@ -291,7 +302,7 @@ static int to_out(void *context, const void *bytes, size_t length, tl_error *err
 static int write_entry(tl_context *c, const tl_walk_entry *entry, tl_error *err)
 {
     char target[PATH_MAX];
-    tl_tar_entry e = {.path = entry->path, .mode = 0755, .mtime = FIXED_TIME, .kind = TL_TAR_DIR};
+    tl_tar_entry e = {.path = entry->path, .mode = 0755, .mtime = TL_CONTEXT_TIME, .kind = TL_TAR_DIR};
     if (entry->type == S_IFLNK) {
         if (read_target(entry, target, err) < 0) return -1;
         e.kind = TL_TAR_SYMLINK;
@@ -306,10 +317,10 @@ static int write_entry(tl_context *c, const tl_walk_entry *entry, tl_error *err)
     return tl_tar_writer_entry(c->writer, &e, err);
 }
 
-static int write_added(tl_context *c, const file *f, tl_error *err)
+static int write_added(tl_context *c, const tl_context_file *f, tl_error *err)
 {
     const tl_tar_entry e = {
-        .path = f->name, .mode = 0644, .mtime = FIXED_TIME, .kind = TL_TAR_FILE, .size = (int64_t)f->length};
+        .path = f->name, .mode = 0644, .mtime = TL_CONTEXT_TIME, .kind = TL_TAR_FILE, .size = (int64_t)f->length};
     if (tl_tar_writer_entry(c->writer, &e, err) < 0) return -1;
     return tl_tar_writer_data(c->writer, f->bytes, f->length, err);
 }
@@ -335,10 +346,7 @@ int64_t tl_context_read(tl_context *c, char *buffer, size_t size, tl_error *err)
     if (c->taken == c->out.len) {
         tl_buf_clear(&c->out);
         c->taken = 0;
-        if (!c->writer) {
-            c->writer = tl_tar_writer_new(to_out, c);
-            if (tl_tar_writer_entry(c->writer, &root, err) < 0) return -1;
-        }
+        if (!c->writer) c->writer = tl_tar_writer_new(to_out, c);
         while (!c->finished && c->out.len < size)
             if (step(c, err) < 0) return -1;
     }

@@ -165,7 +165,8 @@ tl_hijack *tl_hijack_start(tl_net *net, tl_engine *engine, const tl_hijack_optio
     tl_buf url = TL_BUF_INIT(SIZE_MAX);
     h->engine = tl_engine_share(engine);
     h->options = *o;
-    h->options.path = h->options.body = NULL;
+    h->options.path = h->options.body = h->options.protocol = NULL;
+    h->options.headers = NULL;
     h->tty = o->tty;
     h->demux.sink = on_frame;
     h->demux.context = h;
@@ -174,10 +175,9 @@ tl_hijack *tl_hijack_start(tl_net *net, tl_engine *engine, const tl_hijack_optio
     tl_buf_init(&h->head, LONGEST_HEAD);
     tl_buf_adds(&h->unsent, "POST ");
     tl_engine_path(engine, o->path, &h->unsent);
-    tl_buf_addf(&h->unsent,
-                " HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
-                "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                o->body_len);
+    tl_buf_addf(&h->unsent, " HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: %s\r\n", o->protocol ? o->protocol : "tcp");
+    for (size_t i = 0; i < o->header_count; i++) tl_buf_addf(&h->unsent, "%s: %s\r\n", o->headers[i].name, o->headers[i].value);
+    tl_buf_addf(&h->unsent, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", o->body_len);
     tl_buf_add(&h->unsent, o->body, o->body_len);
     tl_stream_options s = {.on_connect = on_connect, .on_readable = on_readable, .on_writable = on_writable, .data = h};
     tl_engine_aim_stream(engine, &url, &s);
@@ -209,6 +209,20 @@ void tl_hijack_write(tl_hijack *h, const char *bytes, size_t length)
 {
     tl_buf_add(h->status ? &h->unsent : &h->input, bytes, length);
     if (h->status) send_some(h);
+}
+
+size_t tl_hijack_put(tl_hijack *h, const char *bytes, size_t length)
+{
+    tl_error err = {0};
+    if (!tl_hijack_is_open(h) || h->unsent.len) return 0;
+    int64_t put = tl_stream_write(h->stream, bytes, length, &err);
+    tl_error_dispose(&err); /* reading meets the end, and tells of it */
+    return put < 0 ? 0 : (size_t)put;
+}
+
+int tl_hijack_is_open(const tl_hijack *h)
+{
+    return h->status && h->status < 400 && !h->ended;
 }
 
 size_t tl_hijack_unsent(const tl_hijack *h)

@@ -9,6 +9,9 @@ typedef struct tl_hijack tl_hijack;
 
 typedef struct tl_hijack_options {
     const char *path; /* without version */
+    const char *protocol; /* that it becomes; NULL: "tcp" */
+    const tl_header *headers;
+    size_t header_count;
     const char *body; /* JSON */
     size_t body_len;
     int tty; /* the answer is one plain stream instead of frames */
@@ -25,6 +28,10 @@ void tl_hijack_pause(tl_hijack *hijack, int paused);
 /* Bytes for the container's standard input, kept until they can be sent; tl_hijack_unsent tells how many wait. */
 void tl_hijack_write(tl_hijack *hijack, const char *bytes, size_t length);
 size_t tl_hijack_unsent(const tl_hijack *hijack);
+/* Sends without keeping: how many bytes were taken; where they were fewer, on_change comes once more fit. */
+size_t tl_hijack_put(tl_hijack *hijack, const char *bytes, size_t length);
+/* 1 once the engine has agreed and the connection is the stream. */
+int tl_hijack_is_open(const tl_hijack *hijack);
 /* Ends the standard input once all is sent. */
 void tl_hijack_close_input(tl_hijack *hijack);
 int tl_hijack_ended(const tl_hijack *hijack);

@@ -180,12 +180,6 @@ static void take_status(tl_progress *p, const cJSON *message, const char *status
     tl_buf_dispose(&text);
 }
 
-static tl_buildkit *buildkit_of(tl_progress *p)
-{
-    if (!p->buildkit) p->buildkit = tl_buildkit_new(p->sink, p->context);
-    return p->buildkit;
-}
-
 static void take_message(tl_progress *p, const cJSON *message)
 {
     const cJSON *aux = p->cjson->GetObjectItemCaseSensitive(message, "aux");
@@ -193,9 +187,10 @@ static void take_message(tl_progress *p, const cJSON *message)
     const char *stream = tl_cjson_text(message, "stream"), *status = tl_cjson_text(message, "status");
     const char *failure = tl_cjson_text(message, "error"), *id = aux ? tl_cjson_text(aux, "ID") : NULL;
     const char *kind = tl_cjson_text(message, "id"), *trace = tl_cjson_text(message, "aux");
-    if (trace && kind && !strcmp(kind, "moby.buildkit.trace")) tl_buildkit_take(buildkit_of(p), trace);
-    if (p->cjson->GetObjectItemCaseSensitive(message, "vertexes") || p->cjson->GetObjectItemCaseSensitive(message, "logs"))
-        tl_buildkit_take_status(buildkit_of(p), p->cjson, message);
+    if (trace && kind && !strcmp(kind, "moby.buildkit.trace")) {
+        if (!p->buildkit) p->buildkit = tl_buildkit_new(p->sink, p->context);
+        tl_buildkit_take(p->buildkit, trace);
+    }
     if (stream) tl_output_feed(&p->output, stream, strlen(stream), take_line, p);
     if (status) take_status(p, message, status);
     if (id) set_text(&p->id, id);
@@ -262,11 +257,6 @@ static void take_failed_step(tl_progress *p)
     tl_buf_addf(&said, "The command returned a non-zero code: %d", p->failure_status);
     set_text(&p->failure, said.data);
     tl_buf_dispose(&said);
-}
-
-void tl_progress_fail(tl_progress *p, const char *why)
-{
-    set_text(&p->failure, why);
 }
 
 int tl_progress_end(tl_progress *p, tl_error *err)

@@ -6,8 +6,7 @@
 
 #include "base/error.h"
 
-/* The stream of JSON messages with which the engine tells how a build, pull, push, load or import goes, or buildx how a
- * build does (--progress=rawjson). */
+/* The stream of JSON messages with which the engine tells how a build, pull, push, load or import goes. */
 typedef struct tl_progress tl_progress;
 
 typedef enum tl_progress_kind {
@@ -30,8 +29,6 @@ tl_progress *tl_progress_new(tl_progress_sink sink, void *context, tl_error *err
 void tl_progress_free(tl_progress *progress);
 /* Any piece of the stream. -1 with kind "parse" where it is none. */
 int tl_progress_feed(tl_progress *progress, const char *bytes, size_t length, tl_error *err);
-/* What made the build fail, where no message tells it. */
-void tl_progress_fail(tl_progress *progress, const char *why);
 /* After the last piece: 0, or -1 and what the engine reported as failure. Of a build: kind "build" (or "no_space",
  * "pull"), the step in the message and the exit status of its command in `status`. */
 int tl_progress_end(tl_progress *progress, tl_error *err);

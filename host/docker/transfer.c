@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,15 +16,19 @@
 #define MOST_REFUSAL ((size_t)1 << 20)
 
 struct tl_transfer {
+    tl_net *net;
     tl_engine *engine;
-    tl_http_request *request;
+    tl_http_request *request; /* NULL before the session is open */
+    tl_session *session;
     tl_context *context;
+    tl_buf path;
+    char *auth, *content_type;
     int fd;
     int64_t size, sent, told; /* of the body; -1 where unknown */
     tl_progress *progress;
     tl_buf refusal; /* the body of an error answer */
     tl_transfer_event *first, **last;
-    int count, paused, ended;
+    int count, paused, ended, cancelled;
     tl_error err;
     void (*on_change)(tl_transfer *transfer, void *data);
     void *data;
@@ -41,19 +46,13 @@ static void add_event(tl_transfer *t, const tl_transfer_event *event)
     t->on_change(t, t->data);
 }
 
-tl_transfer_event tl_transfer_event_of(const tl_progress_event *event)
+static void on_event(void *context, const tl_progress_event *event)
 {
     static const tl_transfer_kind kinds[] = {[TL_PROGRESS_STEP] = TL_TRANSFER_STEP,
                                              [TL_PROGRESS_OUTPUT] = TL_TRANSFER_OUTPUT,
                                              [TL_PROGRESS_PULL] = TL_TRANSFER_PULL};
-    return (tl_transfer_event){.kind = kinds[event->kind], .step = event->step, .steps = event->steps,
-                               .text = (char *)event->text, .bytes = event->bytes, .total = event->total};
-}
-
-static void on_event(void *context, const tl_progress_event *event)
-{
-    const tl_transfer_event copy = tl_transfer_event_of(event);
-    add_event(context, &copy);
+    add_event(context, &(tl_transfer_event){.kind = kinds[event->kind], .step = event->step, .steps = event->steps,
+                                            .text = (char *)event->text, .bytes = event->bytes, .total = event->total});
 }
 
 static void tell_sent(tl_transfer *t, int all)
@@ -95,10 +94,21 @@ static int on_body(tl_http_request *request, const char *bytes, size_t length, v
     return tl_progress_feed(t->progress, bytes, length, &t->err);
 }
 
+static void end(tl_transfer *t)
+{
+    t->ended = 1;
+    t->on_change(t, t->data);
+}
+
 static void on_done(tl_http_request *request, void *data)
 {
     tl_transfer *t = data;
     tl_error *failure = tl_http_error(request);
+    if (t->session) {
+        t->sent = tl_session_sent(t->session);
+        tell_sent(t, 1);
+        if (tl_session_error(t->session)) tl_error_move(&t->err, tl_session_error(t->session));
+    }
     if (t->err.message) {
         /* the body or the messages: known already */
     } else if (failure) {
@@ -108,8 +118,7 @@ static void on_done(tl_http_request *request, void *data)
     } else {
         tl_progress_end(t->progress, &t->err);
     }
-    t->ended = 1;
-    t->on_change(t, t->data);
+    end(t);
 }
 
 static int open_file(tl_transfer *t, const char *path, tl_error *err)
@@ -121,32 +130,73 @@ static int open_file(tl_transfer *t, const char *path, tl_error *err)
     return 0;
 }
 
+static int start_request(tl_transfer *t, tl_error *err)
+{
+    tl_buf url = TL_BUF_INIT(SIZE_MAX);
+    tl_header headers[2];
+    tl_http_options h = {.method = "POST", .on_body = on_body, .on_done = on_done, .data = t, .headers = headers};
+    if (t->auth) headers[h.header_count++] = (tl_header){"X-Registry-Auth", t->auth};
+    if (t->content_type) headers[h.header_count++] = (tl_header){"Content-Type", t->content_type};
+    if (t->context || t->fd >= 0) {
+        h.read_body = read_body;
+        h.body_size = t->size;
+    }
+    tl_engine_aim(t->engine, t->path.data, &url, &h);
+    t->request = tl_http_start(t->net, &h, err);
+    tl_buf_dispose(&url);
+    return t->request ? 0 : -1;
+}
+
+static void on_session(tl_session *session, void *data)
+{
+    tl_transfer *t = data;
+    if (t->cancelled || t->ended) return;
+    t->sent = tl_session_sent(session);
+    tell_sent(t, 0);
+    if (t->request) return;
+    if (tl_session_is_open(session)) {
+        if (start_request(t, &t->err) < 0) end(t);
+    } else if (tl_session_ended(session)) {
+        if (tl_session_error(session))
+            tl_error_move(&t->err, tl_session_error(session));
+        else
+            tl_error_set(&t->err, "closed", "the Docker engine ended BuildKit's session");
+        if (t->err.status) snprintf(t->err.kind, sizeof t->err.kind, "unsupported"); /* it knows of none */
+        end(t);
+    }
+}
+
+static int start_session(tl_transfer *t, const tl_session_options *options, tl_error *err)
+{
+    tl_session_options o = *options;
+    o.on_change = on_session;
+    o.data = t;
+    t->context = NULL;
+    t->session = tl_session_start(t->net, t->engine, &o, err);
+    if (!t->session) return -1;
+    tl_buf_addf(&t->path, "%cremote=client-session&session=%s", strchr(t->path.data, '?') ? '&' : '?', tl_session_id(t->session));
+    return 0;
+}
+
 tl_transfer *tl_transfer_start(tl_net *net, tl_engine *engine, const tl_transfer_options *o, tl_error *err)
 {
     tl_transfer *t = tl_calloc(1, sizeof *t);
-    tl_buf url = TL_BUF_INIT(SIZE_MAX);
-    tl_header headers[8];
+    t->net = net;
     t->engine = tl_engine_share(engine);
-    t->context = o->context;
+    t->context = o->session ? o->session->context : o->context;
     t->fd = -1;
     t->size = -1;
     t->last = &t->first;
     t->on_change = o->on_change;
     t->data = o->data;
+    t->auth = o->auth ? tl_strdup(o->auth) : NULL;
+    t->content_type = o->content_type ? tl_strdup(o->content_type) : NULL;
+    tl_buf_init(&t->path, SIZE_MAX);
+    tl_buf_adds(&t->path, o->path);
     tl_buf_init(&t->refusal, MOST_REFUSAL);
     if (o->file && open_file(t, o->file, err) < 0) goto failed;
     if (!(t->progress = tl_progress_new(on_event, t, err))) goto failed;
-    tl_http_options h = {.method = "POST", .on_body = on_body, .on_done = on_done, .data = t, .headers = headers};
-    for (; h.header_count < o->header_count && h.header_count < 7; h.header_count++) headers[h.header_count] = o->headers[h.header_count];
-    if (o->content_type) headers[h.header_count++] = (tl_header){"Content-Type", o->content_type};
-    if (t->context || t->fd >= 0) {
-        h.read_body = read_body;
-        h.body_size = t->size;
-    }
-    tl_engine_aim(engine, o->path, &url, &h);
-    t->request = tl_http_start(net, &h, err);
-    tl_buf_dispose(&url);
-    if (t->request) return t;
+    if ((o->session ? start_session(t, o->session, err) : start_request(t, err)) == 0) return t;
 failed:
     tl_transfer_free(t);
     return NULL;
@@ -156,10 +206,15 @@ void tl_transfer_free(tl_transfer *t)
 {
     if (!t) return;
     tl_http_free(t->request);
+    tl_session_free(t->session);
     while (t->count) tl_transfer_event_free(tl_transfer_next(t));
     tl_context_free(t->context);
     if (t->fd >= 0) close(t->fd);
     tl_progress_free(t->progress);
+    if (t->auth) tl_cleanse(t->auth, strlen(t->auth));
+    free(t->auth);
+    free(t->content_type);
+    tl_buf_dispose(&t->path);
     tl_buf_dispose(&t->refusal);
     tl_error_dispose(&t->err);
     tl_engine_free(t->engine);
@@ -168,7 +223,8 @@ void tl_transfer_free(tl_transfer *t)
 
 void tl_transfer_cancel(tl_transfer *t)
 {
-    tl_http_cancel(t->request);
+    t->cancelled = 1;
+    if (t->request) tl_http_cancel(t->request);
 }
 
 tl_transfer_event *tl_transfer_next(tl_transfer *t)

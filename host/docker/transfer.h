@@ -4,6 +4,7 @@
 #include "docker/context.h"
 #include "docker/engine.h"
 #include "docker/progress.h"
+#include "docker/session.h"
 
 /* One long request whose answer is a stream of progress messages: build, pull, push, load, import. Events are queued for
  * a reader that takes them when it likes; while too many wait, the engine is not read. */
@@ -21,9 +22,11 @@ typedef struct tl_transfer_event {
 
 typedef struct tl_transfer_options {
     const char *path; /* without version, with query */
-    const tl_header *headers;
-    size_t header_count;
+    const char *auth; /* value of X-Registry-Auth, or NULL */
     tl_context *context; /* the body: becomes the transfer's own, also on failure; or NULL */
+    /* Or what BuildKit may ask for during the request, which begins once the engine has agreed to that and names it in its
+     * query; on_change and data are not looked at. NULL: nothing. */
+    const tl_session_options *session;
     const char *file;    /* the body: a file's path, or NULL */
     const char *content_type;
     void (*on_change)(tl_transfer *transfer, void *data); /* an event came, or the end */
@@ -35,8 +38,6 @@ tl_transfer *tl_transfer_start(tl_net *net, tl_engine *engine, const tl_transfer
 void tl_transfer_free(tl_transfer *transfer);
 /* Stops the request at once; on_change will not come. */
 void tl_transfer_cancel(tl_transfer *transfer);
-/* The event as a transfer has it; its text still belongs to the progress. */
-tl_transfer_event tl_transfer_event_of(const tl_progress_event *event);
 /* Takes the oldest event (free with tl_transfer_event_free), NULL where none waits. */
 tl_transfer_event *tl_transfer_next(tl_transfer *transfer);
 void tl_transfer_event_free(tl_transfer_event *event);

@@ -100,10 +100,23 @@ void tl_walk_free(tl_walk *walk)
     free(walk);
 }
 
+/* Nobody can write to a file without giving it another time of change. */
+static uint64_t version_of(const struct stat *st)
+{
+    const uint64_t parts[] = {(uint64_t)tl_folder_changed(st), (uint64_t)st->st_ino, (uint64_t)st->st_dev, (uint64_t)st->st_size};
+    uint64_t version = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        version = (version ^ parts[i]) * 0x9e3779b97f4a7c15;
+        version ^= version >> 29;
+    }
+    return version;
+}
+
 static void keep(tl_walk *walk, const struct stat *st)
 {
     walk->have = 1;
-    walk->entry = (tl_walk_entry){.type = st->st_mode & S_IFMT, .executable = (st->st_mode & 0111) != 0, .size = st->st_size};
+    walk->entry = (tl_walk_entry){.type = st->st_mode & S_IFMT, .executable = (st->st_mode & 0111) != 0, .size = st->st_size,
+                                  .version = version_of(st)};
     tl_buf_clear(&walk->given);
     tl_buf_adds(&walk->given, walk->path.data);
 }
@@ -164,4 +177,12 @@ int tl_walk_next(tl_walk *walk, tl_walk_entry *out, tl_error *err)
     out->path = walk->given.data;
     out->full = full_path(walk, out->path);
     return 1;
+}
+
+void tl_walk_skip(tl_walk *walk, const tl_walk_entry *folder)
+{
+    size_t length = strlen(folder->path);
+    while (walk->depth && walk->levels[walk->depth - 1].path_len >= length) drop_level(&walk->levels[--walk->depth]);
+    /* What waits to be given out is in the folder, where rules keep it in an ignored one. */
+    walk->have = 0;
 }

@@ -16,6 +16,7 @@ typedef struct tl_walk_entry {
     mode_t type;      /* S_IFDIR, S_IFREG or S_IFLNK */
     int executable;
     int64_t size;
+    uint64_t version; /* another one once the file was written to or replaced */
 } tl_walk_entry;
 
 /* The rules are borrowed. Free with tl_walk_free. */
@@ -24,5 +25,7 @@ void tl_walk_free(tl_walk *walk);
 /* 1 and the next entry (valid until the next call), 0 at the end, -1 on failure. Folders come before what they hold; an
  * ignored folder comes where something in it is kept. Sockets, pipes and devices are left out. */
 int tl_walk_next(tl_walk *walk, tl_walk_entry *out, tl_error *err);
+/* Leaves out what the folder holds which the last call gave. */
+void tl_walk_skip(tl_walk *walk, const tl_walk_entry *folder);
 
 #endif

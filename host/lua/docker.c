@@ -1,5 +1,5 @@
-/* Module docker: a client's requests, hashes of contexts; docker_handles.c has what goes on for long, docker_build.c what
- * builds by other programs need, lua/lib/docker.lua the engine's operations in terms of these. */
+/* Module docker: a client's requests, hashes of contexts; docker_handles.c has what goes on for long,
+ * lua/lib/docker.lua the engine's operations in terms of these. */
 #include "lua/docker.h"
 
 #include <string.h>
@@ -459,8 +459,6 @@ static const luaL_Reg functions[] = {
     {"open", l_open},
     {"frames", l_frames},
     {"context_hash", l_context_hash},
-    {"context", tl_docker_l_context},
-    {"progress", tl_docker_l_progress},
     {NULL, NULL},
 };
 
@@ -489,7 +487,6 @@ int luaopen_docker(lua_State *L)
     tl_new_type(L, HASH_TYPE, NULL, l_release_hash);
     tl_new_type(L, FRAMES_TYPE, frame_methods, NULL);
     tl_new_type(L, CLIENT_TYPE, methods, l_release_client);
-    tl_docker_build_open(L);
     tl_docker_handles_open(L);
     luaL_getmetatable(L, CLIENT_TYPE);
     lua_getfield(L, -1, "__index");

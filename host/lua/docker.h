@@ -22,19 +22,6 @@ int tl_docker_body(lua_State *L, int options, tl_buf *out);
  * X-Registry-Auth, NULL where there is none; owned by what is pushed. */
 const char *tl_docker_auth(lua_State *L, int options);
 
-/* The build context that the table at `index` describes ({ dir, dockerfile, ignore_file, files }); raises where it cannot be
- * had. What is pushed has to be popped; the caller frees the context. */
-tl_context *tl_docker_open_context(lua_State *L, int index);
-/* Pushes the event as a table. */
-void tl_docker_push_event(lua_State *L, const tl_transfer_event *event);
-/* Raises the error with the last lines that the failing step printed. */
-int tl_docker_raise_failure(lua_State *L, const tl_progress *progress, tl_error *err);
-
-/* What a build by another program needs: a context's bytes, and what its messages mean. Makes their metatables. */
-void tl_docker_build_open(lua_State *L);
-int tl_docker_l_context(lua_State *L);
-int tl_docker_l_progress(lua_State *L);
-
 /* Methods of a client that return handles: transfer and hijack. Makes their metatables. */
 void tl_docker_handles_open(lua_State *L);
 int tl_docker_l_transfer(lua_State *L);

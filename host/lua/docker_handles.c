@@ -72,11 +72,12 @@ static const tl_context_file *read_files(lua_State *L, int index, tl_arena *aren
     return files;
 }
 
-tl_context *tl_docker_open_context(lua_State *L, int index)
+/* Of the table at `index`: dir, dockerfile, ignore_file, files. */
+static tl_context *open_context(lua_State *L, int index, int dockerfile_apart)
 {
     tl_error err = {0};
     tl_arena *arena = tl_push_arena(L, 0);
-    tl_context_options o = {.dir = tl_opt_string(L, index, "dir", ".")};
+    tl_context_options o = {.dir = tl_opt_string(L, index, "dir", "."), .dockerfile_apart = dockerfile_apart};
     o.dockerfile = tl_opt_string(L, index, "dockerfile", NULL);
     o.ignore_file = tl_opt_string(L, index, "ignore_file", NULL);
     o.files = read_files(L, index, arena, &o.file_count);
@@ -85,23 +86,42 @@ tl_context *tl_docker_open_context(lua_State *L, int index)
     return context;
 }
 
-/* The field `context` of the options: { dir, dockerfile, ignore_file, files, buildkit }. Adds the Dockerfile's name and
- * the builder to the query: BuildKit where it is wanted and would see no file that no COPY may. */
-static tl_context *open_context(lua_State *L, int options, tl_buf *path)
+/* The field `secrets` of the table at `index`: id → bytes. */
+static const tl_session_secret *read_secrets(lua_State *L, int index, tl_arena *arena, size_t *count)
 {
-    if (lua_getfield(L, options, "context") != LUA_TTABLE) {
-        lua_pop(L, 1);
-        return NULL;
+    tl_session_secret *secrets = NULL;
+    *count = 0;
+    if (lua_getfield(L, index, "secrets") != LUA_TTABLE) return NULL;
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        size_t length, cap = *count;
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+            tl_raisef(L, "usage", "option secrets: id to bytes expected");
+        const char *bytes = lua_tolstring(L, -1, &length);
+        secrets = tl_arena_grow(arena, secrets, cap * sizeof *secrets, (cap + 1) * sizeof *secrets);
+        /* Both are strings of the table, which the caller keeps on the stack. */
+        secrets[(*count)++] = (tl_session_secret){lua_tostring(L, -2), bytes, length};
     }
-    int index = lua_gettop(L);
-    tl_context *context = tl_docker_open_context(L, index);
-    const char *name = tl_context_dockerfile(context);
-    int buildkit = tl_opt_bool(L, index, "buildkit", 0) && !tl_context_hides_dockerfile(context);
+    return secrets;
+}
+
+/* The field `context` of the options: { dir, dockerfile, ignore_file, files, buildkit, secrets, agent }. Adds the Dockerfile's
+ * name and the builder to the query. What is pushed has to stay until the transfer has started. */
+static void add_context(lua_State *L, int options, tl_buf *path, tl_transfer_options *o, tl_session_options *session)
+{
+    if (lua_getfield(L, options, "context") != LUA_TTABLE) return;
+    int index = lua_gettop(L), buildkit = tl_opt_bool(L, index, "buildkit", 0);
+    tl_arena *arena = tl_push_arena(L, 0);
+    if (buildkit) {
+        session->secrets = read_secrets(L, index, arena, &session->secret_count);
+        session->agent = tl_opt_string(L, index, "agent", NULL);
+    }
+    tl_context *context = open_context(L, index, buildkit);
     tl_buf_addf(path, "%cversion=%d", strchr(path->data, '?') ? '&' : '?', buildkit ? 2 : 1);
-    if (name) tl_buf_addf(path, "%cdockerfile=", strchr(path->data, '?') ? '&' : '?');
+    const char *name = tl_context_dockerfile(context);
+    if (name) tl_buf_adds(path, "&dockerfile=");
     for (; name && *name; name++) tl_buf_addf(path, "%%%02X", (unsigned char)*name);
-    lua_settop(L, index - 1);
-    return context;
+    session->context = o->context = context;
+    if (buildkit) o->session = session;
 }
 
 /* transfer(path, options): query, context or file, content_type, auth */
@@ -113,8 +133,8 @@ int tl_docker_l_transfer(lua_State *L)
     luaL_checktype(L, 3, LUA_TTABLE);
     tl_buf *path = tl_docker_push_buf(L);
     tl_docker_path(L, 2, 3, path);
-    tl_header auth = {"X-Registry-Auth", tl_docker_auth(L, 3)};
-    tl_transfer_options o = {.on_change = on_change, .headers = &auth, .header_count = auth.value != NULL};
+    tl_session_options session = {0};
+    tl_transfer_options o = {.on_change = on_change, .auth = tl_docker_auth(L, 3)};
     o.file = tl_opt_string(L, 3, "file", NULL);
     o.content_type = tl_opt_string(L, 3, "content_type", NULL);
     tl_net *net = tl_lua_net(L);
@@ -123,13 +143,16 @@ int tl_docker_l_transfer(lua_State *L)
     luaL_setmetatable(L, TRANSFER_TYPE);
     t->wait.on_cancel = cancel_transfer;
     t->wait.data = o.data = t;
-    o.context = open_context(L, 3, path);
+    int index = lua_gettop(L);
+    add_context(L, 3, path, &o, &session);
     o.path = path->data;
     t->transfer = tl_transfer_start(net, engine, &o, &err);
-    return t->transfer ? 1 : tl_raise(L, &err);
+    if (!t->transfer) return tl_raise(L, &err);
+    lua_settop(L, index);
+    return 1;
 }
 
-void tl_docker_push_event(lua_State *L, const tl_transfer_event *event)
+static void push_event(lua_State *L, const tl_transfer_event *event)
 {
     static const char *const names[] = {[TL_TRANSFER_SENT] = "context", [TL_TRANSFER_STEP] = "step",
                                         [TL_TRANSFER_OUTPUT] = "output", [TL_TRANSFER_PULL] = "pull"};
@@ -149,7 +172,7 @@ void tl_docker_push_event(lua_State *L, const tl_transfer_event *event)
     }
 }
 
-int tl_docker_raise_failure(lua_State *L, const tl_progress *progress, tl_error *err)
+static int raise_failure(lua_State *L, const tl_progress *progress, tl_error *err)
 {
     const char *tail = tl_progress_tail(progress);
     tl_push_error(L, err);
@@ -169,7 +192,7 @@ static int k_next(lua_State *L, int status, lua_KContext context)
     if (!t->transfer) return 0; /* closed while it was waited for */
     tl_transfer_event *event = tl_transfer_next(t->transfer);
     if (event) {
-        tl_docker_push_event(L, event);
+        push_event(L, event);
         tl_transfer_event_free(event);
         return 1;
     }
@@ -178,7 +201,7 @@ static int k_next(lua_State *L, int status, lua_KContext context)
         return tl_await(L, &t->wait, 0, k_next);
     }
     if (tl_transfer_result(t->transfer, &err) == 0) return 0;
-    return tl_docker_raise_failure(L, tl_transfer_progress(t->transfer), &err);
+    return raise_failure(L, tl_transfer_progress(t->transfer), &err);
 }
 
 static transfer *check_transfer(lua_State *L)

@@ -53,6 +53,11 @@ tl_net *tl_net_new(tl_loop *loop, tl_error *err)
     return net;
 }
 
+tl_loop *tl_net_loop(const tl_net *net)
+{
+    return net->loop;
+}
+
 void tl_net_free(tl_net *net)
 {
     if (!net) return;

@@ -14,6 +14,7 @@ typedef struct tl_net tl_net;
 
 tl_net *tl_net_new(tl_loop *loop, tl_error *err);
 void tl_net_free(tl_net *net);
+tl_loop *tl_net_loop(const tl_net *net);
 
 /* Client certificates, authorities and names; every string is borrowed for the time of the call that takes it.
  * PEM text is handed to TLS from memory and never written to a file. */

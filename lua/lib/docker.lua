@@ -65,16 +65,18 @@ local function default_tag(name)
     return tag and name or name .. ":latest"
 end
 
--- By the engine's BuildKit, or by its classic builder.
-local function build_by_api(self, options, buildkit)
+-- By the engine's BuildKit, which is given what it may ask for, or without that by its classic builder.
+local function build_by_api(self, options, given)
     local transfer = self:transfer("/build", {
         content_type = "application/x-tar",
         context = {
             dir = options.context,
-            dockerfile = options.dockerfile,
+            dockerfile = options.dockerfile or options.context .. "/Dockerfile",
             ignore_file = options.ignore_file,
             files = options.extra_files,
-            buildkit = buildkit,
+            buildkit = given ~= nil,
+            secrets = given and given.secrets,
+            agent = given and given.agent,
         },
         query = {
             t = options.tags,

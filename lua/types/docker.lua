@@ -28,32 +28,6 @@ function docker.context_hash(dir, options) end
 ---@return todo.Docker
 function docker.open(options) end
 
----A build context (what Docker:build sends) as a tar archive.
----@param options { dir: string?, dockerfile: string?, ignore_file: string?, files: table<string, string>? }
----@return todo.DockerContext
-function docker.context(options) end
----@class todo.DockerContext
-local DockerContext = {}
----@return string? name of the Dockerfile in the archive
----@return boolean hidden whether it is there under a name that only rules in the archive keep out of the image
-function DockerContext:dockerfile() end
----@return string? bytes nil at the end
-function DockerContext:read() end
-function DockerContext:close() end
-
----Reads the messages of a build: the engine's, or those of docker buildx with --progress=rawjson.
----@return todo.DockerProgress
-function docker.progress() end
----@class todo.DockerProgress
-local DockerProgress = {}
----@param bytes string any piece of the messages
----@return todo.BuildEvent[]
-function DockerProgress:feed(bytes) end
----After the last piece. Raises what made the build fail, as Docker:build does.
----@param failure string? what failed, where no message tells it
----@return boolean cached whether every step came from the cache
-function DockerProgress:finish(failure) end
-
 ---Splits the output stream of a container without a terminal.
 ---@return todo.DockerFrames
 function docker.frames() end
@@ -84,8 +58,8 @@ local Docker = {}
 ---@field network string?
 ---@field platform string?
 ---@field extra_files table<string,string>? name in the context to bytes, added after the rules (a CA bundle)
----@field secrets table<string, string|todo.Secret>? by their ids, for RUN --mount=type=secret,id=…; they need docker buildx
----@field ssh boolean? forward the user's SSH agent (SSH_AUTH_SOCK) to RUN --mount=type=ssh; needs docker buildx
+---@field secrets table<string, string|todo.Secret>? by their ids, for RUN --mount=type=secret,id=…; given from memory
+---@field ssh boolean? forward the user's SSH agent (SSH_AUTH_SOCK) to RUN --mount=type=ssh
 ---@field on_progress fun(event: todo.BuildEvent)?
 ---@field timeout number|string? default none
 
@@ -99,9 +73,8 @@ local Docker = {}
 
 ---Builds with the .dockerignore rules (Dockerfile.dockerignore beside the Dockerfile wins). Raises kind "build" where a step fails: the message
 ---names the step, `output` holds its last lines and `status` its exit status. Other kinds: "pull" (a base image cannot be had), "no_space".
----BuildKit builds where the engine has it, the Dockerfile is part of the context and nothing is asked of the client. The user's
----docker buildx builds what asks for something (secrets, an SSH agent, credentials) or what neither of the engine's own ways can,
----else the classic builder does. "unsupported": buildx is needed and missing; "not_found" also: a secret that is not given.
+---BuildKit builds where the engine has it, and is sent those of the files that it needs and does not have from an earlier build;
+---else the classic builder does, which knows neither secrets nor the SSH agent.
 ---Files get the mode 0644 or 0755 and one fixed time, so that the same sources hit the cache on every machine.
 ---@async
 ---@param options todo.BuildOptions

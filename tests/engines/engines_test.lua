@@ -1,6 +1,5 @@
 -- The Docker client and what is built on it against engines from 20.10 to 29, each with the image stores that it has. The
 -- files of tests that need nothing but an engine are run again with each.
-local buildx = require "buildx"
 local fs = require "fs"
 local ground = require "tests.engines.ground"
 local image_archive = require "image_archive"
@@ -82,12 +81,10 @@ function checks.says_what_it_is(client, engine)
     lu.assertEquals(image_archive.goes_by_manifest(client:image "tl-engines:base"), engine.containerd == true)
 end
 
--- The ways to the engine that a build without buildx goes.
-function checks.builds_without_buildx(client, engine)
-    lu.assertNil(buildx.find())
-    local ways = {}
+function checks.builds_by_buildkit(client)
+    local asked = {}
     local watched = setmetatable({ transfer = function(_, path, options)
-        ways[#ways + 1] = options.context.buildkit and "buildkit" or "classic"
+        asked[#asked + 1] = tostring(options.context.buildkit)
         return client:transfer(path, options)
     end }, { __index = function(_, name)
         local value = client[name]
@@ -95,34 +92,26 @@ function checks.builds_without_buildx(client, engine)
     end })
     build(client, "tl-engines:base", BASE)
     local result = build(watched, "tl-engines:ways", ('FROM tl-engines:base\nRUN ["/tool", "out", "%f"]'):format(proc.time()))
-    lu.assertEquals(ways, engine.ways)
+    lu.assertEquals(asked, { "true" })
     lu.assertEquals(client:image("tl-engines:ways").Id, result.id)
 end
 
--- One whose progress is for people only, and which tells less of what it built.
-function checks.builds_by_an_old_buildx(client)
-    local old = ground.old_buildx()
-    local without = proc.env("DOCKER_CONFIG", old)
-    local found = buildx.find()
-    local output, steps = {}, {}
-    local word = ("%f"):format(proc.time())
-    local ok, result = pcall(function()
-        build(client, "tl-engines:base", BASE)
-        local text = ('FROM tl-engines:base\nRUN --mount=type=secret,id=token ["/tool", "out", "%s", "cat", "/run/secrets/token"]')
-            :format(word)
-        return build(client, "tl-engines:secret", text, { secrets = { token = secret.new "canary-of-a-build\n" },
-            labels = { made = "here" }, on_progress = function(event)
-                if event.stream == "output" then output[#output + 1] = event.text end
-                if event.stream == "step" then steps[event.step] = event.text end
-            end })
-    end)
-    proc.env("DOCKER_CONFIG", without)
-    if not ok then error(result, 0) end
-    lu.assertEquals(found, { version = "0.12.1", rawjson = false })
-    lu.assertEquals(output, { word, "canary-of-a-build" })
-    lu.assertStrContains(steps[2], "RUN --mount=type=secret")
-    lu.assertEquals(client:image("tl-engines:secret").Id, result.id)
-    lu.assertEquals(client:image("tl-engines:secret").Config.Labels.made, "here")
+-- To the engine the files are the same as those that Docker's own client sends.
+function checks.shares_its_cache_with_buildx(client)
+    build(client, "tl-engines:base", BASE)
+    local folder = context("shared", ('FROM tl-engines:base\nCOPY . /all/\nRUN ["/tool", "out", "%f"]\n'):format(proc.time()), {
+        [".dockerignore"] = "no*\n", nothing = "0", ["sp ace"] = "1" })
+    fs.mkdir(folder .. "/sub")
+    fs.write(folder .. "/sub/file", "2")
+    proc.run { "ln", "-s", "sub/file", folder .. "/link" }
+    proc.run { "chmod", "755", folder, folder .. "/sub" }
+    proc.run { "sh", "-c", "chmod 644 '" .. folder .. "'/[Dls.]*[a-z] '" .. folder .. "/sub/file'" }
+    client:build { context = folder, dockerfile = folder .. "/Dockerfile", tags = { "tl-engines:ours" } }
+    local result = proc.run({ "docker", "buildx", "build", "--builder", "default", "--progress", "plain", folder },
+        { env = { DOCKER_HOST = client.host, DOCKER_CONFIG = needs.buildx() }, stderr = "stdout" })
+    local cached = 0
+    for _ in result.stdout:gmatch("#%d+ CACHED") do cached = cached + 1 end
+    lu.assertEquals(cached, 2, result.stdout)
 end
 
 local function registry_in_its_network()

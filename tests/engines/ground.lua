@@ -47,36 +47,28 @@ local sets = {
         programs = { runc = "github.com/opencontainers/runc" } },
 }
 
-local buildx_sets = {
-    { name = "buildx", folder = "tests/engines/buildx", ldflags = "-X github.com/docker/buildx/version.Version=v0.12.1",
-        programs = { ["docker-buildx"] = "github.com/docker/buildx/cmd/buildx" } },
-}
-
 ---@class todo.TestEngine
 ---@field name string a word
 ---@field version string
 ---@field api string the newest API that it speaks
 ---@field containerd boolean whether images are in containerd's store
----@field ways string[] by which it builds what needs no session, buildx not being there
-
-local BUILDKIT, CLASSIC = { "buildkit" }, { "buildkit", "classic" }
 
 -- 24's store of containerd's, a first try, tells the images that it loaded without their tags.
 ---@type todo.TestEngine[]
 ground.engines = {
-    { name = "v20", version = "20.10.24+dfsg1", api = "1.41", ways = BUILDKIT },
-    { name = "v23", version = "23.0.0", api = "1.42", ways = BUILDKIT },
-    { name = "v24", version = "24.0.6", api = "1.43", ways = BUILDKIT },
-    { name = "v25", version = "25.0.6", api = "1.44", ways = BUILDKIT },
-    { name = "v25_containerd", version = "25.0.6", api = "1.44", ways = CLASSIC, containerd = true },
-    { name = "v26", version = "26.1.4", api = "1.45", ways = BUILDKIT },
-    { name = "v26_containerd", version = "26.1.4", api = "1.45", ways = CLASSIC, containerd = true },
-    { name = "v27", version = "27.3.1", api = "1.47", ways = BUILDKIT },
-    { name = "v27_containerd", version = "27.3.1", api = "1.47", ways = CLASSIC, containerd = true },
-    { name = "v28", version = "28.5.2", api = "1.51", ways = BUILDKIT },
-    { name = "v28_containerd", version = "28.5.2", api = "1.51", ways = BUILDKIT, containerd = true },
-    { name = "v29", version = "29.8.1", api = "1.56", ways = BUILDKIT },
-    { name = "v29_containerd", version = "29.8.1", api = "1.56", ways = BUILDKIT, containerd = true },
+    { name = "v20", version = "20.10.24+dfsg1", api = "1.41" },
+    { name = "v23", version = "23.0.0", api = "1.42" },
+    { name = "v24", version = "24.0.6", api = "1.43" },
+    { name = "v25", version = "25.0.6", api = "1.44" },
+    { name = "v25_containerd", version = "25.0.6", api = "1.44", containerd = true },
+    { name = "v26", version = "26.1.4", api = "1.45" },
+    { name = "v26_containerd", version = "26.1.4", api = "1.45", containerd = true },
+    { name = "v27", version = "27.3.1", api = "1.47" },
+    { name = "v27_containerd", version = "27.3.1", api = "1.47", containerd = true },
+    { name = "v28", version = "28.5.2", api = "1.51" },
+    { name = "v28_containerd", version = "28.5.2", api = "1.51", containerd = true },
+    { name = "v29", version = "29.8.1", api = "1.56" },
+    { name = "v29_containerd", version = "29.8.1", api = "1.56", containerd = true },
 }
 
 local programs, containerd -- folders
@@ -88,17 +80,6 @@ function ground.ensure()
     local ctx = needs.context()
     containerd = gobuild.ensure(needs.cache "standalone", pins.sets, pins.pause, ctx.progress)
     programs = gobuild.ensure(needs.cache "engines", sets, nil, ctx.progress)
-end
-
----A docker buildx before 0.13.
----@async
----@return string folder for DOCKER_CONFIG
-function ground.old_buildx()
-    local bin = gobuild.ensure(needs.cache "engines", buildx_sets, nil, needs.context().progress)
-    local plugins = fs.join(fs.dirname(bin), "config/cli-plugins")
-    fs.mkdir(plugins)
-    proc.run { "ln", "-sfn", bin .. "/docker-buildx", plugins .. "/docker-buildx" }
-    return fs.dirname(plugins)
 end
 
 -- The end of its input ends the engine, and the end of this shell all that the engine left: it has the number 1 there.

@@ -9,7 +9,7 @@ local targets = {}
 ---Names, with how many of ten million inputs a long run gives each.
 targets.shares = {
     template = 1000000, values = 1000000, set = 1750000, schema = 1000000, archive = 1000000, release = 1000000,
-    kubeconfig = 750000, watch = 1500000, websocket = 1000000,
+    kubeconfig = 750000, watch = 1500000, websocket = 1000000, buildkit = 1000000,
 }
 
 -- Bounds of one input.

@@ -136,33 +136,6 @@ static void buildkit_trace_becomes_steps_and_lines(void **state)
     tl_progress_free(p);
 }
 
-/* What buildx 0.23 wrote with --progress=rawjson, shortened; and messages that are none of its. */
-static void buildx_status_becomes_steps_and_lines(void **state)
-{
-    (void)state;
-    static const char messages[] =
-        "{\"vertexes\":[{\"digest\":\"d0\",\"name\":\"[internal] load .dockerignore\",\"started\":\"t\"}]}\n"
-        "{\"statuses\":[{\"id\":\"transferring context:\",\"vertex\":\"d0\",\"current\":2}]}\n"
-        "{\"vertexes\":[{\"digest\":\"d1\",\"name\":\"[1/2] FROM base\"},{\"digest\":\"d2\",\"name\":\"[2/2] RUN make\"}]}\n"
-        "{\"vertexes\":[{\"digest\":\"d1\",\"name\":\"[1/2] FROM base\",\"started\":\"t\",\"completed\":\"t\",\"cached\":true}]}\n"
-        "{\"vertexes\":[{\"digest\":\"d2\",\"name\":\"[2/2] RUN make\",\"started\":\"t\"}]}\n"
-        "{\"logs\":[{\"vertex\":\"d2\",\"stream\":1,\"data\":\"bGluZSAxCmxpbmU=\"},{\"vertex\":\"d2\",\"data\":\"IDIK\"}]}\n"
-        "{\"logs\":[{\"data\":\"IDIK\"},{\"vertex\":\"d2\",\"data\":\"!\"},3],\"vertexes\":[{\"name\":\"x\"},null,{\"digest\":7}]}\n"
-        "{\"vertexes\":{},\"logs\":\"\"}\n[]\n";
-    tl_error err = {0};
-    tl_progress *p = feed(messages, 40);
-    assert_string_equal(seen.data, "step 1/2 FROM base\nstep 2/2 RUN make\noutput 2/2 line 1\noutput 2/2 line 2\n");
-    assert_int_equal(tl_progress_cached(p), 0);
-    const char *end = "{\"vertexes\":[{\"digest\":\"d2\",\"started\":\"t\",\"completed\":\"t\",\"error\":\"exit code: 2\"}]}\n";
-    assert_int_equal(tl_progress_feed(p, end, strlen(end), &err), 0);
-    tl_progress_fail(p, "failed to solve: exit code: 2");
-    assert_int_equal(tl_progress_end(p, &err), -1);
-    assert_string_equal(err.message, "step 2 of 2 failed: RUN make: The command returned a non-zero code: 2");
-    assert_string_equal(tl_progress_tail(p), "line 1\nline 2\n");
-    tl_error_dispose(&err);
-    tl_progress_free(p);
-}
-
 /* However a trace is cut or broken, it is passed over. */
 static void broken_buildkit_trace_is_no_failure(void **state)
 {
@@ -362,7 +335,6 @@ int main(void)
         cmocka_unit_test(build_messages_become_steps_and_lines),
         cmocka_unit_test(build_failure_names_step_status_and_tail),
         cmocka_unit_test(buildkit_trace_becomes_steps_and_lines),
-        cmocka_unit_test(buildx_status_becomes_steps_and_lines),
         cmocka_unit_test(broken_buildkit_trace_is_no_failure),
         cmocka_unit_test(build_wholly_from_cache_says_so),
         cmocka_unit_test(failure_of_disk_and_registry_has_its_kind),

@@ -2,8 +2,8 @@
 local builder = require "builder"
 local docker = require "docker"
 local fs = require "fs"
+local http = require "http"
 local lu = require "luaunit"
-local needs = require "tests.needs"
 local proc = require "proc"
 local remove_images = require "tests.remove_images"
 local secret = require "secret"
@@ -11,7 +11,7 @@ local tar_stream = require "tar_stream"
 local task = require "task"
 
 local tests = {}
-local d, dir, base, config_before
+local d, dir, base
 local serial = 0
 
 local function failure(fn, ...)
@@ -36,7 +36,25 @@ local function context(dockerfile, files)
     return folder
 end
 
--- Builds; with `elsewhere` in the options a Dockerfile outside of the context, which the engine's first builder takes.
+-- The client of an engine that is the machine's, but for what `replaced` has.
+local function client_with(replaced)
+    return setmetatable(replaced, { __index = function(_, name)
+        local value = d[name]
+        return type(value) == "function" and function(_, ...) return value(d, ...) end or value
+    end })
+end
+
+-- The machine's engine as one that has no BuildKit.
+local function without_buildkit()
+    return client_with { transfer = function(_, path, options)
+        if options.context and options.context.buildkit then
+            error({ kind = "unsupported", message = "docker: page not found", status = 404 }, 0)
+        end
+        return d:transfer(path, options)
+    end }
+end
+
+-- Builds; with `elsewhere` in the options by a Dockerfile outside of the context, with `classic` by the engine's first builder.
 local function build(folder, tag, options)
     options = options or {}
     if options.elsewhere then
@@ -46,7 +64,7 @@ local function build(folder, tag, options)
     options.context = options.context or folder
     options.dockerfile = options.dockerfile or folder .. "/Dockerfile"
     options.tags = { tag }
-    return d:build(options)
+    return getmetatable(d).__index(d, "build")(options.classic and without_buildkit() or d, options)
 end
 
 local function run(options)
@@ -73,7 +91,6 @@ function tests.setup_all()
     dir = proc.run({ "mktemp", "-d" }).stdout:gsub("\n", "")
     base = dir .. "/tool"
     proc.run { "gcc", "-static", "-O1", "-o", base, "tests/unit/docker/tool.c" }
-    config_before = proc.env("DOCKER_CONFIG", needs.buildx())
     d = docker.connect()
     clean()
     build(context 'FROM scratch\nCOPY tool /tool\nLABEL tl-test=1\nENTRYPOINT ["/tool"]', "tl-test:base")
@@ -82,7 +99,6 @@ end
 function tests.teardown_all()
     clean()
     d:close()
-    proc.env("DOCKER_CONFIG", config_before or false)
     proc.run { "rm", "-rf", dir }
 end
 
@@ -128,16 +144,15 @@ local function assert_same(id, wanted)
     lu.assertEquals({ one.RootFS, one.Config, one.Created }, { other.RootFS, other.Config, other.Created })
 end
 
--- Three builders, by what makes a build theirs.
-local API, CLASSIC, BUILDX = {}, { elsewhere = true }, { mount = "--mount=type=secret,id=none " }
-local BUILDX_ELSEWHERE = { mount = BUILDX.mount, elsewhere = true }
+-- Ways of building, by what makes a build theirs.
+local BUILDKIT, CLASSIC = {}, { classic = true }
+local ELSEWHERE, CLASSIC_ELSEWHERE = { elsewhere = true }, { classic = true, elsewhere = true }
 
 local function reports_steps_output_and_result(by)
-    local folder = context(('FROM tl-test:base\nRUN %s["/tool", "out", "hello %f", "err", "warn"]'):format(by.mount or "",
-        proc.time()))
+    local folder = context(('FROM tl-test:base\nRUN ["/tool", "out", "hello %f", "err", "warn"]'):format(proc.time()))
     local seen = {}
     local result = build(folder, "tl-test:steps", {
-        elsewhere = by.elsewhere,
+        elsewhere = by.elsewhere, classic = by.classic,
         labels = { ["tl-test"] = "1", made = "here" },
         on_progress = function(event)
             seen[#seen + 1] = event.stream .. ":" .. tostring(event.step) .. ":" .. (event.text or ""):match("^%w*")
@@ -153,42 +168,45 @@ local function reports_steps_output_and_result(by)
     local image = d:image("tl-test:steps")
     lu.assertEquals(image.Id, result.id)
     lu.assertEquals(image.Config.Labels.made, "here")
-    local options = { elsewhere = by.elsewhere, labels = { ["tl-test"] = "1", made = "here" } }
+    local options = { elsewhere = by.elsewhere, classic = by.classic, labels = { ["tl-test"] = "1", made = "here" } }
     local again = build(folder, "tl-test:steps", options)
     lu.assertTrue(again.cached)
     assert_same(again.id, result.id)
-    lu.assertFalse(build(folder, "tl-test:steps", { elsewhere = by.elsewhere, no_cache = true }).cached)
+    lu.assertFalse(build(folder, "tl-test:steps", { elsewhere = by.elsewhere, classic = by.classic, no_cache = true }).cached)
 end
 
-function tests.build_reports_steps_output_and_result() reports_steps_output_and_result(API) end
+function tests.build_reports_steps_output_and_result() reports_steps_output_and_result(BUILDKIT) end
+function tests.build_by_a_dockerfile_elsewhere_reports_the_same() reports_steps_output_and_result(ELSEWHERE) end
 function tests.build_of_the_classic_builder_reports_the_same() reports_steps_output_and_result(CLASSIC) end
-function tests.build_by_buildx_reports_the_same() reports_steps_output_and_result(BUILDX) end
-function tests.build_by_buildx_from_elsewhere_reports_the_same() reports_steps_output_and_result(BUILDX_ELSEWHERE) end
+function tests.build_of_the_classic_builder_from_elsewhere_reports_the_same()
+    reports_steps_output_and_result(CLASSIC_ELSEWHERE)
+end
 
 local function failure_names_the_step_and_keeps_its_output(by)
-    local folder = context(([[
+    local folder = context([[
         FROM tl-test:base
-        RUN %s["/tool", "out", "before"]
-        RUN %s["/tool", "lines", "30", "exit", "7"]
-    ]]):format(by.mount or "", by.mount or ""))
-    local err = failure(build, folder, "tl-test:broken", { elsewhere = by.elsewhere, no_cache = true })
+        RUN ["/tool", "out", "before"]
+        RUN ["/tool", "lines", "30", "exit", "7"]
+    ]])
+    local err = failure(build, folder, "tl-test:broken", { elsewhere = by.elsewhere, classic = by.classic, no_cache = true })
     lu.assertEquals(err.kind, "build")
-    lu.assertStrContains(err.message, ('step 3 of 3 failed: RUN %s["/tool", "lines", "30", "exit", "7"]'):format(
-        by.mount or ""))
+    lu.assertStrContains(err.message, 'step 3 of 3 failed: RUN ["/tool", "lines", "30", "exit", "7"]')
     lu.assertEquals(err.status, 7)
     local first, last = err.output:match("^(line %d+)\n.*(line %d+)\n$")
     lu.assertEquals(first .. last, "line 11line 30")
     lu.assertNil(d:image("tl-test:broken"))
 end
 
-function tests.build_failure_names_the_step_and_keeps_its_output() failure_names_the_step_and_keeps_its_output(API) end
+function tests.build_failure_names_the_step_and_keeps_its_output()
+    failure_names_the_step_and_keeps_its_output(BUILDKIT)
+end
+
 function tests.build_failure_of_the_classic_builder_says_the_same() failure_names_the_step_and_keeps_its_output(CLASSIC) end
-function tests.build_failure_of_buildx_says_the_same() failure_names_the_step_and_keeps_its_output(BUILDX) end
 
 function tests.build_takes_a_context_that_begins_with_a_long_name()
     local folder = context("FROM tl-test:base\nCOPY A* /\n", { [("A"):rep(150)] = "long" })
-    for _, elsewhere in ipairs { false, true } do
-        lu.assertStrContains(build(folder, "tl-test:long", { elsewhere = elsewhere, labels = { ["tl-test"] = "1" } }).id, "sha256:")
+    for _, classic in ipairs { false, true } do
+        lu.assertStrContains(build(folder, "tl-test:long", { classic = classic, labels = { ["tl-test"] = "1" } }).id, "sha256:")
     end
 end
 
@@ -385,7 +403,7 @@ end
 
 local function cancelled_build_ends_its_process(by)
     local word = ("cancelled-%f"):format(proc.time())
-    local folder = context(('FROM tl-test:base\nRUN %s["/tool", "out", "%s", "sleep", "30"]'):format(by.mount or "", word))
+    local folder = context(('FROM tl-test:base\nRUN ["/tool", "out", "%s", "sleep", "30"]'):format(word))
     local function wait_for(wanted)
         for _ = 1, 200 do
             if processes_with(word) == wanted then return end
@@ -393,103 +411,63 @@ local function cancelled_build_ends_its_process(by)
         end
         lu.fail(("%d processes, %d expected"):format(processes_with(word), wanted))
     end
-    local building = task.spawn(build, folder, "tl-test:never", { elsewhere = by.elsewhere })
+    local building = task.spawn(build, folder, "tl-test:never", { classic = by.classic })
     wait_for(1)
     building:cancel()
     wait_for(0)
 end
 
-function tests.cancelled_build_stops_the_engine_too() cancelled_build_ends_its_process(API) end
+function tests.cancelled_build_stops_the_engine_too() cancelled_build_ends_its_process(BUILDKIT) end
 
 function tests.cancelled_build_of_the_classic_builder_stops_the_engine_too()
     cancelled_build_ends_its_process(CLASSIC)
 end
 
-function tests.cancelled_build_of_buildx_stops_the_engine_too() cancelled_build_ends_its_process(BUILDX) end
-
--- ---- what only a session brings ----
+-- ---- what BuildKit asks for ----
 
 local CANARY = "s3cr3t-canary-of-a-build"
 
--- Calls fn with a docker command of these lines first on PATH.
-local function with_command(lines, fn, ...)
-    serial = serial + 1
-    local folder = dir .. "/command" .. serial
-    local real = proc.which "docker"
-    fs.mkdir(folder)
-    fs.write(folder .. "/docker", "#!/bin/sh\n" .. lines:gsub("REAL", real) .. "\n", 493)
-    local before = proc.env("PATH", folder .. ":" .. proc.env "PATH")
-    local results = table.pack(pcall(fn, ...))
-    proc.env("PATH", before)
-    if not results[1] then error(results[2], 0) end
-    return table.unpack(results, 2, results.n)
-end
-
-local WITHOUT_BUILDX = "echo \"docker: 'buildx' is not a docker command.\" >&2; exit 1"
-
--- The private folders that fn made.
-local function folders_of(fn, ...)
-    local list, made = {}, fs.tempdir
-    fs.tempdir = function()
-        local one = made()
-        list[#list + 1] = one.path
-        return one
+-- What the steps of a build printed, and its result.
+local function output_of(folder, tag, options)
+    local output = {}
+    options.on_progress = function(event)
+        if event.stream == "output" then output[#output + 1] = event.text end
     end
-    local results = table.pack(pcall(fn, list, ...))
-    fs.tempdir = made
-    if not results[1] then error(results[2], 0) end
-    return list
-end
-
-local function on_a_command_line(word)
-    for _, id in ipairs(fs.list "/proc") do
-        local ok, text = pcall(fs.read, "/proc/" .. id .. "/cmdline")
-        if id:find("^%d+$") and ok and text and text:find(word, 1, true) then return true end
-    end
-    return false
+    local result = build(folder, tag, options)
+    return output, result
 end
 
 local SECRET_STEP = 'RUN --mount=type=secret,id=token,required ["/tool", "cat", "/run/secrets/token", "out", "%f"]'
 
-function tests.build_with_a_secret_is_given_it_privately()
+function tests.build_is_given_its_secrets()
     local folder = context(("FROM tl-test:base\nARG WORD\nENV WORD=$WORD\n" .. SECRET_STEP):format(proc.time()))
-    local output, looked = {}, 0
-    local made = folders_of(function(list)
-        local result = build(folder, "tl-test:secret", {
-            secrets = { token = secret.new(CANARY), other = "not asked for" },
-            args = { WORD = "w0rd-canary", PATH = "/tool" }, labels = { ["tl-test"] = "1" },
-            on_progress = function(event)
-                if event.stream ~= "context" then
-                    looked = looked + 1
-                    lu.assertFalse(on_a_command_line(CANARY))
-                    lu.assertFalse(on_a_command_line "w0rd-canary")
-                    lu.assertEquals(fs.list(list[1] .. "/secrets"), { "1" })
-                    lu.assertEquals(fs.stat(list[1] .. "/secrets/1").mode & 511, 384)
-                end
-                if event.stream == "output" then output[#output + 1] = event.text end
-            end,
-        })
-        lu.assertEquals(d:image("tl-test:secret").Id, result.id)
-    end)
-    lu.assertTrue(looked > 0)
+    local output, result = output_of(folder, "tl-test:secret", {
+        secrets = { token = secret.new(CANARY), other = "not asked for" },
+        args = { WORD = "w0rd", PATH = "/tool" }, labels = { ["tl-test"] = "1" },
+    })
+    lu.assertEquals(d:image("tl-test:secret").Id, result.id)
     lu.assertStrContains(output[1], CANARY)
-    lu.assertStrContains(table.concat(d:image("tl-test:secret").Config.Env, ";"), "WORD=w0rd-canary")
-    for _, path in ipairs(made) do lu.assertFalse(fs.exists(path)) end
+    lu.assertStrContains(table.concat(d:image("tl-test:secret").Config.Env, ";"), "WORD=w0rd")
 end
 
 function tests.build_without_the_secret_that_it_needs_says_how_to_give_it()
     local err = failure(build, context("FROM tl-test:base\n" .. SECRET_STEP:format(0)), "tl-test:x")
-    lu.assertEquals(err.kind, "not_found")
-    lu.assertStrContains(err.message, "/Dockerfile needs the secret token, which is not given")
-    lu.assertStrContains(err.hint, 'build_secrets = { ["token"] = ')
+    lu.assertEquals(err.kind, "build")
+    lu.assertStrMatches(err.message, ".*secret token:? not found.*")
+    lu.assertEquals(err.hint, 'build_secrets = { ["token"] = "/path/of/its/file" } in todo.local.lua gives it')
 end
 
-function tests.build_with_the_users_ssh_agent()
+function tests.build_does_not_ask_for_secrets_of_stages_that_it_leaves_out()
+    local folder = context("FROM tl-test:base AS other\n" .. SECRET_STEP:format(0) .. "\nFROM tl-test:base\nENV A=1")
+    lu.assertStrContains(build(folder, "tl-test:x").id, "sha256:")
+end
+
+function tests.build_uses_the_users_ssh_agent()
     local before = proc.env("SSH_AUTH_SOCK", false)
-    local folder = context(
-        ('FROM tl-test:base\nRUN --mount=type=ssh,required ["/tool", "env", "SSH_AUTH_SOCK", "out", "%f"]'):format(proc.time()))
+    local step = 'FROM tl-test:base\nRUN --mount=type=ssh,required ["/tool", "agent", "SSH_AUTH_SOCK", "out", "%f"]'
+    local folder = context(step:format(proc.time()))
     local err = failure(build, folder, "tl-test:ssh")
-    lu.assertEquals({ err.kind, err.hint }, { "not_found", "build_ssh = true in todo.local.lua gives it" })
+    lu.assertEquals({ err.kind, err.hint }, { "build", "build_ssh = true in todo.local.lua gives it" })
     lu.assertStrContains(failure(build, folder, "tl-test:ssh", { ssh = true }).message, "SSH_AUTH_SOCK is not set")
     local socket = dir .. "/agent"
     local agent <close> = proc.spawn({ "ssh-agent", "-D", "-a", socket }, { stdout = "null", stderr = "null" }) -- luacheck: ignore
@@ -498,126 +476,156 @@ function tests.build_with_the_users_ssh_agent()
         task.sleep(0.05)
     end
     proc.env("SSH_AUTH_SOCK", socket)
-    local output = {}
-    build(folder, "tl-test:ssh", { ssh = true, on_progress = function(event)
-        if event.stream == "output" then output[#output + 1] = event.text end
-    end })
+    proc.run { "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", dir .. "/key" }
+    proc.run { "ssh-add", "-q", dir .. "/key" }
+    local output = output_of(folder, "tl-test:ssh", { ssh = true })
+    proc.env("SSH_AUTH_SOCK", "/nonexistent/agent")
+    local gone = failure(build, context(step:format(proc.time())), "tl-test:ssh", { ssh = true })
     proc.env("SSH_AUTH_SOCK", before or false)
-    lu.assertStrContains(output[1], "/run/buildkit/ssh_agent")
+    lu.assertEquals(output[1], "1 keys")
+    lu.assertEquals(gone.kind, "build")
 end
 
-function tests.build_that_needs_buildx_says_how_to_get_it()
-    local asks = context('FROM tl-test:base\nRUN --mount=type=secret,id=x ["/tool", "out", "x"]')
-    local err = with_command(WITHOUT_BUILDX, failure, build, asks, "tl-test:secret")
-    lu.assertEquals(err.kind, "unsupported")
-    lu.assertStrContains(err.message, "Dockerfile: RUN --mount=type=secret,id=x [")
-    lu.assertStrContains(err.message, "needs docker buildx, which is not installed")
-    lu.assertStrContains(err.hint, "docker-buildx-plugin")
-    -- The classic builder builds what lies elsewhere, and cannot do all that BuildKit can.
-    local cached = context('FROM tl-test:base\nRUN --mount=type=cache,target=/c ["/tool", "out", "x"]')
-    err = with_command(WITHOUT_BUILDX, failure, build, cached, "tl-test:cached", { elsewhere = true })
-    lu.assertEquals(err.kind, "unsupported")
-    lu.assertStrContains(err.message, "--mount option requires BuildKit")
-    lu.assertNotNil(build(cached, "tl-test:cached", { elsewhere = true }).id)
-    lu.assertNotNil(with_command(WITHOUT_BUILDX, build, context "FROM tl-test:base\nENV A=1", "tl-test:after").id)
-end
-
-function tests.build_by_an_older_buildx_reports_the_same()
-    with_command([[
-        if [ "$*" = "buildx version" ]; then echo "github.com/docker/buildx v0.12.1 30feaa1"; else exec REAL "$@"; fi
-    ]], function()
-        reports_steps_output_and_result(BUILDX)
-        failure_names_the_step_and_keeps_its_output(BUILDX)
-    end)
-end
-
-function tests.build_by_buildx_shares_the_engines_cache()
-    local text = ('FROM tl-test:base\nCOPY src /src/\nRUN ["/tool", "to", "/stamp", "out", "%f"]\n'):format(proc.time())
-    local folder = context(text, { ["src/a"] = "1", ["src/sub/b"] = "2" })
-    build(folder, "tl-test:by-api")
-    local wanted = d:image("tl-test:by-api").RootFS.Layers
-    fs.write(folder .. "/Dockerfile", text .. 'RUN --mount=type=secret,id=x ["/tool", "to", "/x", "out", "x"]\n')
-    build(folder, "tl-test:by-buildx")
-    local layers = d:image("tl-test:by-buildx").RootFS.Layers
-    lu.assertEquals(#layers, #wanted + 1)
-    lu.assertEquals({ table.unpack(layers, 1, #wanted) }, wanted)
-end
-
-function tests.build_by_buildx_sends_the_same_files()
-    local files = { [".dockerignore"] = "b\n", b = "2", ["src/a"] = "1", ["sp ace"] = "3", ["-rf"] = "4" }
-    local text = 'FROM tl-test:base AS all\nRUN --mount=type=secret,id=x ["/tool", "out", "x"]\n' .. "FROM scratch\nCOPY . /all/\n"
-    local folder = context(text, files)
-    proc.run { "ln", "-s", "nowhere", folder .. "/link" }
-    local extra = { extra_files = { ["ca.pem"] = "x\0y" } }
-    lu.assertEquals(arrived(folder, extra), "-rf .dockerignore Dockerfile ca.pem link sp ace src/ src/a tool")
-    extra.elsewhere = true
-    lu.assertEquals(arrived(folder, extra), "-rf .dockerignore Dockerfile ca.pem link sp ace src/ src/a tool")
-end
-
--- Names, sizes and times are the same, which is all that BuildKit compares in a folder that it knows.
-function tests.build_by_buildx_sees_changes_that_keep_the_size()
-    local text = 'FROM tl-test:base\nCOPY a /a\nENV WORD=%s\nRUN --mount=type=secret,id=x ["/tool", "cat", "/a"]'
-    for _, word in ipairs { "one", "two" } do
-        local output = {}
-        build(context(text:format(word), { a = word .. "\n" }), "tl-test:seen", { no_cache = true, on_progress = function(event)
-            if event.stream == "output" then output[#output + 1] = event.text end
+-- Only what the engine lacks is sent, and what is sent is never taken for what it has: all files have one size and one time.
+function tests.build_sends_only_what_has_changed()
+    local files = {}
+    for i = 1, 200 do files[("src/%d"):format(i)] = ("file %04d\n"):format(i):rep(1000) end
+    local folder = context("FROM scratch\nCOPY src /src/\n", files)
+    local function sent()
+        local bytes = 0
+        build(folder, "tl-test:changed", { on_progress = function(event)
+            if event.stream == "context" then bytes = event.bytes end
         end })
-        lu.assertEquals(output, { word })
-        lu.assertStrContains(table.concat(d:image("tl-test:seen").Config.Env, ";"), "WORD=" .. word)
+        return bytes
     end
+    lu.assertTrue(sent() >= 200 * 10000)
+    for _, name in ipairs { "7", "8" } do write(folder .. "/src/" .. name, "FILE 0000\n" .. ("file 000" .. name .. "\n"):rep(999)) end
+    proc.run { "touch", "-r", folder .. "/src/9", folder .. "/src/7" }
+    local again = sent()
+    lu.assertTrue(again >= 20000 and again < 30000, again .. " bytes")
+    local id = d:create { image = "tl-test:changed", cmd = { "x" }, labels = { ["tl-test"] = "1" } }
+    local stream <close> = d:archive(id, "/src/7")
+    local reader = tar_stream.reader(function() return stream:read() end)
+    reader:next()
+    lu.assertEquals(reader:read():sub(1, 20), "FILE 0000\nfile 0007\n")
+    d:remove(id, { force = true })
+    lu.assertTrue(sent() < 1000)
+end
+
+-- What no COPY names is not sent.
+function tests.build_sends_only_what_is_copied()
+    local folder = context("FROM scratch\nCOPY src/a* link/c /all/\nCOPY one /all/\n", {
+        ["src/a1"] = "1", ["src/b"] = ("b"):rep(9), ["far/c"] = "3", one = "4", other = ("o"):rep(100000), ["big/x"] = ("x"):rep(100000) })
+    proc.run { "rm", folder .. "/tool" }
+    local bytes
+    local function count(event) if event.stream == "context" then bytes = event.bytes end end
+    fs.write(folder .. "/Dockerfile", "FROM scratch\nCOPY src/a* far/c /all/\nCOPY one /all/\n")
+    build(folder, "tl-test:copied", { on_progress = count })
+    lu.assertTrue(bytes < 1000, bytes .. " bytes")
+    -- A link in the way may lead anywhere.
+    proc.run { "ln", "-s", "far", folder .. "/link" }
+    fs.write(folder .. "/Dockerfile", "FROM scratch\nCOPY link/c /all/\n")
+    lu.assertStrContains(build(folder, "tl-test:copied", { on_progress = count }).id, "sha256:")
+end
+
+function tests.image_keeps_no_times_of_files()
+    local folder = context("FROM scratch\nCOPY src /src/\n", { ["src/a"] = "1", ["src/sub/b"] = "2" })
+    proc.run { "touch", "-d", "2001-02-03", folder .. "/src/a" }
+    for _, classic in ipairs { false, true } do
+        build(folder, "tl-test:times", { no_cache = true, classic = classic })
+        local id = d:create { image = "tl-test:times", cmd = { "x" }, labels = { ["tl-test"] = "1" } }
+        local listing = dir .. "/times.tar"
+        local stream <close> = d:archive(id, "/src")
+        local file <close> = assert(io.open(listing, "wb"))
+        for bytes in stream.read, stream do file:write(bytes) end
+        file:close()
+        d:remove(id, { force = true })
+        local times = {}
+        for line in proc.run({ "tar", "--utc", "--full-time", "-tvf", listing }).stdout:gmatch("[^\n]+") do
+            if line:find("^%-") then times[#times + 1] = line:match("%d+%-%d+%-%d+ %d+:%d+:[%d.]+") end
+        end
+        lu.assertEquals(times, { "2000-01-01 00:00:00", "2000-01-01 00:00:00" })
+    end
+end
+
+function tests.build_of_a_file_that_cannot_be_read_says_which()
+    local folder = context("FROM scratch\nCOPY . /all/\n", { ["sub/gone"] = "x" })
+    fs.remove(folder .. "/sub/gone")
+    proc.run { "mknod", folder .. "/sub/gone", "p" } -- left out, as it is no file
+    lu.assertStrContains(build(folder, "tl-test:x").id, "sha256:")
+    local grows = folder .. "/grows"
+    proc.run { "truncate", "-s", "300M", grows }
+    local growing = task.spawn(function()
+        for _ = 1, 200 do
+            local file <close> = assert(io.open(grows, "ab"))
+            file:write "more"
+            file:close()
+            task.sleep(0.01)
+        end
+    end)
+    local err = failure(build, folder, "tl-test:x")
+    growing:cancel()
+    fs.remove(grows)
+    lu.assertStrContains(err.message, folder .. "/grows was written to while it was sent")
+    lu.assertStrContains(err.hint, ".dockerignore")
 end
 
 -- ---- what the engine answers ----
 
--- An engine whose answers to builds of its own two ways are given, and the builds that it was asked for.
+-- An engine whose answers to builds of its two builders are given, and the builds that it was asked for.
 local function choose(answers)
     local asked = {}
     local folder = context "FROM tl-test:base\nENV B=1"
     local options = { context = folder, dockerfile = folder .. "/Dockerfile", tags = { "tl-test:chosen" } }
-    local client = setmetatable({ host = d.host }, { __index = function(_, name)
-        local value = d[name]
-        return type(value) == "function" and function(_, ...) return value(d, ...) end or value
-    end })
-    local function by_api(_, _, buildkit)
-        local way = buildkit and "buildkit" or "classic"
+    local client = client_with { host = d.host }
+    local function by_api(_, _, given)
+        local way = given and "buildkit" or "classic"
         asked[#asked + 1] = way
         if answers[way] then error(answers[way], 0) end
         return { id = way }
     end
     return function()
-        local result = builder.build(client, options, by_api)
-        asked[#asked + 1] = "-> " .. (result.id:match("^sha256") and "buildx" or result.id)
+        builder.build(client, options, by_api)
         return table.concat(asked, " ")
     end
 end
 
 function tests.builder_follows_what_the_engine_answers()
-    -- 27.4 and older with the containerd image store, behind a proxy and not
-    local no_context = { kind = "engine",
-        message = "failed to read downloaded context: failed to load cache key: invalid response status 403" }
-    local no_host = { kind = "pull", message = "failed to read downloaded context: failed to load cache key: "
-        .. 'Get "http://build-context-uykose2gt9": dial tcp: lookup build-context-uykose2gt9: no such host' }
-    -- 20.10 where a step asks for more than a request holds
-    local no_session = { kind = "engine", message = "no active sessions" }
+    local no_session = { kind = "unsupported", message = "docker: page not found", status = 404 }
     local none = { kind = "usage", message = "invalid version 2" }
     local broken = { kind = "build", message = "step 2 of 2 failed: RUN echo buildkit" }
-    for text, case in pairs {
-        ["buildkit -> buildkit"] = { {} },
-        ["buildkit -> buildx"] = { { buildkit = no_session } },
-        ["buildkit classic -> classic"] = { { buildkit = no_session }, WITHOUT_BUILDX },
-    } do
-        local chosen = choose(case[1])
-        lu.assertEquals(case[2] and with_command(case[2], chosen) or chosen(), text)
+    lu.assertEquals(choose {}(), "buildkit")
+    for _, problem in ipairs { no_session, none } do
+        local old = choose { buildkit = problem }
+        lu.assertEquals(old(), "buildkit classic")
+        lu.assertEquals(old(), "buildkit classic classic") -- not asked again
     end
-    for _, problem in ipairs { no_context, no_host } do
-        local context_refused = choose { buildkit = problem }
-        lu.assertEquals(context_refused(), "buildkit -> buildx")
-        lu.assertEquals(context_refused(), "buildkit -> buildx -> buildx") -- not asked again
-    end
-    local old = choose { buildkit = none }
-    lu.assertEquals(old(), "buildkit classic -> classic")
-    lu.assertEquals(old(), "buildkit classic -> classic classic -> classic")
     lu.assertEquals(failure(choose { buildkit = broken }), broken)
+    local mount = { kind = "engine", message = "the --mount option requires BuildKit. Refer to …" }
+    lu.assertStrContains(failure(choose { buildkit = none, classic = mount }).hint, "this engine has no BuildKit")
+end
+
+-- An engine that knows of no sessions, as Podman's, is asked to build as it can.
+function tests.builder_takes_an_engine_without_sessions_for_one_without_buildkit()
+    local asked = {}
+    local old <close> = http.listen("127.0.0.1", 0, function(conn)
+        local head = ""
+        while not head:find("\r\n\r\n", 1, true) do head = head .. (conn:read() or "\r\n\r\n") end
+        local method, path = head:match "^(%u+) ([^? ]*)"
+        asked[#asked + 1] = method .. " " .. path
+        local body = path:find("/build$") and '{"aux":{"ID":"sha256:0123"}}\n{"stream":"Step 1/1 : FROM scratch\\n"}\n'
+            or path:find("/json$") and '{"Id":"sha256:0123"}' or '{"message":"page not found"}'
+        while path:find("/build$") and not head:find("0\r\n\r\n$") do head = head .. conn:read() end
+        conn:write(("HTTP/1.1 %s\r\nApi-Version: 1.41\r\nOstype: linux\r\nServer: Podman/5.0.0 (linux)\r\n"
+            .. "Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"):format(
+            path:find "/session$" and "404 Not Found" or "200 OK", #body, body))
+        conn:close()
+    end)
+    local client <close> = docker.connect { host = "tcp://127.0.0.1:" .. old.port }
+    local folder = context "FROM scratch"
+    local result = client:build { context = folder, dockerfile = folder .. "/Dockerfile", tags = { "tl-test:old" } }
+    lu.assertEquals(result.id, "sha256:0123")
+    lu.assertEquals(asked, { "GET /_ping", "POST /v1.41/session", "POST /v1.41/build", "GET /v1.41/images/tl-test:old/json" })
 end
 
 function tests.build_runs_stages_side_by_side_and_keeps_the_failing_ones_output()
@@ -778,33 +786,6 @@ function tests.request_is_raw_and_errors_carry_the_engines_words()
     lu.assertEquals(err.kind, "not_found")
     lu.assertEquals(err.status, 404)
     lu.assertStrContains(err.message, "none")
-end
-
-function tests.context_is_an_archive_of_what_a_build_sends()
-    local folder = context("FROM scratch", { a = "1", [".dockerignore"] = "b", b = "2" })
-    local handle = docker.context { dir = folder, dockerfile = folder .. "/Dockerfile", files = { c = "x\0y\xff" } }
-    lu.assertEquals({ handle:dockerfile() }, { "Dockerfile", false })
-    local reader, found = tar_stream.reader(function() return handle:read() end), {}
-    for entry in reader.next, reader do found[entry.name] = entry.size < 100 and reader:read() or true end
-    lu.assertEquals(found, { ["./"] = true, [".dockerignore"] = "b", Dockerfile = "FROM scratch", a = "1", c = "x\0y\xff", tool = true })
-    while handle:read() do end
-    handle:close()
-    handle:close()
-    lu.assertEquals(failure(handle.read, handle).kind, "closed")
-    write(dir .. "/elsewhere/Other", "FROM scratch")
-    local other <close> = docker.context { dir = folder, dockerfile = dir .. "/elsewhere/Other" }
-    lu.assertTrue(select(2, other:dockerfile()))
-    lu.assertEquals(failure(docker.context, { dir = "/nonexistent" }).kind, "not_found")
-end
-
-function tests.progress_tells_events_and_the_failure()
-    local progress = docker.progress()
-    lu.assertEquals(progress:feed '{"stream":"Step 1/2 : FROM scratch\\n"}\n{"stream":"St', {
-        { stream = "step", step = 1, steps = 2, text = "FROM scratch" } })
-    lu.assertEquals(progress:feed 'ep 2/2 : ENV A=1\\n"}\n', { { stream = "step", step = 2, steps = 2, text = "ENV A=1" } })
-    lu.assertFalse(progress:finish())
-    lu.assertEquals(failure(progress.feed, progress, "no message\n").kind, "parse")
-    lu.assertStrContains(failure(progress.finish, progress, "it broke").message, "it broke")
 end
 
 function tests.closed_client_says_so()

@@ -8,7 +8,6 @@ local images = require "images"
 local json = require "json"
 local log = require "log"
 local lu = require "luaunit"
-local needs = require "tests.needs"
 local old_images = require "old_images"
 local proc = require "proc"
 local remove_images = require "tests.remove_images"
@@ -372,39 +371,28 @@ local function with_secret(steps, bytes)
         images = { page = { args = { PRIVATE = "1" }, browser = { args = {}, files = "/" } } } } }
 end
 
-local function with_buildx(fn)
-    local before = proc.env("DOCKER_CONFIG", needs.buildx())
-    local ok, problem = pcall(fn)
-    proc.env("DOCKER_CONFIG", before or false)
-    if not ok then error(problem, 0) end
-end
-
 function tests.secret_of_a_step_is_given_and_does_not_stay()
     remove_images(client, NAME)
-    with_buildx(function()
-        local step = 'RUN --mount=type=secret,id=npm,required ["/tool", "to", "/length", "out", "x"]\n'
-        local image = ensure(with_secret(step))
-        local built = client:image(image.ref)
-        lu.assertEquals(built.Config.Labels["todo-lua.content"], image.tag)
-        lu.assertEquals(built.Config.Labels["todo-lua.component"], "page")
-        lu.assertFalse(select(2, ensure(with_secret(step))), "nothing changed")
-    end)
+    local step = 'RUN --mount=type=secret,id=npm,required ["/tool", "to", "/length", "out", "x"]\n'
+    local image = ensure(with_secret(step))
+    local built = client:image(image.ref)
+    lu.assertEquals(built.Config.Labels["todo-lua.content"], image.tag)
+    lu.assertEquals(built.Config.Labels["todo-lua.component"], "page")
+    lu.assertFalse(select(2, ensure(with_secret(step))), "nothing changed")
 end
 
 function tests.secret_that_a_step_leaves_in_a_layer_stops_the_build()
     remove_images(client, NAME)
-    with_buildx(function()
-        for _, bytes in ipairs { TOKEN, "short-pw\n", "a line\nand another\n" } do
-            local problem = refused(with_secret(
-                'RUN --mount=type=secret,id=npm ["/tool", "to", "/kept", "cat", "/run/secrets/npm"]\n'
-                .. 'RUN ["/tool", "to", "/kept", "out", "covered"]\n', bytes))
-            lu.assertEquals(problem.kind, "leak")
-            lu.assertEquals(problem.message,
-                ("image %s keeps what only its build was given: the secret npm is in /kept"):format(NAME))
-            lu.assertNotStrContains(tostring(problem), bytes)
-            lu.assertEquals(names(), {})
-        end
-    end)
+    for _, bytes in ipairs { TOKEN, "short-pw\n", "a line\nand another\n" } do
+        local problem = refused(with_secret(
+            'RUN --mount=type=secret,id=npm ["/tool", "to", "/kept", "cat", "/run/secrets/npm"]\n'
+            .. 'RUN ["/tool", "to", "/kept", "out", "covered"]\n', bytes))
+        lu.assertEquals(problem.kind, "leak")
+        lu.assertEquals(problem.message,
+            ("image %s keeps what only its build was given: the secret npm is in /kept"):format(NAME))
+        lu.assertNotStrContains(tostring(problem), bytes)
+        lu.assertEquals(names(), {})
+    end
 end
 
 function tests.secret_that_cannot_be_looked_for_stops_the_build()

@@ -135,7 +135,7 @@ pins.registry = {
     },
 }
 
--- Docker's client plugin for builds with a session, of a version that works with Engine 20.10.
+-- Docker's own client for builds with BuildKit, which ours are judged by; of a version that works with Engine 20.10.
 ---@type todo.GoSet[]
 pins.buildx = {
     {
