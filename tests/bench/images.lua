@@ -72,8 +72,7 @@ local function compare(title, entries, runs, bytes)
     end
 end
 
--- ---- sending a context, both sides to the same builder of the engine: the classic one copies nothing, so it only unpacks
--- what comes; BuildKit's clients send nothing that is not copied ----
+-- ---- sending a context: to BuildKit as docker buildx does, beside it docker build with the classic builder ----
 
 local begun = os.date("!%Y-%m-%dT%H:%M:%S", math.floor(proc.time())) --[[@as string]]
 
@@ -91,7 +90,7 @@ local function forget_builds()
     end
 end
 
--- A client that works with folders sends nothing of one that it knows: every run gets the folder under a new name.
+-- BuildKit's clients send nothing of a folder that it knows: every run gets the folder under a new name.
 local function renamed(folder)
     local count = 0
     return function()
@@ -102,30 +101,36 @@ local function renamed(folder)
     end
 end
 
-local function our_build(folder, dockerfile)
-    return chunk('require("docker").connect():build { context = %q, dockerfile = %q, no_cache = true }', folder, dockerfile)
+local function our_build(folder)
+    return chunk('require("docker").connect():build { context = %q, no_cache = true }', folder)
 end
 
-local TEXT = "FROM scratch\nLABEL bench=context\n"
+local function buildx_build(folder)
+    return { "docker", "buildx", "build", "--builder", "default", "-q", "--no-cache", folder }
+end
 
 local function compare_builds(title, folder, runs, bytes)
     local name = renamed(folder)
-    fs.write(folder .. "/Dockerfile", TEXT)
-    compare(title .. ", classic builder", {
-        { "todo-lua", function() return our_build(name(), path .. "/Dockerfile") end, forget_builds },
-        { "docker build", function() return { "docker", "build", "-q", "--no-cache", name() } end, forget_builds },
+    fs.write(folder .. "/Dockerfile", "FROM scratch\nLABEL bench=context\nCOPY . /all/\n")
+    compare(title, {
+        { "todo-lua", function() return our_build(name()) end, forget_builds },
+        { "docker buildx build", function() return buildx_build(name()) end, forget_builds },
+        { "docker build, classic", function() return { "docker", "build", "-q", "--no-cache", name() } end, forget_builds },
     }, runs, bytes)
-    folder = name()
-    fs.write(folder .. "/Dockerfile", TEXT .. "COPY . /all/\n")
-    compare(title .. ", BuildKit", {
-        { "todo-lua", function()
-            local now = name()
-            return our_build(now, now .. "/Dockerfile")
-        end, forget_builds },
-        { "docker buildx build", function()
-            return { "docker", "buildx", "build", "--builder", "default", "-q", "--no-cache", name() }
-        end, forget_builds },
-    }, runs, bytes)
+    return name()
+end
+
+-- A folder that both sides have sent before, with one more line in one file.
+local function compare_changed(folder, file, runs)
+    local function changed()
+        local out <close> = assert(io.open(folder .. "/" .. file, "ab"))
+        out:write("one more line\n")
+    end
+    for _, build in ipairs { our_build, buildx_build } do proc.run(build(folder), { stdout = "null", stderr = "null" }) end
+    compare("the same with one line changed", {
+        { "todo-lua", function() return our_build(folder) end, changed },
+        { "docker buildx build", function() return buildx_build(folder) end, changed },
+    }, runs)
 end
 
 local function context()
@@ -133,7 +138,6 @@ local function context()
     local _, empty = measure(chunk('require("docker").connect()'))
     term.write(("a connection alone takes %.1f MB\n"):format(empty))
     local many, one = path .. "/many", path .. "/one"
-    fs.write(path .. "/Dockerfile", TEXT)
     for _, folder in ipairs { many, one } do fs.mkdir(folder) end
     local bytes = 0
     for i = 1, 20000 do
@@ -143,7 +147,8 @@ local function context()
         file:write((("line %d of a source file\n"):format(i)):rep(40 + i % 120))
         bytes = bytes + file:seek()
     end
-    compare_builds(("context of 20,000 files, %s"):format(format.size(bytes)), many, 3, bytes)
+    many = compare_builds(("context of 20,000 files, %s"):format(format.size(bytes)), many, 3, bytes)
+    compare_changed(many, "src/001/file00001.js", 3)
     proc.run { "sh", "-c", "head -c 2147483648 /dev/urandom > '" .. one .. "/large'" }
     compare_builds("context of one file of 2 GiB", one, 2, 2 ^ 31)
     proc.env("DOCKER_CONFIG", before or false)
