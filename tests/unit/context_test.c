@@ -17,48 +17,7 @@
 #include "base/buf.h"
 #include "data/tar.h"
 #include "docker/context.h"
-
-static char dir[64];
-
-/* Two results at a time. */
-static const char *in_dir(const char *name)
-{
-    static char paths[2][512];
-    static int turn;
-    char *path = paths[turn ^= 1];
-    snprintf(path, sizeof paths[0], "%s/%s", dir, name);
-    return path;
-}
-
-static void put(const char *name, const char *text)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s", in_dir(name));
-    for (char *slash = path + strlen(dir) + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = 0;
-        assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
-        *slash = '/';
-    }
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static int make_dir(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/tl-context-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
+#include "folder.h"
 
 static tl_context *open_context(const char *dockerfile)
 {

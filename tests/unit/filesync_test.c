@@ -16,38 +16,7 @@
 
 #include "data/protobuf.h"
 #include "docker/filesync.h"
-
-static char dir[64];
-
-static void put(const char *name, const char *text)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    for (char *slash = path + strlen(dir) + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = 0;
-        assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
-        *slash = '/';
-    }
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static int make_dir(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/tl-filesync-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
+#include "folder.h"
 
 static tl_context *open_context(const tl_context_file *files, size_t count)
 {
