@@ -171,7 +171,7 @@ end
 ---A Docker engine that answers.
 ---@async
 function needs.docker()
-    needs.packages { "docker.io", "debootstrap", "iptables" }
+    needs.packages { "docker.io", "debootstrap", "iptables", "openssh-client" }
     local ctx = needs.context()
     if ctx.docker then return end
     local _, text = require("engine").up(ctx, { set = function(_, line) say(line) end })
