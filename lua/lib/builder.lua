@@ -22,7 +22,8 @@ local function hint_for(message)
         return "build_ssh = true in todo.local.lua gives it"
     end
     if message:lower():find("requires buildkit", 1, true) then
-        return "this engine has no BuildKit: Docker 20.10 and newer have it"
+        return "BuildKit is missing here (Docker 20.10 and newer have it), or it cannot take a name that is not UTF-8: "
+            .. "rename such files, or name them in .dockerignore"
     end
     return nil
 end
@@ -32,6 +33,9 @@ local function explained(problem)
     if hint and type(problem) == "table" then problem.hint = hint end
     error(problem, 0)
 end
+
+-- BuildKit from Engine 28 on takes no names of other bytes.
+local function refuses_names(problem) return fail.message(problem):find("invalid UTF-8", 1, true) ~= nil end
 
 local function agent(options)
     if not options.ssh then return nil end
@@ -54,8 +58,9 @@ function builder.build(client, options, by_api)
     if not without_buildkit[client] then
         local ok, result = pcall(by_api, client, options, given)
         if ok then return result end
-        if not lacks_buildkit(result) then explained(result) end
-        without_buildkit[client] = true
+        local other_names = refuses_names(result)
+        if not other_names and not lacks_buildkit(result) then explained(result) end
+        without_buildkit[client] = not other_names
     end
     local ok, result = pcall(by_api, client, options)
     return ok and result or explained(result)

@@ -104,8 +104,7 @@ function checks.shares_its_cache_with_buildx(client)
     fs.mkdir(folder .. "/sub")
     fs.write(folder .. "/sub/file", "2")
     proc.run { "ln", "-s", "sub/file", folder .. "/link" }
-    proc.run { "chmod", "755", folder, folder .. "/sub" }
-    proc.run { "sh", "-c", "chmod 644 '" .. folder .. "'/[Dls.]*[a-z] '" .. folder .. "/sub/file'" }
+    proc.run { "chmod", "-R", "u=rwX,go=rX", folder }
     client:build { context = folder, dockerfile = folder .. "/Dockerfile", tags = { "tl-engines:ours" } }
     local result = proc.run({ "docker", "buildx", "build", "--builder", "default", "--progress", "plain", folder },
         { env = { DOCKER_HOST = client.host, DOCKER_CONFIG = needs.buildx() }, stderr = "stdout" })
