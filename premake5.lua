@@ -8,6 +8,9 @@ local keep_symbols = symbols and function() symbols "On" end or function() flags
 local macos = os.is and os.is("macosx") or os.target and os.target() == "macosx"
 local warnings = { "-Wall", "-Wextra", "-Werror" }
 
+-- The folder of a libcurl made for linking, from host/build.sh; without it the machine's own is loaded on first use.
+local libcurl = os.getenv "TODO_LUA_LIBCURL"
+
 -- Linux links what every command needs statically (start-up time); what only some need is loaded on first use
 -- (host/base/dynlib.h), so it appears nowhere here.
 local libraries = macos
@@ -16,6 +19,11 @@ local libraries = macos
          "-l:libcrypto.a", "-static-libgcc",
          "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections",
          "-no-pie" } -- Debian's liblua5.4.a is not position-independent
+if libcurl then
+    for place, library in ipairs { libcurl .. "/libcurl.a", "-l:libnghttp2.a", "-l:libidn2.a", "-l:libunistring.a", "-l:libssl.a" } do
+        table.insert(libraries, place, library)
+    end
+end
 
 -- Scripts, chart and Dockerfiles become one C file; it is rewritten only when its content changes.
 assert(loadfile "host/embed.lua")()
@@ -25,7 +33,7 @@ workspace "todo-lua"
     configurations { "release", "debug", "asan", "fuzz" }
     location "build"
     keep_symbols()
-    includedirs { "host", "/usr/include/lua5.4", "/usr/local/include/lua5.4" }
+    includedirs { libcurl or "host", "host", "/usr/include/lua5.4", "/usr/local/include/lua5.4" }
     buildoptions(warnings)
     buildoptions { "-ffunction-sections", "-fdata-sections", "-fno-pie" }
     defines { "_GNU_SOURCE" }
@@ -66,7 +74,8 @@ for _, layer in ipairs(layers) do
         kind "StaticLib"
         c_options()
         files { "host/" .. layer .. "/*.c" }
-        excludes { macos and "host/**_linux.c" or "host/**_darwin.c" }
+        excludes { macos and "host/**_linux.c" or "host/**_darwin.c",
+                   libcurl and "host/net/libcurl_loaded.c" or "host/net/libcurl_linked.c" }
     end
 end
 archives[#archives + 1] = "tl-regex"

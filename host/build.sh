@@ -26,6 +26,11 @@ zlib1g-dev /usr/include/zlib.h
 libcrypt-dev /usr/include/crypt.h
 libnghttp2-dev /usr/include/nghttp2/nghttp2.h
 libcurl4-openssl-dev /usr/include/x86_64-linux-gnu/curl/curl.h
+libnghttp2-dev /usr/include/nghttp2/nghttp2.h
+libidn2-dev /usr/include/idn2.h
+libunistring-dev /usr/include/unistr.h
+xz-utils /usr/bin/xz
+patch /usr/bin/patch
 libcjson-dev /usr/include/cjson/cJSON.h
 libssl-dev /usr/include/openssl/evp.h
 libarchive-dev /usr/include/archive.h
@@ -64,7 +69,11 @@ install_debian() {
     exit 1
 }
 
-[ -e /etc/debian_version ] && install_debian "$@"
+unset TODO_LUA_LIBCURL
+if [ -e /etc/debian_version ]; then
+    install_debian "$@"
+    if libcurl=$(sh host/libcurl.sh); then export TODO_LUA_LIBCURL="$libcurl"; fi
+fi
 premake=premake5
 command -v premake5 >/dev/null 2>&1 || premake=premake4
 mkdir -p build

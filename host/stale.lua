@@ -28,7 +28,7 @@ table.sort(sources)
 
 os.mkdir("build/gen")
 if changed("build/gen/sources.txt", table.concat(sources, "\n")) then remove("build/**.a") end
-if changed("build/gen/options.txt", read("premake5.lua")) then
+if changed("build/gen/options.txt", read("premake5.lua") .. (os.getenv "TODO_LUA_LIBCURL" or "")) then
     remove("build/obj/**.o")
     remove("build/**.a")
 end

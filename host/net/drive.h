@@ -2,7 +2,7 @@
 #define TL_NET_DRIVE_H
 
 #include "loop/loop.h"
-#include "net/curl_dl.h"
+#include "net/libcurl.h"
 
 /* One curl multi handle driven by the loop. For the files of this folder; lives in its owner's struct. */
 typedef struct tl_drive {

@@ -1,7 +1,7 @@
 #ifndef TL_NET_EASY_H
 #define TL_NET_EASY_H
 
-#include "net/curl_dl.h"
+#include "net/libcurl.h"
 #include "net/http.h"
 
 /* What requests and streams have in common: one easy handle aimed at a server. For the files of this folder. */

@@ -23,7 +23,8 @@ function tests.setup()
     for _, name in ipairs { "premake5.lua", "lua/config.lua", "chart/Chart.yaml", "docker/Dockerfile", "host/main.c" } do
         file(name, "")
     end
-    file("bin/premake5", "#!/bin/sh\necho premake >>calls\n", 493)
+    file("host/libcurl.sh", "exit 1\n")
+    file("bin/premake5", "#!/bin/sh\necho premake$TODO_LUA_LIBCURL >>calls\n", 493)
     file("bin/make", [[#!/bin/sh
 echo begin >>calls
 sleep 0.05
@@ -121,6 +122,12 @@ end
 function tests.two_first_runs_build_one_after_the_other()
     task.all { run, run, run }
     lu.assertNotStrContains(calls(), "begin\nbegin")
+end
+
+function tests.build_links_the_libcurl_that_could_be_made()
+    file("host/libcurl.sh", "echo /folder/of/libcurl\n")
+    lu.assertEquals(run().status, 0)
+    lu.assertEquals(calls(), "premake/folder/of/libcurl\nbegin\nend\n")
 end
 
 function tests.missing_package_without_root_prints_the_commands()

@@ -1,5 +1,5 @@
-/* libcurl, loaded on first use. */
-#include "net/curl_dl.h"
+/* The machine's libcurl, loaded on first use. */
+#include "net/libcurl.h"
 
 #include <string.h>
 

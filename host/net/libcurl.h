@@ -1,11 +1,12 @@
-#ifndef TL_NET_CURL_DL_H
-#define TL_NET_CURL_DL_H
+#ifndef TL_NET_LIBCURL_H
+#define TL_NET_LIBCURL_H
 
 #include <curl/curl.h>
 
 #include "base/error.h"
 
-/* The functions of libcurl that are used, loaded on first use: linking it would cost every command 4 ms and 6 MB. */
+/* The functions of libcurl that are used. They are linked in (libcurl_linked.c) where host/libcurl.sh has made a library
+ * for that, otherwise loaded on first use (libcurl_loaded.c): linking the shared one costs every command 4 ms and 8 MB. */
 #define TL_CURL_FUNCTIONS(X) \
     X(global_init)           \
     X(free)                  \
@@ -40,8 +41,8 @@ typedef struct tl_curl {
 #undef TL_CURL_MEMBER
 } tl_curl;
 
-/* The loaded and initialised library, the same table at every call; NULL and kind "missing_library" where it cannot be
- * loaded. */
+/* The library, initialised on first use, the same table at every call; NULL and kind "missing_library" where it cannot
+ * be loaded or initialised. */
 const tl_curl *tl_curl_load(tl_error *err);
 
 #endif
