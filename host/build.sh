@@ -69,11 +69,7 @@ install_debian() {
     exit 1
 }
 
-unset TODO_LUA_LIBCURL
-if [ -e /etc/debian_version ]; then
-    install_debian "$@"
-    if libcurl=$(sh host/libcurl.sh); then export TODO_LUA_LIBCURL="$libcurl"; fi
-fi
+[ -e /etc/debian_version ] && install_debian "$@"
 premake=premake5
 command -v premake5 >/dev/null 2>&1 || premake=premake4
 mkdir -p build
@@ -82,6 +78,8 @@ if command -v flock >/dev/null 2>&1; then
     exec 9>build/.lock
     flock 9
 fi
+unset TODO_LUA_LIBCURL
+if [ -e /etc/debian_version ] && libcurl=$(sh host/libcurl.sh); then export TODO_LUA_LIBCURL="$libcurl"; fi
 [ -x build/bin/todo-lua ] || say "todo-lua: building the host (about a minute)"
 log=build/build-$config.log
 if ! { "$premake" --file=premake5.lua gmake && make -C build config="$config" -j"$(getconf _NPROCESSORS_ONLN)" ${TODO_LUA_TARGET:-todo-lua}; } >"$log" 2>&1; then

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -29,6 +30,18 @@ static struct curl_blob blob_of(const char *text)
     return (struct curl_blob){.data = (void *)text, .len = strlen(text), .flags = CURL_BLOB_COPY};
 }
 
+/* A libcurl knows the place of the system that it was made for; a program that was made there may run elsewhere (the places
+ * of Go's crypto/x509/root_linux.go). NULL: what the library knows will do. */
+static const char *system_authorities(void)
+{
+    static const char *const files[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                        "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem",
+                                        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (access(files[i], R_OK) == 0) return i ? files[i] : NULL;
+    return NULL;
+}
+
 static void set_authorities(tl_easy *easy, const tl_tls *tls)
 {
     const tl_curl *curl = easy->curl;
@@ -45,7 +58,8 @@ static void set_authorities(tl_easy *easy, const tl_tls *tls)
     if (file) curl->easy_setopt(easy->handle, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 #endif
     if (!file) file = getenv("SSL_CERT_FILE");
-    if (file && *file) curl->easy_setopt(easy->handle, CURLOPT_CAINFO, file);
+    if (!file || !*file) file = system_authorities();
+    if (file) curl->easy_setopt(easy->handle, CURLOPT_CAINFO, file);
 }
 
 static void set_tls(tl_easy *easy, const tl_tls *tls)

@@ -3,6 +3,7 @@ local fs = require "fs"
 local http = require "http"
 local lu = require "luaunit"
 local proc = require "proc"
+local program = require "program"
 local task = require "task"
 
 local tests = {}
@@ -145,17 +146,19 @@ function tests.many_requests_run_at_once()
     lu.assertNotNil(listener)
 end
 
-function tests.tls_trusts_only_the_given_authority()
-    local dir <close> = fs.tempdir()
-    local key, cert = dir.path .. "/key.pem", dir.path .. "/cert.pem"
+local function make_certificate(key, cert)
     proc.run { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost" }
+end
+
+-- A server with a certificate of its own; its URL follows, which answers.
+local function tls_server(key, cert)
+    make_certificate(key, cert)
     local probe = http.bind("127.0.0.1")
     local port = probe.port
     probe:close()
-    local tls_server <close> = proc.spawn({ "openssl", "s_server", "-accept", tostring(port), "-key", key, "-cert", cert,
+    local process = proc.spawn({ "openssl", "s_server", "-accept", tostring(port), "-key", key, "-cert", cert,
         "-www", "-quiet" }, { stdin = "pipe", stdout = "null", stderr = "null" })
-    local url = "https://localhost:" .. port .. "/"
     task.timeout(5, function()
         local ok, conn
         repeat
@@ -164,18 +167,41 @@ function tests.tls_trusts_only_the_given_authority()
         until ok
         conn:close() -- it serves one at a time
     end)
+    return process, "https://localhost:" .. port .. "/"
+end
+
+function tests.tls_trusts_only_the_given_authority()
+    local dir <close> = fs.tempdir()
+    local key, cert = dir.path .. "/key.pem", dir.path .. "/cert.pem"
+    local tls <close>, url = tls_server(key, cert)
     lu.assertEquals(http.get(url, { ca = fs.read(cert) }).status, 200)
     lu.assertEquals(http.get(url, { ca_file = cert }).status, 200)
     lu.assertEquals(http.get(url, { insecure = true }).status, 200)
     local untrusted = failure(http.get, url)
     lu.assertEquals(untrusted.kind, "tls")
     lu.assertStrContains(untrusted.hint, "not trusted here")
-    lu.assertEquals(failure(http.get, "https://127.0.0.1:" .. port, { ca_file = cert }).kind, "tls")
+    lu.assertEquals(failure(http.get, url:gsub("localhost", "127.0.0.1"), { ca_file = cert }).kind, "tls")
     -- A cluster that is made anew has another authority in the same file.
-    proc.run { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost" }
+    make_certificate(key, cert)
     lu.assertEquals(failure(http.get, url, { ca_file = cert }).kind, "tls")
-    lu.assertNotNil(tls_server.pid)
+    lu.assertNotNil(tls.pid)
+end
+
+-- The linked libcurl knows Debian's place only.
+function tests.tls_finds_the_authorities_of_other_distributions()
+    local dir <close> = fs.tempdir()
+    local cert = dir.path .. "/cert.pem"
+    local tls <close>, url = tls_server(dir.path .. "/key.pem", cert)
+    local function status(copy)
+        return proc.run({ "unshare", "-m", "sh", "-ec", "mount -t tmpfs none /etc/ssl\n" .. copy .. '\nexec "$2" -e "$3"', "sh",
+            cert, program.executable, ("print(require('http').get('%s').status)"):format(url) },
+            { check = false, env = { SSL_CERT_FILE = false, SSL_CERT_DIR = false } })
+    end
+    lu.assertEquals(status('cp "$1" /etc/ssl/ca-bundle.pem').stdout, "200\n")
+    lu.assertStrContains(status("").stderr, "no secure connection to localhost")
+    lu.assertStrContains(status('mkdir /etc/ssl/certs; cp "$1" /etc/ssl/ca-bundle.pem; : >/etc/ssl/certs/ca-certificates.crt').stderr,
+        "no secure connection to localhost")
+    lu.assertNotNil(tls.pid)
 end
 
 function tests.escape_keeps_only_unreserved()
