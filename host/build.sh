@@ -27,8 +27,6 @@ libcrypt-dev /usr/include/crypt.h
 libnghttp2-dev /usr/include/nghttp2/nghttp2.h
 libcurl4-openssl-dev /usr/include/x86_64-linux-gnu/curl/curl.h
 libnghttp2-dev /usr/include/nghttp2/nghttp2.h
-libidn2-dev /usr/include/idn2.h
-libunistring-dev /usr/include/unistr.h
 xz-utils /usr/bin/xz
 patch /usr/bin/patch
 libcjson-dev /usr/include/cjson/cJSON.h

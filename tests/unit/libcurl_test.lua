@@ -19,7 +19,7 @@ end
 
 -- A libcurl that has all features once Debian's patch is applied.
 local function write_source()
-    local features = { "SSL", "HTTP2", "LIBZ", "IDN", "IPV6", "UNIX_SOCKETS", "ASYNCHDNS", "HTTPS_PROXY" }
+    local features = { "SSL", "HTTP2", "LIBZ", "IPV6", "UNIX_SOCKETS", "ASYNCHDNS", "HTTPS_PROXY" }
     local header = { "#define LIBCURL_VERSION_NUM 7", "#define CURLVERSION_NOW 0",
         "typedef struct { unsigned version_num; int features; } curl_version_info_data;",
         "curl_version_info_data *curl_version_info(int);" }
