@@ -1,5 +1,5 @@
-/* SHA-256, and the SHA-1 of old protocols. This part of libcrypto is linked statically: loading the library would take
- * longer than most digests. */
+/* SHA-256, and the SHA-1 of old protocols. Not by EVP_Digest: to set up libcrypto's providers would take longer than most
+ * digests. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "data/digest.h"
 
@@ -82,7 +82,7 @@ out:
 
 void tl_sha1(const void *bytes, size_t length, unsigned char out[20])
 {
-    SHA_CTX sum; /* SHA1() itself would bring all of libcrypto's providers into the program: 3 MB */
+    SHA_CTX sum; /* SHA1() itself asks a provider */
     SHA1_Init(&sum);
     SHA1_Update(&sum, bytes, length);
     SHA1_Final(out, &sum);

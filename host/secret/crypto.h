@@ -5,8 +5,7 @@
 
 #include "base/error.h"
 
-/* Cryptographically strong random bytes by OpenSSL's libcrypto, which is loaded on first use (kind "missing_library"
- * without it). */
+/* Cryptographically strong random bytes by OpenSSL's libcrypto. */
 int tl_random_bytes(void *out, size_t length, tl_error *err);
 
 #endif

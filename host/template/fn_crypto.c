@@ -1,12 +1,13 @@
 /* Hashes, password hashes and encryption. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <crypt.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dynlib.h"
 #include "data/base64.h"
 #include "data/digest.h"
 #include "template/internal.h"
@@ -18,8 +19,7 @@ static tl_value hexadecimal(tl_exec *x, const unsigned char *bytes, size_t lengt
     return tl_string_ref(text, 2 * length);
 }
 
-/* These parts of libcrypto are linked statically: charts hash their files, and loading the library would take
- * longer than the render. */
+/* Not by EVP_Digest: charts hash their files, and to set up libcrypto's providers would take longer than the render. */
 TL_FUNCTION(fn_sha1)
 {
     unsigned char digest[SHA_DIGEST_LENGTH];
@@ -112,27 +112,6 @@ TL_FUNCTION(fn_htpasswd)
     return tl_take_string(x, &text, out);
 }
 
-/* ---- libcrypto, loaded when one of the functions below is used ---- */
-
-enum { C_SCRYPT, C_HMAC, C_SHA256, C_CTX_NEW, C_CTX_FREE, C_AES, C_INIT, C_PADDING, C_UPDATE, C_FINAL, C_COUNT };
-
-static void **crypto(tl_exec *x)
-{
-    static const char *const names[] = {"libcrypto.so.3", "libcrypto.so.1.1", "libcrypto.3.dylib", NULL};
-    static const char *const symbols[] = {"EVP_PBE_scrypt",      "HMAC",           "EVP_sha256",
-                                          "EVP_CIPHER_CTX_new",  "EVP_CIPHER_CTX_free", "EVP_aes_256_cbc",
-                                          "EVP_CipherInit_ex",   "EVP_CIPHER_CTX_set_padding", "EVP_CipherUpdate",
-                                          "EVP_CipherFinal_ex"};
-    static const tl_dynlib library = {names, "libssl3", symbols, C_COUNT};
-    static void *functions[C_COUNT];
-    if (functions[C_COUNT - 1]) return functions;
-    tl_error err = {0};
-    if (!tl_dynlib_load(&library, functions, &err)) return functions;
-    tl_fail(x, "%s", err.message);
-    tl_error_dispose(&err);
-    return NULL;
-}
-
 typedef struct password_type {
     const char *name, *templates[22];
 } password_type;
@@ -169,11 +148,6 @@ static void add_counted(tl_buf *out, tl_value text)
     tl_buf_add(out, text.as.s, text.len);
 }
 
-typedef int (*scrypt_call)(const char *, size_t, const unsigned char *, size_t, uint64_t, uint64_t, uint64_t, uint64_t,
-                           unsigned char *, size_t);
-typedef unsigned char *(*hmac_call)(const void *, const void *, int, const unsigned char *, size_t, unsigned char *,
-                                    unsigned *);
-
 /* The Master Password algorithm. */
 TL_FUNCTION(fn_derive_password)
 {
@@ -186,22 +160,19 @@ TL_FUNCTION(fn_derive_password)
                                               args[1].as.s));
         return 0;
     }
-    void **functions = crypto(x);
-    if (!functions) return -1;
     static const char seed_name[] = "com.lyndir.masterpassword";
     unsigned char key[64], seed[64];
     unsigned seed_length = 0;
     tl_buf salt = tl_text_buf(x);
     tl_buf_adds(&salt, seed_name);
     add_counted(&salt, args[3]);
-    int ok = ((scrypt_call)functions[C_SCRYPT])(args[2].as.s, args[2].len, (unsigned char *)salt.data, salt.len, 32768, 8,
-                                                2, 128 << 20, key, sizeof key);
+    int ok = EVP_PBE_scrypt(args[2].as.s, args[2].len, (unsigned char *)salt.data, salt.len, 32768, 8, 2, 128 << 20, key,
+                            sizeof key);
     salt.len = strlen(seed_name);
     add_counted(&salt, args[4]);
     for (int shift = 24; shift >= 0; shift -= 8) tl_buf_addc(&salt, (char)((uint32_t)args[0].as.i >> shift));
     if (ok)
-        ok = ((hmac_call)functions[C_HMAC])(((const void *(*)(void))functions[C_SHA256])(), key, sizeof key,
-                                            (unsigned char *)salt.data, salt.len, seed, &seed_length) != NULL;
+        ok = HMAC(EVP_sha256(), key, sizeof key, (unsigned char *)salt.data, salt.len, seed, &seed_length) != NULL;
     tl_buf_dispose(&salt);
     if (!ok) return tl_fail(x, "failed to derive password");
     size_t count_of = 0;
@@ -217,18 +188,16 @@ TL_FUNCTION(fn_derive_password)
 }
 
 /* AES-256-CBC of whole blocks; 0, or -1. */
-static int aes_cbc(void **f, tl_value password, const unsigned char *iv, tl_span in, unsigned char *to, int encrypt)
+static int aes_cbc(tl_value password, const unsigned char *iv, tl_span in, unsigned char *to, int encrypt)
 {
     unsigned char key[32] = {0};
     int length = 0, ok;
     memcpy(key, password.as.s, password.len < sizeof key ? password.len : sizeof key);
-    void *context = ((void *(*)(void))f[C_CTX_NEW])();
-    ok = context && ((int (*)(void *, const void *, void *, const unsigned char *, const unsigned char *, int))f[C_INIT])(
-                        context, ((const void *(*)(void))f[C_AES])(), NULL, key, iv, encrypt) == 1;
-    if (ok) ((int (*)(void *, int))f[C_PADDING])(context, 0);
-    ok = ok && ((int (*)(void *, unsigned char *, int *, const unsigned char *, int))f[C_UPDATE])(
-                   context, to, &length, (const unsigned char *)in.s, (int)in.len) == 1;
-    ((void (*)(void *))f[C_CTX_FREE])(context);
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    ok = context && EVP_CipherInit_ex(context, EVP_aes_256_cbc(), NULL, key, iv, encrypt) == 1;
+    if (ok) EVP_CIPHER_CTX_set_padding(context, 0);
+    ok = ok && EVP_CipherUpdate(context, to, &length, (const unsigned char *)in.s, (int)in.len) == 1;
+    EVP_CIPHER_CTX_free(context);
     tl_cleanse(key, sizeof key);
     return ok ? 0 : -1;
 }
@@ -237,15 +206,13 @@ TL_FUNCTION(fn_encrypt_aes)
 {
     *out = tl_cstring_ref("");
     if (!args[1].len) return 0;
-    void **functions = crypto(x);
-    if (!functions) return -1;
     size_t padding = 16 - args[1].len % 16, length = args[1].len + padding;
     char *plain = tl_arena_alloc(x->arena, length);
     unsigned char *made = tl_arena_alloc(x->arena, 16 + length);
     memcpy(plain, args[1].as.s, args[1].len);
     memset(plain + args[1].len, (int)padding, padding);
     if (tl_random(x, made, 16)) return -1;
-    if (aes_cbc(functions, args[0], made, (tl_span){plain, (uint32_t)length}, made + 16, 1))
+    if (aes_cbc(args[0], made, (tl_span){plain, (uint32_t)length}, made + 16, 1))
         return tl_fail(x, "cannot encrypt");
     tl_buf text = tl_text_buf(x);
     tl_base64_encode(&text, made, 16 + length, TL_BASE64_STD);
@@ -259,7 +226,6 @@ TL_FUNCTION(fn_decrypt_aes)
     tl_buf bytes = tl_text_buf(x);
     tl_error err = {0};
     int status = -1;
-    void **functions = NULL;
     if (tl_base64_decode(&bytes, args[1].as.s, args[1].len, TL_BASE64_STD, &err)) {
         tl_fail(x, "%s", err.message);
     } else if (bytes.len < 16) {
@@ -268,10 +234,10 @@ TL_FUNCTION(fn_decrypt_aes)
         tl_fail(x, "crypto/cipher: input not full blocks");
     } else if (bytes.len == 16) {
         tl_fail(x, "runtime error: index out of range [-1]");
-    } else if ((functions = crypto(x))) {
+    } else {
         size_t length = bytes.len - 16;
         unsigned char *plain = tl_arena_alloc(x->arena, length);
-        status = aes_cbc(functions, args[0], (unsigned char *)bytes.data, (tl_span){bytes.data + 16, (uint32_t)length}, plain, 0);
+        status = aes_cbc(args[0], (unsigned char *)bytes.data, (tl_span){bytes.data + 16, (uint32_t)length}, plain, 0);
         size_t padding = plain[length - 1];
         if (status)
             tl_fail(x, "cannot decrypt");

@@ -4,75 +4,35 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <openssl/dsa.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dynlib.h"
 #include "template/rsa_key.h"
-
-#define CALLS(X)                                                                                                       \
-    X(EVP_PKEY_Q_keygen) X(EVP_PKEY_free) X(EVP_PKEY_get_base_id) X(EVP_PKEY_CTX_new_id) X(EVP_PKEY_CTX_new)           \
-    X(EVP_PKEY_CTX_free) X(EVP_PKEY_paramgen_init) X(EVP_PKEY_CTX_set_dsa_paramgen_bits)                               \
-    X(EVP_PKEY_CTX_set_dsa_paramgen_q_bits) X(EVP_PKEY_paramgen) X(EVP_PKEY_keygen_init) X(EVP_PKEY_keygen)            \
-    X(EVP_sha256) X(BIO_new) X(BIO_s_mem) X(BIO_new_mem_buf) X(BIO_ctrl) X(BIO_free) X(PEM_read_bio_X509)              \
-    X(PEM_read_bio_PrivateKey) X(PEM_write_bio_X509) X(PEM_write_bio_PrivateKey) X(PEM_write_bio_PrivateKey_traditional)\
-    X(X509_new) X(X509_free) X(X509_set_version) X(X509_get_serialNumber) X(X509_getm_notBefore)                       \
-    X(X509_getm_notAfter) X(X509_get_subject_name) X(X509_set_issuer_name) X(X509_set_pubkey) X(X509_sign)             \
-    X(X509_NAME_add_entry_by_txt) X(X509V3_set_ctx) X(X509V3_EXT_conf_nid) X(X509_add_ext) X(X509_EXTENSION_free)      \
-    X(X509_add1_ext_i2d) X(X509_get0_subject_key_id) X(ASN1_TIME_set) X(BN_bin2bn) X(BN_to_ASN1_INTEGER) X(BN_free)    \
-    X(OPENSSL_sk_new_null) X(OPENSSL_sk_push) X(OPENSSL_sk_pop_free) X(GENERAL_NAME_new) X(GENERAL_NAME_free)          \
-    X(GENERAL_NAME_set0_value) X(ASN1_STRING_type_new) X(ASN1_STRING_set) X(ERR_clear_error)
-
-#undef EVP_PKEY_CTX_set_dsa_paramgen_bits
-#undef BIO_s_mem
-void ERR_clear_error(void);
-
-#define MEMBER(name) __typeof__(name) *name;
-static union {
-    struct {
-        CALLS(MEMBER)
-    } f;
-    void *addresses[64];
-} lib;
-
-#define NAME(name) #name,
-static const char *const symbols[] = {CALLS(NAME)};
-#define COUNT (sizeof symbols / sizeof symbols[0])
-
-int tl_pki_load(tl_error *err)
-{
-    static const char *const names[] = {"libcrypto.so.3", "libcrypto.3.dylib", NULL};
-    static const tl_dynlib library = {names, "libssl3", symbols, COUNT};
-    _Static_assert(COUNT <= 64, "room for all functions");
-    if (lib.addresses[COUNT - 1]) return 0;
-    return tl_dynlib_load(&library, lib.addresses, err);
-}
 
 static EVP_PKEY *dsa_key(void)
 {
     EVP_PKEY *params = NULL, *key = NULL;
-    EVP_PKEY_CTX *context = lib.f.EVP_PKEY_CTX_new_id(EVP_PKEY_DSA, NULL), *again = NULL;
-    if (context && lib.f.EVP_PKEY_paramgen_init(context) > 0 &&
-        lib.f.EVP_PKEY_CTX_set_dsa_paramgen_bits(context, 2048) > 0 &&
-        lib.f.EVP_PKEY_CTX_set_dsa_paramgen_q_bits(context, 256) > 0 && lib.f.EVP_PKEY_paramgen(context, &params) > 0)
-        again = lib.f.EVP_PKEY_CTX_new(params, NULL);
-    if (again && lib.f.EVP_PKEY_keygen_init(again) > 0) lib.f.EVP_PKEY_keygen(again, &key);
-    lib.f.EVP_PKEY_CTX_free(context);
-    lib.f.EVP_PKEY_CTX_free(again);
-    lib.f.EVP_PKEY_free(params);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_DSA, NULL), *again = NULL;
+    if (context && EVP_PKEY_paramgen_init(context) > 0 && EVP_PKEY_CTX_set_dsa_paramgen_bits(context, 2048) > 0 &&
+        EVP_PKEY_CTX_set_dsa_paramgen_q_bits(context, 256) > 0 && EVP_PKEY_paramgen(context, &params) > 0)
+        again = EVP_PKEY_CTX_new(params, NULL);
+    if (again && EVP_PKEY_keygen_init(again) > 0) EVP_PKEY_keygen(again, &key);
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_CTX_free(again);
+    EVP_PKEY_free(params);
     return key;
 }
 
 EVP_PKEY *tl_pki_key_new(const char *type, tl_error *err)
 {
     EVP_PKEY *key = NULL;
-    if (tl_pki_load(err)) return NULL;
     if (!strncmp(type, "rsa:", 4)) return tl_rsa_key_new(atoi(type + 4), err);
     if (!strcmp(type, "ecdsa"))
-        key = lib.f.EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+        key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     else if (!strcmp(type, "ed25519"))
-        key = lib.f.EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+        key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     else
         key = dsa_key();
     if (!key) tl_error_set(err, "crypto", "failed to generate private key");
@@ -81,12 +41,12 @@ EVP_PKEY *tl_pki_key_new(const char *type, tl_error *err)
 
 void tl_pki_key_free(EVP_PKEY *key)
 {
-    if (key) lib.f.EVP_PKEY_free(key);
+    if (key) EVP_PKEY_free(key);
 }
 
 void tl_pki_certificate_free(X509 *certificate)
 {
-    if (certificate) lib.f.X509_free(certificate);
+    if (certificate) X509_free(certificate);
 }
 
 /* A prompt for a password must never reach the terminal. */
@@ -99,39 +59,37 @@ static int no_password(char *buf, int size, int writing, void *context)
 static int take_bio(BIO *bio, int ok, tl_buf *out, tl_error *err)
 {
     char *text = NULL;
-    long length = ok > 0 ? lib.f.BIO_ctrl(bio, BIO_CTRL_INFO, 0, &text) : 0;
+    long length = ok > 0 ? BIO_ctrl(bio, BIO_CTRL_INFO, 0, &text) : 0;
     if (length > 0) tl_buf_add(out, text, (size_t)length);
-    lib.f.BIO_free(bio);
+    BIO_free(bio);
     return length > 0 ? 0 : tl_error_set(err, "crypto", "error pem-encoding");
 }
 
 int tl_pki_key_write(EVP_PKEY *key, tl_buf *out, tl_error *err)
 {
-    BIO *bio = lib.f.BIO_new(lib.f.BIO_s_mem());
-    int pkcs8 = lib.f.EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519;
-    int ok = pkcs8 ? lib.f.PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
-                   : lib.f.PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL);
+    BIO *bio = BIO_new(BIO_s_mem());
+    int pkcs8 = EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519;
+    int ok = pkcs8 ? PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL)
+                   : PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL);
     return take_bio(bio, ok, out, err);
 }
 
 EVP_PKEY *tl_pki_key_read(const char *pem, size_t length, tl_error *err)
 {
-    if (tl_pki_load(err)) return NULL;
-    BIO *bio = lib.f.BIO_new_mem_buf(pem, length > INT_MAX ? INT_MAX : (int)length);
-    EVP_PKEY *key = lib.f.PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-    lib.f.BIO_free(bio);
-    lib.f.ERR_clear_error();
+    BIO *bio = BIO_new_mem_buf(pem, length > INT_MAX ? INT_MAX : (int)length);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    BIO_free(bio);
+    ERR_clear_error();
     if (!key) tl_error_set(err, "crypto", "no PEM data in input");
     return key;
 }
 
 X509 *tl_pki_certificate_read(const char *pem, size_t length, tl_error *err)
 {
-    if (tl_pki_load(err)) return NULL;
-    BIO *bio = lib.f.BIO_new_mem_buf(pem, length > INT_MAX ? INT_MAX : (int)length);
-    X509 *certificate = lib.f.PEM_read_bio_X509(bio, NULL, no_password, NULL);
-    lib.f.BIO_free(bio);
-    lib.f.ERR_clear_error();
+    BIO *bio = BIO_new_mem_buf(pem, length > INT_MAX ? INT_MAX : (int)length);
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    BIO_free(bio);
+    ERR_clear_error();
     if (!certificate) tl_error_set(err, "crypto", "unable to decode certificate");
     return certificate;
 }
@@ -142,20 +100,20 @@ static int add_extension(X509 *x, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX context;
     memset(&context, 0, sizeof context);
-    lib.f.X509V3_set_ctx(&context, issuer, x, NULL, NULL, 0);
-    X509_EXTENSION *extension = lib.f.X509V3_EXT_conf_nid(NULL, &context, nid, value);
-    int ok = extension && lib.f.X509_add_ext(x, extension, -1) == 1;
-    lib.f.X509_EXTENSION_free(extension);
+    X509V3_set_ctx(&context, issuer, x, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    int ok = extension && X509_add_ext(x, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
     return ok ? 0 : -1;
 }
 
 static int push_name(OPENSSL_STACK *names, int type, const void *bytes, int length)
 {
-    GENERAL_NAME *name = lib.f.GENERAL_NAME_new();
-    ASN1_STRING *string = lib.f.ASN1_STRING_type_new(type == GEN_DNS ? V_ASN1_IA5STRING : V_ASN1_OCTET_STRING);
-    lib.f.ASN1_STRING_set(string, bytes, length);
-    lib.f.GENERAL_NAME_set0_value(name, type, string);
-    return lib.f.OPENSSL_sk_push(names, name) > 0 ? 0 : -1;
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_STRING *string = ASN1_STRING_type_new(type == GEN_DNS ? V_ASN1_IA5STRING : V_ASN1_OCTET_STRING);
+    ASN1_STRING_set(string, bytes, length);
+    GENERAL_NAME_set0_value(name, type, string);
+    return OPENSSL_sk_push(names, name) > 0 ? 0 : -1;
 }
 
 static int push_address(OPENSSL_STACK *names, tl_value address, tl_error *err)
@@ -170,28 +128,28 @@ static int push_address(OPENSSL_STACK *names, tl_value address, tl_error *err)
 
 static void free_name(void *name)
 {
-    lib.f.GENERAL_NAME_free(name);
+    GENERAL_NAME_free(name);
 }
 
 static int add_names(X509 *x, const tl_pki_request *request, tl_error *err)
 {
     size_t hosts = request->hosts ? request->hosts->len : 0, addresses = request->addresses ? request->addresses->len : 0;
     if (!hosts && !addresses) return 0;
-    OPENSSL_STACK *names = lib.f.OPENSSL_sk_new_null();
+    OPENSSL_STACK *names = OPENSSL_sk_new_null();
     int status = 0;
     for (size_t i = 0; i < hosts && !status; i++)
         status = push_name(names, GEN_DNS, request->hosts->items[i].as.s, (int)request->hosts->items[i].len);
     for (size_t i = 0; i < addresses && !status; i++) status = push_address(names, request->addresses->items[i], err);
-    if (!status) status = lib.f.X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0) == 1 ? 0 : -1;
-    lib.f.OPENSSL_sk_pop_free(names, free_name);
+    if (!status) status = X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0) == 1 ? 0 : -1;
+    OPENSSL_sk_pop_free(names, free_name);
     return status;
 }
 
 static int set_serial(X509 *x, const unsigned char serial[16])
 {
-    BIGNUM *number = lib.f.BN_bin2bn(serial, 16, NULL);
-    int ok = number && lib.f.BN_to_ASN1_INTEGER(number, lib.f.X509_get_serialNumber(x));
-    lib.f.BN_free(number);
+    BIGNUM *number = BN_bin2bn(serial, 16, NULL);
+    int ok = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x));
+    BN_free(number);
     return ok ? 0 : -1;
 }
 
@@ -204,7 +162,7 @@ static int fill(X509 *x, const tl_pki_request *request, X509 *issuer, tl_error *
         add_extension(x, issuer, NID_basic_constraints, request->authority ? "critical,CA:TRUE" : "critical,CA:FALSE"))
         return -1;
     if (request->authority && add_extension(x, issuer, NID_subject_key_identifier, "hash")) return -1;
-    if (issuer != x && lib.f.X509_get0_subject_key_id(issuer) &&
+    if (issuer != x && X509_get0_subject_key_id(issuer) &&
         add_extension(x, issuer, NID_authority_key_identifier, "keyid:always"))
         return -1;
     return add_names(x, request, err);
@@ -213,26 +171,26 @@ static int fill(X509 *x, const tl_pki_request *request, X509 *issuer, tl_error *
 int tl_pki_sign(const tl_pki_request *request, EVP_PKEY *key, X509 *issuer, EVP_PKEY *signer, tl_buf *out,
                 tl_error *err)
 {
-    X509 *x = lib.f.X509_new();
+    X509 *x = X509_new();
     int status = -1;
     if (!issuer) issuer = x;
     if (!signer) signer = key;
-    lib.f.X509_set_version(x, 2);
+    X509_set_version(x, 2);
     if (set_serial(x, request->serial)) goto out;
-    lib.f.ASN1_TIME_set(lib.f.X509_getm_notBefore(x), request->now);
-    lib.f.ASN1_TIME_set(lib.f.X509_getm_notAfter(x), request->now + request->days * 86400);
-    if (lib.f.X509_NAME_add_entry_by_txt(lib.f.X509_get_subject_name(x), "CN", MBSTRING_UTF8,
-                                         (const unsigned char *)request->name, (int)request->name_length, -1, 0) != 1)
+    ASN1_TIME_set(X509_getm_notBefore(x), request->now);
+    ASN1_TIME_set(X509_getm_notAfter(x), request->now + request->days * 86400);
+    if (X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
+                                   (const unsigned char *)request->name, (int)request->name_length, -1, 0) != 1)
         goto out;
-    lib.f.X509_set_issuer_name(x, lib.f.X509_get_subject_name(issuer));
-    if (lib.f.X509_set_pubkey(x, key) != 1 || fill(x, request, issuer, err)) goto out;
-    int id = lib.f.EVP_PKEY_get_base_id(signer);
-    if (lib.f.X509_sign(x, signer, id == EVP_PKEY_ED25519 ? NULL : lib.f.EVP_sha256()) <= 0) goto out;
-    BIO *bio = lib.f.BIO_new(lib.f.BIO_s_mem());
-    status = take_bio(bio, lib.f.PEM_write_bio_X509(bio, x), out, err);
+    X509_set_issuer_name(x, X509_get_subject_name(issuer));
+    if (X509_set_pubkey(x, key) != 1 || fill(x, request, issuer, err)) goto out;
+    int id = EVP_PKEY_get_base_id(signer);
+    if (X509_sign(x, signer, id == EVP_PKEY_ED25519 ? NULL : EVP_sha256()) <= 0) goto out;
+    BIO *bio = BIO_new(BIO_s_mem());
+    status = take_bio(bio, PEM_write_bio_X509(bio, x), out, err);
 out:
-    lib.f.X509_free(x);
-    lib.f.ERR_clear_error();
+    X509_free(x);
+    ERR_clear_error();
     if (status && err && !err->message) tl_error_set(err, "crypto", "error creating certificate");
     return status;
 }

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "data/value.h"
 
-/* Keys and certificates by libcrypto, which is loaded when a template first asks for one. */
+/* Keys and certificates by libcrypto. */
 
 /* What a certificate says. Lists hold strings, or are NULL. */
 typedef struct tl_pki_request {
@@ -21,7 +21,6 @@ typedef struct tl_pki_request {
     unsigned char serial[16];
 } tl_pki_request;
 
-int tl_pki_load(tl_error *err);
 /* "rsa:BITS", "dsa", "ecdsa" or "ed25519". NULL on errors. Free with tl_pki_key_free. */
 EVP_PKEY *tl_pki_key_new(const char *type, tl_error *err);
 void tl_pki_key_free(EVP_PKEY *key);

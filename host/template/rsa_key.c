@@ -6,43 +6,12 @@
 #include <openssl/param_build.h>
 #include <string.h>
 
-#include "base/dynlib.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
 #define EXPONENT 65537
 
-#define CALLS(X)                                                                                                       \
-    X(BN_CTX_new) X(BN_CTX_free) X(BN_secure_new) X(BN_clear_free) X(BN_mod_word) X(BN_cmp) X(BN_mul) X(BN_div)        \
-    X(BN_set_word) X(BN_sub_word) X(BN_copy) X(BN_mod_inverse) X(BN_set_flags) X(OSSL_PARAM_BLD_new)                   \
-    X(OSSL_PARAM_BLD_free) X(OSSL_PARAM_BLD_push_BN) X(OSSL_PARAM_BLD_to_param) X(OSSL_PARAM_free)                     \
-    X(EVP_PKEY_CTX_new_from_name) X(EVP_PKEY_CTX_free) X(EVP_PKEY_fromdata_init) X(EVP_PKEY_fromdata) X(BN_GENCB_new)  \
-    X(BN_GENCB_free) X(BN_GENCB_set) X(BN_GENCB_get_arg) X(BN_num_bits) X(BN_check_prime) X(BN_add_word) X(BN_is_one)  \
-    X(BN_priv_rand) X(BN_priv_rand_range) X(BN_mod_exp_mont_consttime_x2) X(BN_CTX_secure_new) X(BN_CTX_start)         \
-    X(BN_CTX_get) X(BN_CTX_end)
-
-#define MEMBER(name) __typeof__(name) *name;
-static union {
-    struct {
-        CALLS(MEMBER)
-    } f;
-    void *addresses[37];
-} lib;
-
-#define NAME(name) #name,
-static const char *const symbols[] = {CALLS(NAME)};
-#define COUNT (sizeof symbols / sizeof symbols[0])
-
 enum { N, E, D, P, Q, DP, DQ, QINV, PHI, P1, Q1, NUMBERS };
-
-static int load(tl_error *err)
-{
-    static const char *const names[] = {"libcrypto.so.3", "libcrypto.3.dylib", NULL};
-    static const tl_dynlib library = {names, "libssl3", symbols, COUNT};
-    _Static_assert(COUNT == 37, "room for all functions");
-    if (lib.addresses[COUNT - 1]) return 0;
-    return tl_dynlib_load(&library, lib.addresses, err);
-}
 
 /* Rounds of Miller-Rabin after which a random number is prime enough for RSA, as in Go's keys, which helm makes: errors of
  * such numbers are far rarer than those of chosen ones, for which libcrypto has its 64. */
@@ -58,19 +27,19 @@ typedef struct test {
 /* Ends a test when the candidate has passed its rounds. */
 static int on_step(int event, int round, BN_GENCB *callback)
 {
-    test *t = lib.f.BN_GENCB_get_arg(callback);
+    test *t = BN_GENCB_get_arg(callback);
     t->passed = event == 1 && round + 1 >= t->rounds;
     return !t->passed;
 }
 
 static int is_prime(const BIGNUM *candidate, BN_CTX *context)
 {
-    test t = {rounds_for(lib.f.BN_num_bits(candidate)), 0};
-    BN_GENCB *callback = lib.f.BN_GENCB_new();
+    test t = {rounds_for(BN_num_bits(candidate)), 0};
+    BN_GENCB *callback = BN_GENCB_new();
     if (!callback) return 0;
-    lib.f.BN_GENCB_set(callback, on_step, &t);
-    int prime = lib.f.BN_check_prime(candidate, context, callback) == 1 || t.passed;
-    lib.f.BN_GENCB_free(callback);
+    BN_GENCB_set(callback, on_step, &t);
+    int prime = BN_check_prime(candidate, context, callback) == 1 || t.passed;
+    BN_GENCB_free(callback);
     return prime;
 }
 
@@ -86,7 +55,7 @@ static void sieve(unsigned char composite[SPAN], const BIGNUM *start)
     for (unsigned prime = 3; prime < BOUND; prime += 2) {
         if (multiple[prime / 2]) continue;
         for (unsigned i = prime + prime / 2; i < BOUND / 2; i += prime) multiple[i] = 1;
-        unsigned above = (prime - (unsigned)lib.f.BN_mod_word(start, prime)) % prime;
+        unsigned above = (prime - (unsigned)BN_mod_word(start, prime)) % prime;
         for (unsigned i = (above % 2 ? above + prime : above) / 2; i < SPAN; i += prime) composite[i] = 1;
     }
 }
@@ -99,9 +68,9 @@ typedef struct pair {
 static int test_pair(pair *p, BN_CTX *context)
 {
     for (int i = 0; i < 2; i++)
-        if (!lib.f.BN_copy(p->less_one[i], p->candidate[i]) || !lib.f.BN_sub_word(p->less_one[i], 1)) return 0;
-    return lib.f.BN_mod_exp_mont_consttime_x2(p->power[0], p->base, p->less_one[0], p->candidate[0], NULL, p->power[1],
-                                              p->base, p->less_one[1], p->candidate[1], NULL, context);
+        if (!BN_copy(p->less_one[i], p->candidate[i]) || !BN_sub_word(p->less_one[i], 1)) return 0;
+    return BN_mod_exp_mont_consttime_x2(p->power[0], p->base, p->less_one[0], p->candidate[0], NULL, p->power[1],
+                                        p->base, p->less_one[1], p->candidate[1], NULL, context);
 }
 
 /* Looks for two primes with their two highest bits set, so that the product has all its bits; prime - 1 is no multiple of
@@ -116,7 +85,7 @@ typedef struct search {
 static void keep(search *s, const BIGNUM *prime)
 {
     pthread_mutex_lock(&s->lock);
-    if (s->found >= 0 && s->found < 2) s->found = lib.f.BN_copy(s->primes[s->found], prime) ? s->found + 1 : -1;
+    if (s->found >= 0 && s->found < 2) s->found = BN_copy(s->primes[s->found], prime) ? s->found + 1 : -1;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -132,14 +101,14 @@ static int search_span(search *s, const BIGNUM *start, const unsigned char *comp
     for (int at = 0, held = 0; at < SPAN && is_open(s); at++) {
         if (composite[at]) continue;
         BIGNUM *candidate = p->candidate[held];
-        if (!lib.f.BN_copy(candidate, start) || !lib.f.BN_add_word(candidate, 2 * (BN_ULONG)at)) return 0;
-        if (lib.f.BN_num_bits(candidate) != s->bits) return 1;
+        if (!BN_copy(candidate, start) || !BN_add_word(candidate, 2 * (BN_ULONG)at)) return 0;
+        if (BN_num_bits(candidate) != s->bits) return 1;
         held = !held;
         if (held) continue;
         if (!test_pair(p, context)) return 0;
         for (int i = 0; i < 2; i++) {
             candidate = p->candidate[i];
-            if (!lib.f.BN_is_one(p->power[i]) || lib.f.BN_mod_word(candidate, EXPONENT) == 1) continue;
+            if (!BN_is_one(p->power[i]) || BN_mod_word(candidate, EXPONENT) == 1) continue;
             if (!is_prime(candidate, context)) continue;
             keep(s, candidate);
             return 1;
@@ -153,27 +122,26 @@ static void *run_search(void *data)
     search *s = data;
     unsigned char composite[SPAN];
     pair p;
-    BN_CTX *context = lib.f.BN_CTX_secure_new();
+    BN_CTX *context = BN_CTX_secure_new();
     if (!context) return NULL;
-    lib.f.BN_CTX_start(context);
+    BN_CTX_start(context);
     for (int i = 0; i < 2; i++) {
-        p.candidate[i] = lib.f.BN_CTX_get(context);
-        p.less_one[i] = lib.f.BN_CTX_get(context);
-        p.power[i] = lib.f.BN_CTX_get(context);
+        p.candidate[i] = BN_CTX_get(context);
+        p.less_one[i] = BN_CTX_get(context);
+        p.power[i] = BN_CTX_get(context);
     }
-    p.base = lib.f.BN_CTX_get(context);
-    BIGNUM *start = lib.f.BN_CTX_get(context);
+    p.base = BN_CTX_get(context);
+    BIGNUM *start = BN_CTX_get(context);
     int ok = start != NULL; /* NULL where one before it is */
     while (ok && is_open(s)) {
-        ok = lib.f.BN_priv_rand(start, s->bits, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ODD) &&
-             lib.f.BN_priv_rand_range(p.base, start);
+        ok = BN_priv_rand(start, s->bits, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ODD) && BN_priv_rand_range(p.base, start);
         if (!ok) break;
         sieve(composite, start);
         ok = search_span(s, start, composite, &p, context);
     }
     tl_cleanse(composite, sizeof composite);
-    lib.f.BN_CTX_end(context);
-    lib.f.BN_CTX_free(context);
+    BN_CTX_end(context);
+    BN_CTX_free(context);
     return NULL;
 }
 
@@ -193,11 +161,11 @@ static int find_primes(BIGNUM *p, BIGNUM *q, int bits)
 /* RFC 8017, section 3.2: everything that follows from the primes. */
 static int derive(BIGNUM **n, BN_CTX *context)
 {
-    return lib.f.BN_set_word(n[E], EXPONENT) && lib.f.BN_copy(n[P1], n[P]) && lib.f.BN_sub_word(n[P1], 1) &&
-           lib.f.BN_copy(n[Q1], n[Q]) && lib.f.BN_sub_word(n[Q1], 1) && lib.f.BN_mul(n[N], n[P], n[Q], context) &&
-           lib.f.BN_mul(n[PHI], n[P1], n[Q1], context) && lib.f.BN_mod_inverse(n[D], n[E], n[PHI], context) &&
-           lib.f.BN_div(NULL, n[DP], n[D], n[P1], context) && lib.f.BN_div(NULL, n[DQ], n[D], n[Q1], context) &&
-           lib.f.BN_mod_inverse(n[QINV], n[Q], n[P], context);
+    return BN_set_word(n[E], EXPONENT) && BN_copy(n[P1], n[P]) && BN_sub_word(n[P1], 1) &&
+           BN_copy(n[Q1], n[Q]) && BN_sub_word(n[Q1], 1) && BN_mul(n[N], n[P], n[Q], context) &&
+           BN_mul(n[PHI], n[P1], n[Q1], context) && BN_mod_inverse(n[D], n[E], n[PHI], context) &&
+           BN_div(NULL, n[DP], n[D], n[P1], context) && BN_div(NULL, n[DQ], n[D], n[Q1], context) &&
+           BN_mod_inverse(n[QINV], n[Q], n[P], context);
 }
 
 static EVP_PKEY *assemble(BIGNUM **n)
@@ -207,17 +175,17 @@ static EVP_PKEY *assemble(BIGNUM **n)
                                         OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
                                         OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
     EVP_PKEY *key = NULL;
-    EVP_PKEY_CTX *context = lib.f.EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-    OSSL_PARAM_BLD *builder = lib.f.OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     OSSL_PARAM *params = NULL;
     int ok = builder && context;
-    for (int i = N; ok && i <= QINV; i++) ok = lib.f.OSSL_PARAM_BLD_push_BN(builder, names[i], n[i]);
-    if (ok) params = lib.f.OSSL_PARAM_BLD_to_param(builder);
-    if (params && lib.f.EVP_PKEY_fromdata_init(context) > 0)
-        lib.f.EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params);
-    lib.f.OSSL_PARAM_free(params);
-    lib.f.OSSL_PARAM_BLD_free(builder);
-    lib.f.EVP_PKEY_CTX_free(context);
+    for (int i = N; ok && i <= QINV; i++) ok = OSSL_PARAM_BLD_push_BN(builder, names[i], n[i]);
+    if (ok) params = OSSL_PARAM_BLD_to_param(builder);
+    if (params && EVP_PKEY_fromdata_init(context) > 0)
+        EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(builder);
+    EVP_PKEY_CTX_free(context);
     return key;
 }
 
@@ -225,19 +193,18 @@ EVP_PKEY *tl_rsa_key_new(int bits, tl_error *err)
 {
     BIGNUM *n[NUMBERS] = {0};
     EVP_PKEY *key = NULL;
-    if (load(err)) return NULL;
-    BN_CTX *context = lib.f.BN_CTX_new();
+    BN_CTX *context = BN_CTX_new();
     int ok = context != NULL;
     for (int i = 0; i < NUMBERS; i++) {
-        n[i] = lib.f.BN_secure_new();
-        if (n[i]) lib.f.BN_set_flags(n[i], BN_FLG_CONSTTIME);
+        n[i] = BN_secure_new();
+        if (n[i]) BN_set_flags(n[i], BN_FLG_CONSTTIME);
         ok = ok && n[i];
     }
     do ok = ok && find_primes(n[P], n[Q], bits / 2);
-    while (ok && !lib.f.BN_cmp(n[P], n[Q]));
+    while (ok && !BN_cmp(n[P], n[Q]));
     if (ok && derive(n, context)) key = assemble(n);
-    for (int i = 0; i < NUMBERS; i++) lib.f.BN_clear_free(n[i]);
-    lib.f.BN_CTX_free(context);
+    for (int i = 0; i < NUMBERS; i++) BN_clear_free(n[i]);
+    BN_CTX_free(context);
     if (!key) tl_error_set(err, "crypto", "failed to generate private key");
     return key;
 }
