@@ -204,6 +204,21 @@ function tests.tls_finds_the_authorities_of_other_distributions()
     lu.assertNotNil(tls.pid)
 end
 
+-- A company's policy, or the way around a proxy that needs old TLS.
+function tests.tls_obeys_the_configuration_of_openssl()
+    local dir <close> = fs.tempdir()
+    local tls <close>, url = tls_server(dir.path .. "/key.pem", dir.path .. "/cert.pem")
+    local function get(level)
+        fs.write(dir.path .. "/openssl.cnf", "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"
+            .. "[default]\nCipherString = DEFAULT@SECLEVEL=" .. level .. "\n")
+        return proc.run({ program.executable, "-e", ("print(require('http').get('%s', { ca_file = '%s/cert.pem' }).status)")
+            :format(url, dir.path) }, { check = false, env = { OPENSSL_CONF = dir.path .. "/openssl.cnf" } })
+    end
+    lu.assertEquals(get(2).stdout, "200\n")
+    lu.assertStrContains(get(4).stderr, "key too weak")
+    lu.assertNotNil(tls.pid)
+end
+
 function tests.escape_keeps_only_unreserved()
     lu.assertEquals(http.escape("aZ9-._~ /é\0"), "aZ9-._~%20%2F%C3%A9%00")
 end

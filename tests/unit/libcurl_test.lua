@@ -34,6 +34,7 @@ curl_version_info_data *curl_version_info(int now)
     return &all;
 }
 ]])
+    file("curl-7/lib/vtls/openssl.c", "")
     file("curl-7/configure", [[#!/bin/sh
 mkdir lib
 cat >lib/Makefile <<'EOF'
