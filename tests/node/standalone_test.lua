@@ -2,8 +2,10 @@
 -- state folder; a cluster of the user's own that runs on this machine is stopped first and started again at the end.
 local eventually = require "tests.eventually"
 local fs = require "fs"
+local ground = require "cluster.standalone.ground"
 local http = require "http"
 local images = require "cluster.standalone.images"
+local json = require "json"
 local k8s = require "k8s"
 local lu = require "luaunit"
 local needs = require "tests.needs"
@@ -132,20 +134,85 @@ function tests.c_component_that_dies_comes_back()
     end)
 end
 
-function tests.d_everything_killed_resumes_with_its_pods()
-    start_with_pods()
-    local layout = standalone.layout(ctx)
+local function kill_everything(layout)
     local all = processes.find(layout)
     local in_pods = processes.in_pods(layout)
     lu.assertTrue(#in_pods >= 4, "two pods are two containers and two sandboxes")
     table.move(in_pods, 1, #in_pods, #all + 1, all)
     for _, process in ipairs(all) do proc.signal(process.pid, "KILL", process.start) end
-    eventually(10, "everything is dead", function() return #processes.find(layout) == 0 end)
+    eventually(10, "everything is dead", function()
+        return #processes.find(layout) == 0 and #processes.in_pods(layout) == 0
+    end)
+end
+
+function tests.d_everything_killed_resumes_with_its_pods()
+    start_with_pods()
+    kill_everything(standalone.layout(ctx))
     lu.assertTrue(standalone.start(ctx))
     eventually(60, "the pods are back", served)
 end
 
-function tests.e_stop_leaves_nothing_and_start_brings_all_back()
+local function note_another_boot(path)
+    local note = json.decode(fs.read(path))
+    note.boot = "another"
+    fs.write(path, json.encode(note))
+end
+
+-- What a restart of the machine leaves: no process, mount, interface, packet rule or control group, the kernel's own
+-- settings, and files. /run is empty, but on machines where it is a folder like any other.
+local function reboot(layout, run_stays)
+    kill_everything(layout)
+    local list = ground.mounts(layout)
+    for i = #list, 1, -1 do proc.run { "umount", "-l", list[i] } end
+    proc.run { "sh", "-c", [[for net in /run/netns/cni-*; do if [ -e "$net" ]; then umount "$net"; rm "$net"; fi; done
+        ip link delete todo0; find "$@" -depth -type d -exec rmdir {} +]], "sh", table.unpack(ground.cgroups(layout)) }
+    for _, tool in ipairs { "iptables", "ip6tables" } do
+        for _, name in ipairs { "filter", "nat", "mangle" } do
+            local commands = ground.removal(proc.run({ tool .. "-save", "-t", name }).stdout, name, false)
+            if commands then proc.run({ tool .. "-restore", "-w", "--noflush" }, { stdin = commands }) end
+        end
+    end
+    for name, value in pairs(json.decode(fs.read(layout.state .. "/kernel.json")).values) do
+        if name ~= "net.ipv4.ip_forward" then proc.run { "sysctl", "-q", "-w", name .. "=" .. value } end
+    end
+    note_another_boot(layout.state .. "/kernel.json")
+    fs.write(layout.state .. "/boot", "another")
+    if run_stays then
+        for _, name in ipairs(fs.list(layout.run .. "/pid")) do note_another_boot(layout.run .. "/pid/" .. name) end
+    else
+        fs.remove(layout.run)
+    end
+end
+
+local function assert_comes_back_after_reboot(run_stays)
+    start_with_pods()
+    local layout, api = standalone.layout(ctx), client()
+    local uid, kubeconfig = api:get("apps/v1/Deployment", "web").metadata.uid, fs.read(layout.kubeconfig)
+    api:close()
+    local address = layout.state .. "/addresses/todo-lua/10.244.0.250"
+    fs.write(address, "a pod that had no time to give it back\neth0")
+    reboot(layout, run_stays)
+    lu.assertItemsEquals(standalone.remains(ctx), run_stays and { "folder " .. RUN } or {})
+    lu.assertEquals(standalone.status(ctx).state, "stopped")
+    lu.assertTrue(standalone.start(ctx))
+    eventually(60, "the pods are back", served)
+    api = client()
+    lu.assertEquals(api:get("apps/v1/Deployment", "web").metadata.uid, uid)
+    api:close()
+    lu.assertEquals(fs.read(layout.kubeconfig), kubeconfig)
+    lu.assertFalse(fs.exists(address), "an address of before")
+    lu.assertFalse(standalone.start(ctx))
+end
+
+function tests.e_restarted_machine_gets_the_same_cluster()
+    assert_comes_back_after_reboot(false)
+end
+
+function tests.f_restarted_machine_that_keeps_run_gets_the_same_cluster()
+    assert_comes_back_after_reboot(true)
+end
+
+function tests.g_stop_leaves_nothing_and_start_brings_all_back()
     start_with_pods()
     standalone.stop(ctx)
     lu.assertEquals(standalone.remains(ctx), {})
