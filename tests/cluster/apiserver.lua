@@ -2,8 +2,10 @@
 -- data in a temporary folder.
 local free_port = require "tests.free_port"
 local fs = require "fs"
+local gobuild = require "cluster.standalone.gobuild"
 local http = require "http"
 local k8s = require "k8s"
+local pins = require "cluster.standalone.pins"
 local proc = require "proc"
 local task = require "task"
 
@@ -15,11 +17,9 @@ local apiserver = {}
 ---@return string path
 function apiserver.program(kind, name)
     local cache = proc.env("XDG_CACHE_HOME") or proc.env("HOME") .. "/.cache"
-    local root = cache .. "/todo-lua/" .. kind
-    for _, entry in ipairs(fs.exists(root) and fs.list(root) or {}) do
-        local path = root .. "/" .. entry .. "/bin/" .. name
-        if fs.exists(path) then return path end
-    end
+    local hash = kind == "judges" and gobuild.hash(pins.judges) or gobuild.hash(pins.sets, pins.pause)
+    local path = fs.join(cache, "todo-lua", kind, hash, "bin", name)
+    if fs.exists(path) then return path end
     error(name .. " is not built; run tests/run.lua, which builds it", 0)
 end
 
