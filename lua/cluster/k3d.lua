@@ -1,4 +1,5 @@
 -- k3d: k3s in containers of the local Docker, made with the NodePort mapped to this machine.
+local fail = require("fail")
 local fs = require("fs")
 local json = require("json")
 local k8s = require("k8s")
@@ -63,6 +64,17 @@ local function remove_rest(ctx)
     pcall(ctx.docker.remove_volume, ctx.docker, prefix .. "-images")
 end
 
+-- k3s counts its builds of each version of Kubernetes; which is the newest one, k3d does not look up.
+local function image_of(wanted)
+    local version = tostring(wanted):gsub("^v", ""):gsub("%+", "-")
+    if version:find("^%d+%.%d+%.%d+$") then version = version .. "-k3s1" end
+    if not version:find("^%d+%.%d+%.%d+%-k3s%d+$") then
+        fail.raise("config", ("k3d does not know which k3s is Kubernetes %s"):format(wanted),
+            'name a whole version: cluster = { kubernetes_version = "1.35.4" }, or "1.35.4-k3s2"')
+    end
+    return "--image=rancher/k3s:v" .. version
+end
+
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return boolean changed
@@ -74,10 +86,13 @@ function k3d.start(ctx)
         return true
     end
     local port = ctx.config.ports and ctx.config.ports.node or 30080
+    local argv = { "k3d", "cluster", "create", cluster_name(ctx), "--wait", "--kubeconfig-update-default=false",
+        "--kubeconfig-switch-context=false", "-p", ("127.0.0.1:%d:%d@server:0"):format(port, port) }
+    local wanted = ctx.config.cluster and ctx.config.cluster.kubernetes_version
+    if wanted then argv[#argv + 1] = image_of(wanted) end
     local progress = provider.progress(ctx)
     progress("k3d", "creating the cluster")
-    local result = run { "k3d", "cluster", "create", cluster_name(ctx), "--wait", "--kubeconfig-update-default=false",
-        "--kubeconfig-switch-context=false", "-p", ("127.0.0.1:%d:%d@server:0"):format(port, port) }
+    local result = run(argv)
     if result.status ~= 0 then remove_rest(ctx) end
     provider.check("k3d", result, "create the cluster")
     progress("k3d", "created", 1, 1)

@@ -47,15 +47,16 @@ end
 local CALL = [[
 local json, steps = require "json", 0
 local ctx = { docker = require("docker").connect(), state_dir = %q, cache_dir = %q,
-    progress = function() steps = steps + 1 end, config = { cluster = { name = %q }, ports = { node = %d } } }
+    progress = function() steps = steps + 1 end, config = { cluster = { name = %q, kubernetes_version = %s }, ports = { node = %d } } }
 local ok, value = pcall(require("cluster.k3d").%s, ctx%s)
 if not ok then value = value.message end
 print(json.encode { ok = ok, value = value, steps = steps })
 ]]
 
 -- What a function of the provider gives, or its error's message, in a program that finds k3d.
-local function call(name, arguments)
-    local script = CALL:format(dir.path .. "/state", dir.path .. "/cache", NAME, PORT, name, arguments or "")
+local function call(name, arguments, version)
+    local script = CALL:format(dir.path .. "/state", dir.path .. "/cache", NAME, version and ("%q"):format(version), PORT,
+        name, arguments or "")
     return json.decode(proc.run({ program.executable, "-C", program.project, "-e", script },
         { env = { PATH = path }, timeout = 120 }).stdout)
 end
@@ -87,6 +88,15 @@ function tests.t1_create_without_the_image_tells_the_cause_and_leaves_nothing()
     lu.assertNotStrContains(result.value, "\27")
     lu.assertNil(client:network("k3d-" .. NAME))
     lu.assertEquals(client:call("GET", "/volumes/k3d-" .. NAME .. "-images", { absent = true }), nil)
+end
+
+function tests.t1_version_of_kubernetes_chooses_the_image()
+    for version, tag in pairs { ["1.35.4"] = "v1.35.4-k3s1", ["v1.34.2+k3s2"] = "v1.34.2-k3s2" } do
+        local result = call("start", nil, version)
+        lu.assertStrContains(result.value, ("failed to pull image 'rancher/k3s:%s'"):format(tag))
+    end
+    lu.assertEquals(call("start", nil, "1.35").value, "k3d does not know which k3s is Kubernetes 1.35")
+    lu.assertNil(client:network("k3d-" .. NAME))
 end
 
 function tests.t2_state_is_read_from_the_list_and_stop_stops()
