@@ -3,11 +3,12 @@
 local api_schema = require "api_schema"
 local fs = require "fs"
 local json = require "json"
+local pins = require "cluster.standalone.pins"
 local proc = require "proc"
 local program = require "program"
 
 local root = program.project
-local module = fs.join(root, "lua/cluster/standalone/kubernetes")
+local module = fs.join(root, pins.kubernetes_set(pins.kubernetes).folder)
 local version = fs.read(fs.join(module, "go.mod")):match("k8s.io/kubernetes (v%S+)")
 local found = json.decode(proc.run({ "go", "mod", "download", "-json", "k8s.io/kubernetes@" .. version }, { cwd = module }).stdout)
 local folder = fs.join(found.Dir, "api/openapi-spec/v3")

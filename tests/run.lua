@@ -30,6 +30,8 @@ local suites = {
         files = { "tests/kube/*_test.lua" } },
     { name = "addons", lane = "node", needs = { "docker", "judges", "programs" }, files = { "tests/addons/*_test.lua" },
         notes = true },
+    { name = "versions", lane = "node", needs = { "docker", "judges", "programs" },
+        files = { "tests/versions/*_test.lua" }, notes = true, silent = 3600 },
     { name = "deploy", lane = "node", default = true, needs = { "docker", "judges", "programs", "cluster", "browser" },
         files = { "tests/deploy/*_test.lua" }, notes = true },
     { name = "minikube", lane = "host", needs = { "docker", "judges", "programs" },

@@ -4,7 +4,6 @@ local addons = require("cluster.standalone.addons")
 local components = require("cluster.standalone.components")
 local fail = require("fail")
 local fs = require("fs")
-local gobuild = require("cluster.standalone.gobuild")
 local ground = require("cluster.standalone.ground")
 local http = require("http")
 local images = require("cluster.standalone.images")
@@ -12,7 +11,6 @@ local json = require("json")
 local k8s = require("k8s")
 local machine = require("cluster.standalone.machine")
 local nodes = require("cluster.standalone.nodes")
-local pins = require("cluster.standalone.pins")
 local pki = require("cluster.standalone.pki")
 local ports = require("cluster.standalone.ports")
 local proc = require("proc")
@@ -21,6 +19,7 @@ local provider = require("provider")
 local secret = require("secret")
 local tables = require("tables")
 local task = require("task")
+local versions = require("cluster.standalone.versions")
 
 ---@type todo.ClusterProvider
 local standalone = { name = "standalone" }
@@ -37,23 +36,27 @@ local function state_folder(ctx)
     return fs.join(ctx.state_dir, "standalone")
 end
 
--- What start decided: networks and ports, which must not change while there is data, and the number of nodes.
+-- What start decided: networks and ports, which must not change while there is data, the number of nodes, and the
+-- version of Kubernetes.
 local function choices(ctx)
     local text = fs.read(fs.join(state_folder(ctx), "layout.json"))
     return text and json.decode(text) or nil
 end
 
--- Where nobody says how many nodes, it keeps those that it has.
-local function choose(ctx, count)
+-- Where nobody says how many nodes, it keeps those that it has, and so it is with the version.
+local function choose(ctx, count, version)
     local chosen = choices(ctx)
-    if chosen and chosen.ports.metrics and (not count or chosen.nodes == count) then return chosen end
+    if chosen and chosen.ports.metrics and (not count or chosen.nodes == count)
+        and (not version or chosen.kubernetes == version) then
+        return chosen
+    end
     local taken = not chosen and machine.routes(INTERFACE)
     chosen = chosen or {
         pods = machine.free_network(POD_NETWORKS, taken),
         services = machine.free_network(SERVICE_NETWORKS, taken),
         ports = ports.free({ api = 6443, etcd = 2379, etcd_peer = 2380, kubelet = 10250, proxy = 10249 }),
     }
-    chosen.nodes = count or chosen.nodes
+    chosen.nodes, chosen.kubernetes = count or chosen.nodes, version or chosen.kubernetes
     -- Clusters made before the add-on lack it.
     chosen.ports.metrics = chosen.ports.metrics or ports.free({ metrics = 4443 }).metrics
     fs.mkdir(state_folder(ctx), 0x1c0)
@@ -61,13 +64,14 @@ local function choose(ctx, count)
     return chosen
 end
 
-local function layout_of(ctx, chosen, bin)
+local function layout_of(ctx, chosen, programs)
     local state = state_folder(ctx)
     local pods, services = chosen.pods:match("^%d+%.%d+%."), chosen.services:match("^%d+%.%d+%.")
     local resolv_conf, has_servers = machine.resolv_conf()
     local ip = pods .. "0.1"
     local layout = {
-        bin = bin,
+        kubernetes = programs.kubernetes,
+        bin = programs.bin,
         programs = fs.join(ctx.cache_dir, "standalone") .. "/",
         state = state,
         run = RUN,
@@ -95,13 +99,23 @@ end
 -- For stop, delete and status nothing needs to be built, and a cluster may be gone but for its traces.
 local function traces_layout(ctx)
     local chosen = choices(ctx) or { pods = POD_NETWORKS[1], services = SERVICE_NETWORKS[1], ports = { api = 6443 } }
-    return layout_of(ctx, chosen, "")
+    return layout_of(ctx, chosen, { kubernetes = "", bin = "" })
+end
+
+-- Open to the anonymous, as both of the paths that are asked for are.
+local function api_answer(layout, path)
+    local ok, answer = pcall(http.get, layout.server .. path,
+        { ca_file = layout.pki .. "/ca.crt", timeout = 3, proxy = "" })
+    return ok and answer.status == 200 and answer.body or nil
 end
 
 local function api_answers(layout)
-    local ok, answer = pcall(http.get, layout.server .. "/readyz",
-        { ca_file = layout.pki .. "/ca.crt", timeout = 3, proxy = "" })
-    return ok and answer.status == 200
+    return api_answer(layout, "/readyz") ~= nil
+end
+
+local function api_version(layout)
+    local text = api_answer(layout, "/version")
+    return text and json.decode(text).gitVersion or nil
 end
 
 local function component_states(layout)
@@ -359,6 +373,31 @@ local function lock(layout, progress)
         "see what it waits for, or end it, and run this again")
 end
 
+local function programs_of(ctx, version)
+    local programs, built = versions.programs(fs.join(ctx.cache_dir, "standalone"), version, provider.progress(ctx))
+    if built then ctx.log.debug("built the cluster's programs in " .. programs.kubernetes) end
+    return programs
+end
+
+local function current_version(ctx)
+    return versions.of(state_folder(ctx), choices(ctx))
+end
+
+local function wanted_version(ctx)
+    local current = current_version(ctx)
+    return versions.choose(ctx.config.cluster.kubernetes_version, current), current
+end
+
+-- What is wanted of the cluster whose lock is held: who held it before may have changed what is there.
+local function decide(ctx, version, programs)
+    local now, current = wanted_version(ctx)
+    if now ~= version then programs = programs_of(ctx, now) end
+    if current and current ~= now then
+        ctx.log.info(("The cluster goes up from Kubernetes %s to %s, with its data."):format(current, now))
+    end
+    return layout_of(ctx, choose(ctx, ctx.config.cluster.nodes, now), programs)
+end
+
 local function now_text()
     return os.date("!%Y-%m-%dT%H:%M:%S", math.floor(proc.time()))
 end
@@ -385,13 +424,14 @@ end
 ---@return boolean changed
 function standalone.start(ctx)
     local progress = provider.progress(ctx)
+    local version = wanted_version(ctx)
     check_machine(state_folder(ctx))
-    local bin, built = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, progress)
-    if built then ctx.log.debug("built the cluster's programs in " .. bin) end
-    local layout = layout_of(ctx, choose(ctx), bin)
-    check_owner(layout)
-    local held <close> = lock(layout, progress) -- luacheck: ignore held
-    layout = layout_of(ctx, choose(ctx, ctx.config.cluster.nodes), bin)
+    local programs = programs_of(ctx, version)
+    local traces = traces_layout(ctx)
+    check_owner(traces)
+    fs.mkdir(traces.state, 448)
+    local held <close> = lock(traces, progress) -- luacheck: ignore held
+    local layout = decide(ctx, version, programs)
     local surplus = nodes.surplus(layout)
     local stamp = pki.ensure(layout)
     layout.authority = secret.base64(fs.read(layout.pki .. "/ca.crt"))
@@ -448,8 +488,9 @@ end
 ---@param ctx todo.ClusterContext
 ---@return todo.StandaloneLayout
 function standalone.layout(ctx)
-    local bin = gobuild.ensure(fs.join(ctx.cache_dir, "standalone"), pins.sets, pins.pause, provider.progress(ctx))
-    return layout_of(ctx, choose(ctx), bin)
+    local current = current_version(ctx)
+    local version = current and versions.choose(nil, current) or wanted_version(ctx)
+    return layout_of(ctx, choose(ctx), programs_of(ctx, version))
 end
 
 ---The state folder (ctx.state_dir) of another standalone cluster that runs on this machine; nil where none does.
@@ -484,7 +525,7 @@ function standalone.status(ctx)
     local states, all, any = component_states(layout)
     if not any then return { state = "stopped", components = states } end
     if all and api_answers(layout) then
-        return { state = "running", version = "v" .. pins.kubernetes, components = states,
+        return { state = "running", version = api_version(layout), components = states,
             nodes = tables.map(layout.nodes, function(node) return node.name end) }
     end
     local down = {}

@@ -14,13 +14,15 @@ local pki = require "cluster.standalone.pki"
 local ports = require "cluster.standalone.ports"
 local proc = require "proc"
 local processes = require "cluster.standalone.processes"
+local program = require "program"
 local tables = require "tables"
+local versions = require "cluster.standalone.versions"
 
 local tests = {}
 
 local function layout(state, count)
     local where = {
-        bin = "/cache/bin", programs = "/cache/", state = state, run = state .. "/run", pki = state .. "/pki",
+        kubernetes = "/cache/kubernetes/bin", bin = "/cache/bin", programs = "/cache/", state = state, run = state .. "/run", pki = state .. "/pki",
         kubeconfig = state .. "/kubeconfig", server = "https://10.244.0.1:6443", interface = "todo0",
         ip = "10.244.0.1", pods = "10.244.0.0/16", services = "10.96.0.0/16",
         api_service_ip = "10.96.0.1", cni_folder = "/usr/lib/cni", cgroup = "/todo-lua", sys_resource = false,
@@ -74,16 +76,16 @@ end
 
 function tests.component_started_from_another_cache_is_found()
     local dir <close> = fs.tempdir()
-    local program = dir.path .. "/one/bin/etcd"
-    fs.mkdir(fs.dirname(program))
-    proc.run { "cp", "-L", "/bin/sh", program }
+    local etcd = dir.path .. "/one/bin/etcd"
+    fs.mkdir(fs.dirname(etcd))
+    proc.run { "cp", "-L", "/bin/sh", etcd }
     local where = { run = dir.path .. "/run", state = dir.path .. "/state", programs = dir.path .. "/other/" }
-    local child <close> = proc.spawn({ program, "-c", "echo runs; read line", "--data-dir=" .. where.state },
+    local child <close> = proc.spawn({ etcd, "-c", "echo runs; read line", "--data-dir=" .. where.state },
         { stdin = "pipe" })
     lu.assertEquals(child:read_line(), "runs")
-    lu.assertEquals(processes.find(where), {}, "another's program with our folder among its arguments")
+    lu.assertEquals(processes.find(where), {}, "another's etcd with our folder among its arguments")
     fs.mkdir(where.run)
-    fs.write(where.run .. "/plan.json", json.encode { components = { { name = "etcd", argv = { program } } } })
+    fs.write(where.run .. "/plan.json", json.encode { components = { { name = "etcd", argv = { etcd } } } })
     local found = processes.find(where)
     lu.assertEquals(#found, 1)
     lu.assertEquals({ found[1].pid, found[1].kind, found[1].name }, { child.pid, "component", "etcd" })
@@ -193,12 +195,89 @@ end
 function tests.every_component_is_built_or_pinned()
     local programs = {}
     for _, set in ipairs(pins.sets) do
-        for name in pairs(set.programs) do programs[name] = true end
+        local folder = set.name == "kubernetes" and "/cache/kubernetes/bin" or "/cache/bin"
+        for name in pairs(set.programs) do programs[name] = folder end
     end
     for _, component in ipairs(components.list(layout("/s"))) do
-        lu.assertEquals(fs.dirname(component.argv[1]), "/cache/bin")
-        lu.assertTrue(programs[fs.basename(component.argv[1])], component.name)
+        lu.assertEquals(fs.dirname(component.argv[1]), programs[fs.basename(component.argv[1])], component.name)
     end
+end
+
+-- Go's own sums pin the sources: each version has its own, of Kubernetes' module and of every staging module.
+function tests.every_version_is_pinned_by_its_own_sums()
+    local hashes, previous = {}, nil
+    for _, version in ipairs(pins.versions) do
+        local set = pins.kubernetes_set(version)
+        local module, sums = program.resource(set.folder .. "/go.mod"), program.resource(set.folder .. "/go.sum")
+        local major, staging = version:match("^(%d+)%.(.+)$")
+        lu.assertEquals(major, "1")
+        lu.assertStrContains(module, ("\tk8s.io/kubernetes v%s // indirect\n"):format(version))
+        for name, replacement in module:gmatch("\t(k8s%.io/%S+) => (k8s%.io/%S+ %S+)") do
+            lu.assertEquals(replacement, ("%s v0.%s"):format(name, staging))
+        end
+        lu.assertStrMatches(sums, (".*\nk8s%%.io/kubernetes v%s h1:%%S+\n.*"):format(version:gsub("%.", "%%.")))
+        lu.assertStrContains(set.ldflags, "version.gitVersion=v" .. version .. " ")
+        for _, package in pairs(set.programs) do lu.assertStrContains(module, "\t" .. package .. "\n") end
+        hashes[gobuild.hash({ set })] = true
+        local number = tonumber(version:match("^1%.(%d+)%.%d+$"))
+        lu.assertEquals(number, previous and previous - 1 or number, "one of each minor version, newest first")
+        previous = number
+    end
+    lu.assertEquals(#tables.keys(hashes), #pins.versions)
+end
+
+local newest, older, oldest = table.unpack(pins.versions)
+local LIST = table.concat(pins.versions, ", ")
+local NEW_CLUSTER = "todo-lua destroy, then todo-lua deploy, make a new cluster"
+
+local function minor(version) return version:match("^%d+%.%d+") end
+
+local function setting(version) return ('cluster = { kubernetes_version = "%s" }'):format(minor(version)) end
+
+local function refused(wanted, current)
+    local ok, problem = pcall(versions.choose, wanted, current)
+    lu.assertFalse(ok, tostring(problem))
+    return { problem.kind, problem.message, problem.hint }
+end
+
+function tests.version_is_named_as_elsewhere()
+    for _, name in ipairs { "v" .. older, older, minor(older), "v" .. minor(older), tonumber(minor(older)) } do
+        lu.assertEquals(versions.choose(name), older)
+    end
+    lu.assertEquals(versions.choose("stable"), newest)
+    lu.assertEquals(versions.choose(), newest)
+    for _, name in ipairs { minor(older) .. ".99", "1.3", "latest", "" } do
+        lu.assertEquals(refused(name), { "config", "the standalone cluster has no Kubernetes " .. name,
+            ("it has %s: %s"):format(LIST, setting(newest)) })
+    end
+end
+
+function tests.cluster_keeps_its_version_until_another_is_asked_for()
+    lu.assertEquals(versions.choose(nil, older), older)
+    lu.assertEquals(versions.choose(nil, minor(older) .. ".0"), older, "an older program's pin")
+    lu.assertEquals(versions.choose(minor(older), older), older)
+    lu.assertEquals(versions.choose("stable", older), newest)
+    lu.assertEquals(refused(minor(older), newest), { "conflict",
+        ("the cluster is of Kubernetes %s, and its data do not go back to %s"):format(newest, older),
+        ("%s keeps it; %s"):format(setting(newest), NEW_CLUSTER) })
+    local newer = minor(newest) .. ".99"
+    lu.assertEquals(refused(nil, newer), { "conflict",
+        ("the cluster is of Kubernetes %s, and its data do not go back to %s"):format(newer, newest), NEW_CLUSTER })
+    lu.assertEquals(refused("stable", oldest), { "conflict",
+        ("the cluster is of Kubernetes %s; it goes up to %s by one minor version at a time"):format(oldest, newest),
+        "first deploy with " .. setting(older) })
+    lu.assertEquals(refused(nil, "1.30.1"), { "config", "the standalone cluster has no Kubernetes 1.30",
+        ("it has %s: %s; %s"):format(LIST, setting(newest), NEW_CLUSTER) })
+end
+
+-- Clusters from before there was a choice have data, and no note of their version.
+function tests.data_tell_their_version()
+    local dir <close> = fs.tempdir()
+    lu.assertNil(versions.of(dir.path, nil))
+    lu.assertNil(versions.of(dir.path, { nodes = 1 }))
+    lu.assertEquals(versions.of(dir.path, { kubernetes = older }), older)
+    fs.mkdir(dir.path .. "/etcd")
+    lu.assertEquals(versions.of(dir.path, { nodes = 1 }), "1.36.3")
 end
 
 function tests.addons_are_pinned_and_found_by_the_state_folder()

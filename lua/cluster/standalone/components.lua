@@ -5,7 +5,8 @@ local components = {}
 
 ---Everything about one standalone cluster that its files and arguments depend on.
 ---@class todo.StandaloneLayout
----@field bin string folder of the programs
+---@field kubernetes string folder of Kubernetes' programs
+---@field bin string folder of the others
 ---@field state string folder that survives a restart of the machine
 ---@field run string folder that need not
 ---@field pki string
@@ -45,7 +46,7 @@ end
 local function apiserver(l)
     local p = l.pki
     return { name = "kube-apiserver", argv = {
-        l.bin .. "/kube-apiserver", "--bind-address=" .. l.ip, "--advertise-address=" .. l.ip,
+        l.kubernetes .. "/kube-apiserver", "--bind-address=" .. l.ip, "--advertise-address=" .. l.ip,
         "--secure-port=" .. l.ports.api, "--service-cluster-ip-range=" .. l.services,
         ("--etcd-servers=https://%s:%d"):format(l.ip, l.ports.etcd), "--etcd-cafile=" .. p .. "/ca.crt",
         "--etcd-certfile=" .. p .. "/etcd.crt", "--etcd-keyfile=" .. p .. "/etcd.key",
@@ -66,7 +67,7 @@ end
 local function controller_manager(l)
     local p = l.pki
     return { name = "kube-controller-manager", after = "api", argv = {
-        l.bin .. "/kube-controller-manager", "--kubeconfig=" .. l.state .. "/controller-manager.kubeconfig",
+        l.kubernetes .. "/kube-controller-manager", "--kubeconfig=" .. l.state .. "/controller-manager.kubeconfig",
         "--service-account-private-key-file=" .. p .. "/sa.key", "--root-ca-file=" .. p .. "/ca.crt",
         "--cluster-signing-cert-file=" .. p .. "/ca.crt", "--cluster-signing-key-file=" .. p .. "/ca.key",
         "--use-service-account-credentials",
@@ -77,8 +78,8 @@ end
 
 local function scheduler(l)
     return { name = "kube-scheduler", after = "api", argv = {
-        l.bin .. "/kube-scheduler", "--kubeconfig=" .. l.state .. "/scheduler.kubeconfig", "--leader-elect=false",
-        "--secure-port=0", "--profiling=false",
+        l.kubernetes .. "/kube-scheduler", "--kubeconfig=" .. l.state .. "/scheduler.kubeconfig",
+        "--leader-elect=false", "--secure-port=0", "--profiling=false",
     } }
 end
 
@@ -89,7 +90,7 @@ end
 
 local function kubelet(l, node)
     return { name = "kubelet" .. node.suffix, after = "api", argv = {
-        l.bin .. "/kubelet", "--config=" .. node.state .. "/kubelet.json",
+        l.kubernetes .. "/kubelet", "--config=" .. node.state .. "/kubelet.json",
         ("--kubeconfig=%s/kubelet%s.kubeconfig"):format(l.state, node.suffix),
         "--hostname-override=" .. node.name, "--node-ip=" .. node.ip, "--root-dir=" .. node.state .. "/kubelet",
     } }
@@ -99,7 +100,7 @@ end
 -- the first. The machine's packet and connection limits are left as they are: zero means "do not touch".
 local function proxy(l)
     return { name = "kube-proxy", after = "api", argv = {
-        l.bin .. "/kube-proxy", "--kubeconfig=" .. l.state .. "/proxy.kubeconfig", "--hostname-override="
+        l.kubernetes .. "/kube-proxy", "--kubeconfig=" .. l.state .. "/proxy.kubeconfig", "--hostname-override="
             .. l.nodes[1].name, "--proxy-mode=iptables", "--cluster-cidr=" .. l.pods, "--conntrack-max-per-core=0",
         "--conntrack-tcp-timeout-established=0s", "--conntrack-tcp-timeout-close-wait=0s", "--healthz-bind-address=",
         ("--metrics-bind-address=%s:%d"):format(l.ip, l.ports.proxy),

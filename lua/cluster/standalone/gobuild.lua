@@ -292,12 +292,13 @@ end
 ---@param sets todo.GoSet[]
 ---@param c_source { name: string, source: string }? one C file, linked statically
 ---@param progress fun(name: string, text: string, done: number?, total: number?)?
+---@param part todo.GoSet[]? those of the sets that are needed; all of them by default
 ---@return string folder that holds the programs
 ---@return boolean built whether anything had to be built
-function gobuild.ensure(root, sets, c_source, progress)
+function gobuild.ensure(root, sets, c_source, progress, part)
     progress = progress or function() end
     local folder = fs.join(root, gobuild.hash(sets, c_source))
-    local names = program_names(sets, c_source)
+    local names = program_names(part or sets, c_source)
     local bin = fs.join(folder, "bin")
     if #missing(folder, names) == 0 then return bin, false end
     fs.mkdir(folder)

@@ -2,21 +2,26 @@
 -- beside this file pin every byte of the sources; a change of any of this gives the binaries a new folder in the cache.
 local pins = {}
 
-pins.kubernetes = "1.36.3"
+-- Newest first, one of each minor version; the first is what a cluster has whose owner does not choose.
+pins.versions = { "1.36.3", "1.35.4", "1.34.4" }
+pins.kubernetes = pins.versions[1]
 pins.containerd = "2.1.4"
 
-local function version_flags(variable_prefixes)
-    local major, minor = pins.kubernetes:match("^(%d+)%.(%d+)")
+local function version_flags(version)
+    local major, minor = version:match("^(%d+)%.(%d+)")
     local flags = {}
-    for _, prefix in ipairs(variable_prefixes) do
-        flags[#flags + 1] = ("-X %s.gitVersion=v%s -X %s.gitMajor=%s -X %s.gitMinor=%s"):format(prefix, pins.kubernetes,
-            prefix,
+    for _, prefix in ipairs({ "k8s.io/component-base/version", "k8s.io/client-go/pkg/version" }) do
+        flags[#flags + 1] = ("-X %s.gitVersion=v%s -X %s.gitMajor=%s -X %s.gitMinor=%s"):format(prefix, version, prefix,
             major, prefix, minor)
     end
     return table.concat(flags, " ")
 end
 
-pins.kubernetes_flags = version_flags({ "k8s.io/component-base/version", "k8s.io/client-go/pkg/version" })
+pins.kubernetes_flags = version_flags(pins.kubernetes)
+
+local function kubernetes_folder(version)
+    return "lua/cluster/standalone/kubernetes-" .. version:match("^%d+%.%d+")
+end
 
 ---@class todo.GoSet programs that are built from one go.mod
 ---@field name string
@@ -36,12 +41,14 @@ pins.kubernetes_flags = version_flags({ "k8s.io/component-base/version", "k8s.io
 ---@field without string
 ---@field instead table<string, string> files of the copy by their path, from the resource folder
 
----@type todo.GoSet[]
-pins.sets = {
-    {
+---Kubernetes' own programs.
+---@param version string one of pins.versions
+---@return todo.GoSet
+function pins.kubernetes_set(version)
+    return {
         name = "kubernetes",
-        folder = "lua/cluster/standalone/kubernetes",
-        ldflags = pins.kubernetes_flags,
+        folder = kubernetes_folder(version),
+        ldflags = version_flags(version),
         programs = {
             ["kube-apiserver"] = "k8s.io/kubernetes/cmd/kube-apiserver",
             ["kube-controller-manager"] = "k8s.io/kubernetes/cmd/kube-controller-manager",
@@ -49,7 +56,12 @@ pins.sets = {
             ["kube-scheduler"] = "k8s.io/kubernetes/cmd/kube-scheduler",
             ["kubelet"] = "k8s.io/kubernetes/cmd/kubelet",
         },
-    },
+    }
+end
+
+-- What every version of Kubernetes runs with.
+---@type todo.GoSet[]
+pins.shared = {
     {
         name = "containerd",
         folder = "lua/cluster/standalone/containerd",
@@ -71,6 +83,10 @@ pins.sets = {
         programs = { etcd = "go.etcd.io/etcd/server/v3" },
     },
 }
+
+-- The cluster of whoever does not choose: all in one folder.
+---@type todo.GoSet[]
+pins.sets = { pins.kubernetes_set(pins.kubernetes), table.unpack(pins.shared) }
 
 -- The programs of the add-ons, each built when its add-on is enabled. Traefik's module lacks a package that lies in a
 -- module of its own in its repository: two empty types, which stand in the folder. Of lego, its ACME client, the
@@ -118,7 +134,7 @@ pins.judges = {
     },
     {
         name = "kubernetes",
-        folder = "lua/cluster/standalone/kubernetes",
+        folder = kubernetes_folder(pins.kubernetes),
         ldflags = pins.kubernetes_flags,
         programs = { kubectl = "k8s.io/kubernetes/cmd/kubectl" },
     },
