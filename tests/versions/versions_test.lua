@@ -44,12 +44,12 @@ end
 
 local function deploy(...)
     local started = proc.time()
-    local report = json.decode(run({ "deploy.lua", "--yes", "-o", "json", ... }).stdout)
-    local steps = {}
+    local said = run { "deploy.lua", "--yes", "-o", "json", ... }
+    local report, steps = json.decode(said.stdout), {}
     for _, step in ipairs(report.steps) do steps[step.name] = step end
     print(("# deploy %s, %s: %.1f s, the cluster %.1f s"):format(table.concat({ ... }, " "), steps.cluster.text,
         proc.time() - started, steps.cluster.seconds))
-    return report, steps
+    return report, steps, said.stderr
 end
 
 local function kubectl(...)
@@ -161,7 +161,8 @@ function tests.t3_older_cluster_goes_up_with_its_release_and_its_pods()
     assert_runs(older, 1)
     local deployments, before = deployment_uids(), containers()
     settings "stable"
-    local report, steps = deploy()
+    local report, steps, said = deploy()
+    lu.assertStrContains(said, ("The cluster goes up from Kubernetes %s to %s, with its data."):format(older, newest))
     lu.assertTrue(report.changed)
     lu.assertEquals(steps.cluster.text, "standalone, Kubernetes " .. newest)
     lu.assertFalse(steps.release.changed)
