@@ -3,6 +3,7 @@
 local cli = require "cli"
 local cluster = require "cluster"
 local docker = require "docker"
+local docker_endpoint = require "docker_endpoint"
 local doctor = require "doctor"
 local fail = require "fail"
 local format = require "format"
@@ -44,8 +45,8 @@ local function machine_finding()
         local fix = { text = "start it and everything on it: todo-lua deploy", action = "deploy" }
         if fail.kind(problem) == "denied" then
             fix = { text = fail.field(problem, "hint") }
-        elseif os.getenv("DOCKER_HOST") then
-            fix = { text = "start that engine, or unset DOCKER_HOST to use the local one" }
+        elseif docker_endpoint.resolve().named_by then
+            fix = { text = docker_endpoint.advice(docker_endpoint.resolve()) }
         end
         return { object = "docker", summary = "Docker does not answer", cause = fail.message(problem), evidence = {},
             fix = fix, recipe = "machine" }

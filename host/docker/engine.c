@@ -55,11 +55,13 @@ static char *usual_socket(void)
     return tl_strdup(DEFAULT_SOCKET);
 }
 
+/* *out stays NULL where there is no such file. */
 static int read_pem(const char *folder, const char *name, char **out, tl_error *err)
 {
     tl_buf path = TL_BUF_INIT(SIZE_MAX), text = TL_BUF_INIT(MOST_PEM);
     tl_buf_addf(&path, "%s/%s", folder, name);
     int result = 0, fd = open(path.data, O_RDONLY | O_CLOEXEC);
+    int missing = fd < 0 && errno == ENOENT;
     ssize_t got = fd < 0 ? -1 : 1;
     while (got > 0) {
         char *room = tl_buf_reserve(&text, 8192);
@@ -67,33 +69,35 @@ static int read_pem(const char *folder, const char *name, char **out, tl_error *
         got = read(fd, room, 8192);
         if (got > 0) tl_buf_add_len(&text, (size_t)got);
     }
-    if (got < 0) {
-        result = tl_error_errno(err, errno, "cannot read %s for the Docker engine", path.data);
-        tl_error_hint(err, "DOCKER_CERT_PATH names a folder with ca.pem, cert.pem and key.pem");
-    } else {
+    if (got >= 0)
         *out = tl_buf_take(&text);
-    }
+    else if (!missing)
+        result = tl_error_errno(err, errno, "cannot read %s for the Docker engine", path.data);
     if (fd >= 0) close(fd);
     tl_buf_dispose(&path);
     tl_buf_dispose(&text);
     return result;
 }
 
-/* As Docker's own client: certificates mean TLS, and without DOCKER_TLS_VERIFY the engine's one is not verified. */
+/* As Docker's own client: certificates mean TLS, each of the files may be missing, and unless it is said the engine's
+ * certificate is not verified. */
 static int set_tls(tl_engine *e, const tl_engine_options *o, tl_error *err)
 {
-    const char *verify_env = getenv("DOCKER_TLS_VERIFY"), *folder = o->cert_path;
-    int verify = o->tls_verify >= 0 ? o->tls_verify : verify_env && *verify_env;
-    char *own = NULL;
-    if (!folder && (!(folder = getenv("DOCKER_CERT_PATH")) || !*folder)) folder = verify ? (own = home_path("/.docker")) : NULL;
-    if (!folder) return 0;
+    e->tls.insecure = o->cert_path ? o->tls_verify <= 0 : o->tls_verify == 0;
+    if (!o->cert_path) return 0;
     e->uses_tls = 1;
-    int result = read_pem(folder, "ca.pem", &e->ca, err);
-    if (result == 0) result = read_pem(folder, "cert.pem", &e->cert, err);
-    if (result == 0) result = read_pem(folder, "key.pem", &e->key, err);
-    free(own);
-    e->tls = (tl_tls){.ca_pem = e->ca, .cert_pem = e->cert, .key_pem = e->key, .insecure = !verify};
-    return result;
+    if (read_pem(o->cert_path, "ca.pem", &e->ca, err) < 0 || read_pem(o->cert_path, "cert.pem", &e->cert, err) < 0 ||
+        read_pem(o->cert_path, "key.pem", &e->key, err) < 0)
+        return -1;
+    if (!e->ca && !e->cert) {
+        tl_error_set(err, "not_found", "there is neither %s/ca.pem nor a cert.pem for the Docker engine", o->cert_path);
+        tl_error_hint(err, "DOCKER_CERT_PATH names a folder with ca.pem, cert.pem and key.pem");
+        return -1;
+    }
+    e->tls.ca_pem = e->ca;
+    e->tls.cert_pem = e->cert;
+    e->tls.key_pem = e->key;
+    return 0;
 }
 
 static int set_host(tl_engine *e, const tl_engine_options *o, tl_error *err)
@@ -127,9 +131,8 @@ tl_engine *tl_engine_new(const tl_engine_options *o, tl_error *err)
 {
     tl_engine *e = tl_calloc(1, sizeof *e);
     e->owners = 1;
-    const char *host = o->host && *o->host ? o->host : getenv("DOCKER_HOST");
-    if (host && *host) {
-        e->host = tl_strdup(host);
+    if (o->host && *o->host) {
+        e->host = tl_strdup(o->host);
     } else {
         char *socket = usual_socket();
         tl_buf text = TL_BUF_INIT(SIZE_MAX);
@@ -227,7 +230,10 @@ int tl_engine_unreachable(const tl_engine *e, const tl_error *failure, tl_error 
         if (e->socket && !strcmp(e->socket, DEFAULT_SOCKET))
             tl_error_hint(err, "start it (sudo systemctl start docker, Docker Desktop, or sudo dockerd), or set DOCKER_HOST");
         else
-            tl_error_hint(err, "start it, or correct DOCKER_HOST");
+            tl_error_hint(err, "start it, or correct the address (DOCKER_HOST, or the Docker context in use)");
+    } else if (!strcmp(failure->kind, "timeout")) {
+        tl_error_set(err, "timeout", "the Docker engine at %s hangs: %s", e->host, failure->message);
+        tl_error_hint(err, "restart it (sudo systemctl restart docker, or Docker Desktop's Restart), then run again");
     } else {
         tl_error_set(err, failure->kind, "the Docker engine at %s: %s", e->host, failure->message);
         if (failure->hint) tl_error_hint(err, "%s", failure->hint);

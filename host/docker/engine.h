@@ -9,9 +9,9 @@
 typedef struct tl_engine tl_engine;
 
 typedef struct tl_engine_options {
-    const char *host;      /* "unix:///…", "tcp://host:port", "https://…"; NULL: $DOCKER_HOST, else the first usual socket */
-    const char *cert_path; /* folder with ca.pem, cert.pem, key.pem; NULL: $DOCKER_CERT_PATH */
-    int tls_verify;        /* -1: $DOCKER_TLS_VERIFY */
+    const char *host;      /* "unix:///…", "tcp://host:port", "https://…"; NULL: the first usual socket */
+    const char *cert_path; /* folder with ca.pem, cert.pem, key.pem, which mean TLS; NULL: none */
+    int tls_verify;        /* -1: not said, which is no where there are certificates, else yes */
 } tl_engine_options;
 
 /* Reads addresses and certificates, without talking to the engine. Kind "usage" where the host cannot be used. Free with

@@ -6,6 +6,7 @@ local http = require "http"
 local task = require "task"
 
 local LONGEST_LINE = 1024 * 1024
+local ANSWER_SECONDS = 15 -- for what an engine knows without looking
 
 -- What the engine says of itself in the header of any answer. Its /version runs two programs to tell more.
 local function greeting(client)
@@ -15,14 +16,13 @@ local function greeting(client)
 end
 
 function docker.connect(options)
-    local client = docker.open(options)
-    local ok, api, server, os = pcall(task.timeout, 30, greeting, client)
+    local client = docker.open(require("docker_endpoint").resolve(options))
+    local ok, api, server, os = pcall(task.timeout, ANSWER_SECONDS, greeting, client)
     if not (ok and api and server and os) then
-        local version = client:call("GET", "/version", { timeout = 30 })
+        local version = client:call("GET", "/version", { timeout = ANSWER_SECONDS })
         api, server, os = version.ApiVersion, version.Version, version.Os
     end
-    client:negotiate(api, { server_version = server, os = os, cert_path = options and options.cert_path,
-        tls_verify = options and options.tls_verify })
+    client:negotiate(api, { server_version = server, os = os })
     return client
 end
 
@@ -31,7 +31,7 @@ function Docker:request(method, path, options)
 end
 
 function Docker:info()
-    return (self:call("GET", "/info"))
+    return (self:call("GET", "/info", { timeout = ANSWER_SECONDS }))
 end
 
 local function escape(name)
@@ -332,12 +332,15 @@ function Docker:archive(name, path)
 end
 
 function Docker:container(name)
-    return (self:call("GET", "/containers/" .. escape(name) .. "/json", { absent = true }))
+    return (self:call("GET", "/containers/" .. escape(name) .. "/json", { absent = true, timeout = ANSWER_SECONDS }))
 end
 
 function Docker:containers(options)
     options = options or {}
-    return (self:call("GET", "/containers/json", { query = { all = options.all, filters = options.filters } }))
+    return (self:call("GET", "/containers/json", {
+        query = { all = options.all, filters = options.filters },
+        timeout = ANSWER_SECONDS,
+    }))
 end
 
 function Docker:start(name)
@@ -490,7 +493,7 @@ function Docker:networks()
 end
 
 function Docker:network(name)
-    return (self:call("GET", "/networks/" .. escape(name), { absent = true }))
+    return (self:call("GET", "/networks/" .. escape(name), { absent = true, timeout = ANSWER_SECONDS }))
 end
 
 function Docker:create_network(name, options)

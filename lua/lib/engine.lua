@@ -1,7 +1,9 @@
 -- A Docker engine that answers: the one that runs, or one started here.
 local docker = require "docker"
+local docker_endpoint = require "docker_endpoint"
 local fail = require "fail"
 local fs = require "fs"
+local log = require "log"
 local prerequisites = require "prerequisites"
 local proc = require "proc"
 local task = require "task"
@@ -74,13 +76,19 @@ end
 ---@return boolean changed
 ---@return string text
 function engine.up(ctx, line)
+    if docker_endpoint.minikube_shell() then
+        log.info("This shell uses Minikube's Docker (minikube docker-env). todo-lua finds that by itself; what runs "
+            .. "beside the cluster goes into this machine's own.")
+    end
     local client, problem = fail.catch({ connect = true }, docker.connect)
     local changed = false
     if not client then
         local platform = proc.platform()
-        if os.getenv("DOCKER_HOST") then
-            fail.raise("connect", ("nothing answers at DOCKER_HOST=%s"):format(os.getenv("DOCKER_HOST")),
-                "start that engine, or unset DOCKER_HOST to use the local one", { cause = problem })
+        local endpoint = docker_endpoint.resolve()
+        if endpoint.named_by then
+            fail.raise("connect", endpoint.context and ("nothing answers at %s, the Docker context %s"):format(
+                endpoint.host, endpoint.context) or ("nothing answers at DOCKER_HOST=%s"):format(endpoint.host),
+                docker_endpoint.advice(endpoint), { cause = problem })
         end
         if platform.uid ~= 0 or platform.os ~= "linux" or not prerequisites.which("dockerd") then
             fail.raise("connect", "Docker does not run", how_to_start(platform), { cause = problem })

@@ -4,11 +4,13 @@
 local docker = {}
 
 ---@class todo.DockerConnect
----@field host string? "unix:///var/run/docker.sock", "tcp://…"; default $DOCKER_HOST, else the usual sockets
----@field cert_path string? folder with ca.pem, cert.pem, key.pem; default $DOCKER_CERT_PATH
----@field tls_verify boolean?
+---@field host string? "unix:///var/run/docker.sock", "tcp://…"; default the first usual socket of this machine
+---@field cert_path string? folder with ca.pem, cert.pem, key.pem, which mean TLS; each of them may be missing
+---@field tls_verify boolean? default false where there is a cert_path, else true
 
----Connects and negotiates the API version. Raises "connect" where nothing listens, "denied" where the socket may not be used, with hints.
+---Connects and negotiates the API version. Without a host: to the engine that the docker command uses ($DOCKER_HOST,
+---$DOCKER_CONTEXT, the current context, a usual socket), and in a shell of `minikube docker-env` to the one of before. Raises
+---"connect" where nothing listens, "denied" where the socket may not be used, "timeout" where the engine hangs, with hints.
 ---@async
 ---@param options todo.DockerConnect?
 ---@return todo.Docker
