@@ -66,6 +66,9 @@ end
 context.stop = not_ours("stop")
 context.delete = not_ours("delete")
 
+---@return boolean
+function context.made_here() return false end
+
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return todo.ClusterStatus

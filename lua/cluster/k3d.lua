@@ -1,17 +1,22 @@
 -- k3d: k3s in containers of the local Docker, made with the NodePort mapped to this machine.
+local container_cluster = require("container_cluster")
 local fail = require("fail")
 local fs = require("fs")
-local json = require("json")
 local k8s = require("k8s")
 local proc = require("proc")
 local provider = require("provider")
+local tables = require("tables")
 
 ---@type todo.ClusterProvider
 local k3d = { name = "k3d" }
 
-local function cluster_name(ctx)
-    return ctx.config.cluster and ctx.config.cluster.name or "todo-lua"
+local function described(ctx)
+    local name = ctx.config.cluster and ctx.config.cluster.name or "todo-lua"
+    return { tool = "k3d", name = name, label = "k3d.cluster=" .. name, node = ("k3d-%s-server-0"):format(name),
+        kubeconfig = "/output/kubeconfig.yaml" }
 end
+
+local function node_port(ctx) return ctx.config.ports and ctx.config.ports.node or 30080 end
 
 -- k3d paints its log, tells each cause once more for every step that it takes back, and the first one is the cause.
 local function cause(stderr)
@@ -22,44 +27,26 @@ local function cause(stderr)
     return stderr
 end
 
-local function run(argv)
-    local result = proc.run(argv, { check = false })
+local function run(argv, options)
+    local result = container_cluster.run(argv, options)
     result.stderr = result.status == 0 and result.stderr or cause(result.stderr)
     return result
 end
 
-local function must(argv, what) return provider.check("k3d", run(argv), what) end
-
-local function find(ctx)
-    local result = proc.run({ "k3d", "cluster", "list", "-o", "json" }, { check = false })
-    local ok, list = pcall(json.decode, result.stdout)
-    for _, cluster in ipairs(ok and type(list) == "table" and list or {}) do
-        if cluster.name == cluster_name(ctx) then return cluster end
-    end
-    return nil
-end
-
-local function state_of(ctx)
-    local cluster = find(ctx)
-    if not cluster then return "absent" end
-    local running = (cluster.serversRunning or 0) > 0 and cluster.serversRunning == cluster.serversCount
-    return running and "running" or "stopped"
-end
+local function must(argv, what, options) return provider.check("k3d", run(argv, options), what) end
 
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return todo.ClusterDetection
 function k3d.detect(ctx)
     if not proc.which("k3d") then return { available = false, reason = "k3d is not installed" } end
-    local state = state_of(ctx)
-    return { available = true, exists = state ~= "absent", running = state == "running",
-        reason = ("its cluster %s is %s"):format(cluster_name(ctx), state) }
+    return container_cluster.detect(ctx, described(ctx))
 end
 
 -- What k3d leaves behind where it could not make the first node, and what its own delete then does not find.
-local function remove_rest(ctx)
-    if find(ctx) then return end
-    local prefix = "k3d-" .. cluster_name(ctx)
+local function remove_rest(ctx, c)
+    if #container_cluster.containers(ctx, c) > 0 then return end
+    local prefix = "k3d-" .. c.name
     pcall(ctx.docker.remove_network, ctx.docker, prefix)
     pcall(ctx.docker.remove_volume, ctx.docker, prefix .. "-images")
 end
@@ -75,48 +62,86 @@ local function image_of(wanted)
     return "--image=rancher/k3s:v" .. version
 end
 
----@async
----@param ctx todo.ClusterContext
----@return boolean changed
-function k3d.start(ctx)
-    local state = state_of(ctx)
-    if state == "running" then return false end
-    if state == "stopped" then
-        must({ "k3d", "cluster", "start", cluster_name(ctx), "--wait" }, "start the cluster")
-        return true
-    end
-    local port = ctx.config.ports and ctx.config.ports.node or 30080
-    local argv = { "k3d", "cluster", "create", cluster_name(ctx), "--wait", "--kubeconfig-update-default=false",
+local function create(ctx, c)
+    local port = node_port(ctx)
+    container_cluster.check_port(port, {})
+    local argv = { "k3d", "cluster", "create", c.name, "--wait", "--kubeconfig-update-default=false",
         "--kubeconfig-switch-context=false", "-p", ("127.0.0.1:%d:%d@server:0"):format(port, port) }
     local wanted = ctx.config.cluster and ctx.config.cluster.kubernetes_version
     if wanted then argv[#argv + 1] = image_of(wanted) end
     local progress = provider.progress(ctx)
     progress("k3d", "creating the cluster")
-    local result = run(argv)
-    if result.status ~= 0 then remove_rest(ctx) end
-    provider.check("k3d", result, "create the cluster")
+    container_cluster.make(ctx, c, function()
+        local result = run(argv)
+        if result.status ~= 0 then remove_rest(ctx, c) end
+        provider.check("k3d", result, "create the cluster")
+    end)
     progress("k3d", "created", 1, 1)
+end
+
+-- k3d makes and starts the load balancer last.
+local function is_whole(ctx)
+    local list = container_cluster.containers(ctx, described(ctx))
+    return #tables.filter(list, function(one)
+        return one.Labels["k3d.role"] == "loadbalancer" and one.State == "running"
+    end) > 0
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return boolean changed
+function k3d.start(ctx)
+    local c = described(ctx)
+    local containers = container_cluster.containers(ctx, c)
+    if #containers == 0 then
+        create(ctx, c)
+        return true
+    end
+    if container_cluster.is_unfinished(ctx, c, function() return is_whole(ctx) end) then
+        -- There is nothing in it to lose.
+        k3d.delete(ctx)
+        create(ctx, c)
+        return true
+    end
+    if not container_cluster.all_run(containers) then
+        container_cluster.check_port(node_port(ctx), containers)
+        must({ "k3d", "cluster", "start", c.name, "--wait" }, "start the cluster")
+        return true
+    end
+    if container_cluster.answers(containers) then return false end
+    container_cluster.wait(c, function() return container_cluster.answers(containers) end)
     return true
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 function k3d.stop(ctx)
-    if state_of(ctx) == "running" then must({ "k3d", "cluster", "stop", cluster_name(ctx) }, "stop the cluster") end
+    local c = described(ctx)
+    if #container_cluster.containers(ctx, c) > 0 then
+        must({ "k3d", "cluster", "stop", c.name }, "stop the cluster")
+    end
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 function k3d.delete(ctx)
-    must({ "k3d", "cluster", "delete", cluster_name(ctx) }, "delete the cluster")
+    local c = described(ctx)
+    must({ "k3d", "cluster", "delete", c.name }, "delete the cluster")
     fs.remove(fs.join(ctx.state_dir, "k3d"))
+end
+
+---@async
+---@param ctx todo.ClusterContext
+---@return boolean
+function k3d.made_here(ctx)
+    return container_cluster.made_here(ctx, described(ctx), function() return is_whole(ctx) end)
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return todo.ClusterStatus
 function k3d.status(ctx)
-    return { state = state_of(ctx) }
+    return container_cluster.status(ctx, described(ctx), function() return is_whole(ctx) end)
 end
 
 ---The kubeconfig is asked of k3d each time, which reads it from the cluster's own container: that makes it this
@@ -125,11 +150,12 @@ end
 ---@param ctx todo.ClusterContext
 ---@return { kubeconfig: string?, context: string, ca_sha256: string?, owned: boolean }
 function k3d.kubeconfig(ctx)
-    local path = fs.join(ctx.state_dir, "k3d", "kubeconfig")
-    local result = { kubeconfig = path, context = "k3d-" .. cluster_name(ctx), owned = false }
-    if state_of(ctx) == "absent" then return result end
+    local path, c = fs.join(ctx.state_dir, "k3d", "kubeconfig"), described(ctx)
+    local result = { kubeconfig = path, context = "k3d-" .. c.name, owned = false }
+    if #container_cluster.containers(ctx, c) == 0 then return result end
     fs.mkdir(fs.dirname(path), 448)
-    fs.write(path, must({ "k3d", "kubeconfig", "get", cluster_name(ctx) }, "give its kubeconfig").stdout, 384)
+    fs.write(path, must({ "k3d", "kubeconfig", "get", c.name }, "give its kubeconfig",
+        { timeout = container_cluster.ANSWER_SECONDS }).stdout, 384)
     for _, context in ipairs(k8s.contexts({ kubeconfig = path })) do result.ca_sha256 = context.ca_sha256 end
     result.owned = true
     return result
@@ -142,21 +168,13 @@ function k3d.host_address()
     return "host.k3d.internal"
 end
 
-local function server(ctx) return ("k3d-%s-server-0"):format(cluster_name(ctx)) end
-
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param name string
 ---@return string?
-function k3d.image_id(ctx, name) return provider.image_id_on_node(server(ctx), name) end
+function k3d.image_id(ctx, name) return provider.image_id_on_node(ctx, described(ctx).node, name) end
 
-local function nodes(ctx)
-    local list = {}
-    for _, node in ipairs((find(ctx) or {}).nodes or {}) do
-        if node.role == "server" or node.role == "agent" then list[#list + 1] = node.name end
-    end
-    return list
-end
+local RUNS_PODS = { server = true, agent = true }
 
 ---Images whose id is there already are not sent; the others are streamed into every node, its own platform alone. k3d's
 ---own import tells nobody how far it is, and ends well where a node took nothing.
@@ -165,9 +183,11 @@ end
 ---@param names string[]
 ---@return string[]
 function k3d.load_image(ctx, names)
-    local sent = provider.missing(ctx, names, function(name) return k3d.image_id(ctx, name) end)
-    if #sent > 0 then provider.import_on_nodes(ctx, nodes(ctx), sent) end
-    return sent
+    local nodes = {}
+    for _, one in ipairs(container_cluster.containers(ctx, described(ctx))) do
+        if RUNS_PODS[one.Labels["k3d.role"]] then nodes[#nodes + 1] = one.Names[1]:gsub("^/", "") end
+    end
+    return provider.load_on_nodes(ctx, nodes, names)
 end
 
 ---The port is the load balancer's, or the server's where there is none.
@@ -176,8 +196,8 @@ end
 ---@param port integer
 ---@return boolean
 function k3d.holds_port(ctx, port)
-    local prefix = "k3d-" .. cluster_name(ctx)
-    return provider.published(prefix .. "-serverlb", port) or provider.published(prefix .. "-server-0", port)
+    local c = described(ctx)
+    return provider.published(ctx, ("k3d-%s-serverlb"):format(c.name), port) or provider.published(ctx, c.node, port)
 end
 
 k3d.url = provider.loopback_url

@@ -1,4 +1,5 @@
 -- kind: a cluster in containers of the local Docker, made with the NodePort mapped to this machine.
+local container_cluster = require("container_cluster")
 local fs = require("fs")
 local json = require("json")
 local k8s = require("k8s")
@@ -11,12 +12,20 @@ local yaml = require("yaml")
 ---@type todo.ClusterProvider
 local kind = { name = "kind" }
 
-local function cluster_name(ctx)
-    return ctx.config.cluster and ctx.config.cluster.name or "todo-lua"
+local ANSWER_SECONDS = container_cluster.ANSWER_SECONDS
+
+local function described(ctx)
+    local name = ctx.config.cluster and ctx.config.cluster.name or "todo-lua"
+    return { tool = "kind", name = name, label = "io.x-k8s.kind.cluster=" .. name, node = name .. "-control-plane",
+        kubeconfig = "/etc/kubernetes/admin.conf" }
 end
 
-local function node(ctx)
-    return cluster_name(ctx) .. "-control-plane"
+local function node_port(ctx) return ctx.config.ports and ctx.config.ports.node or 30080 end
+
+local function kubeconfig_path(ctx)
+    local path = fs.join(ctx.state_dir, "kind", "kubeconfig")
+    fs.mkdir(fs.dirname(path), 448)
+    return path
 end
 
 -- kind tells its cause in one line and, where a node's program failed, that program's own in its log, which is long.
@@ -30,26 +39,9 @@ local function cause(stderr)
 end
 
 local function must(argv, what, options)
-    options = options or {}
-    options.check = false
-    local result = proc.run(argv, options)
+    local result = container_cluster.run(argv, options)
     result.stderr = result.status == 0 and result.stderr or cause(result.stderr)
     return provider.check("kind", result, what)
-end
-
-local function containers(ctx, status)
-    local argv = { "docker", "ps", "--all", "--quiet", "--filter=label=io.x-k8s.kind.cluster=" .. cluster_name(ctx) }
-    if status then argv[#argv + 1] = "--filter=status=" .. status end
-    local result = proc.run(argv, { check = false })
-    local list = {}
-    for id in result.stdout:gmatch("%x+") do list[#list + 1] = id end
-    return list
-end
-
-local function state_of(ctx)
-    local all = containers(ctx)
-    if #all == 0 then return "absent", all end
-    return #containers(ctx, "running") == #all and "running" or "stopped", all
 end
 
 ---@async
@@ -57,21 +49,21 @@ end
 ---@return todo.ClusterDetection
 function kind.detect(ctx)
     if not proc.which("kind") then return { available = false, reason = "kind is not installed" } end
-    local state = state_of(ctx)
-    return { available = true, exists = state ~= "absent", running = state == "running",
-        reason = ("its cluster %s is %s"):format(cluster_name(ctx), state) }
+    if not proc.which("docker") then
+        return { available = false, reason = "kind needs the docker command, which is not installed" }
+    end
+    return container_cluster.detect(ctx, described(ctx))
 end
 
 -- A kubelet from 1.35 on refuses cgroup v1 unless it is told otherwise.
 local function patches(ctx)
-    local info = ctx.docker and ctx.docker:info() or {}
-    if info.CgroupVersion ~= "1" then return nil end
+    if provider.engine(ctx):info().CgroupVersion ~= "1" then return nil end
     return { "kind: KubeletConfiguration\nfailCgroupV1: false\n" }
 end
 
 local function create(ctx)
-    local settings = ctx.config.cluster or {}
-    local port = ctx.config.ports and ctx.config.ports.node or 30080
+    local settings, port = ctx.config.cluster or {}, node_port(ctx)
+    container_cluster.check_port(port, {})
     local config = yaml.encode({
         kind = "Cluster",
         apiVersion = "kind.x-k8s.io/v1alpha4",
@@ -80,22 +72,32 @@ local function create(ctx)
             { containerPort = port, hostPort = port, listenAddress = "127.0.0.1" },
         } } },
     })
-    local argv = { "kind", "create", "cluster", "--name", cluster_name(ctx), "--wait", "120s", "--config", "-",
-        "--kubeconfig", kind.kubeconfig(ctx).kubeconfig }
+    local c = described(ctx)
+    local argv = { "kind", "create", "cluster", "--name", c.name, "--wait", "120s", "--config", "-", "--kubeconfig",
+        kubeconfig_path(ctx) }
     if settings.kubernetes_version then
         argv[#argv + 1] = "--image=kindest/node:v" .. settings.kubernetes_version:gsub("^v", "")
     end
     for _, flag in ipairs(settings.kind_flags or {}) do argv[#argv + 1] = flag end
     local progress = provider.progress(ctx)
     progress("kind", "creating the cluster")
-    must(argv, "create the cluster", { stdin = config })
+    container_cluster.make(ctx, c, function() must(argv, "create the cluster", { stdin = config }) end)
     progress("kind", "created", 1, 1)
 end
 
-local READY_SECONDS = 120
-
 local function kubectl(ctx, ...)
-    return { "docker", "exec", node(ctx), "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", ... }
+    local argv = { "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", ... }
+    local ok, result = pcall(function()
+        return ctx.docker:exec(described(ctx).node, argv, { timeout = ANSWER_SECONDS })
+    end)
+    return ok and result.status == 0 and result.stdout or nil
+end
+
+-- Whether every node of the cluster is Ready.
+local function is_whole(ctx)
+    local told = kubectl(ctx, "get", "nodes",
+        '--output=jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}') or ""
+    return told:find("^True[True ]*$") ~= nil
 end
 
 local NETWORK = { ["kube-proxy"] = true, ["kube-dns"] = true } -- as their pods are labelled
@@ -103,11 +105,11 @@ local NETWORK = { ["kube-proxy"] = true, ["kube-dns"] = true } -- as their pods 
 -- What the API tells of pods after a restart is what was so before, until the kubelet knows their new containers. No
 -- Service answers before the pods run that lead to it.
 local function has_settled(ctx)
-    local list = proc.run(kubectl(ctx, "get", "pods", "--all-namespaces", "--output=json"), { check = false })
-    if list.status ~= 0 then return false end
+    local list = kubectl(ctx, "get", "pods", "--all-namespaces", "--output=json")
+    if not list then return false end
     local seconds = #"2026-01-01T00:00:00"
-    local begun = ctx.docker:container(node(ctx)).State.StartedAt:sub(1, seconds)
-    for _, pod in ipairs(json.decode(list.stdout).items) do
+    local begun = ctx.docker:container(described(ctx).node).State.StartedAt:sub(1, seconds)
+    for _, pod in ipairs(json.decode(list).items) do
         for _, container in ipairs(pod.status.containerStatuses or {}) do
             local started = tables.at(container, "state.running.startedAt")
             if container.ready and started and started:sub(1, seconds) < begun then return false end
@@ -117,54 +119,72 @@ local function has_settled(ctx)
     return true
 end
 
--- Containers run long before the API server in them answers.
-local function wait_ready(ctx)
-    local readyz = kubectl(ctx, "get", "--raw", "/readyz")
-    local deadline = task.now() + READY_SECONDS
-    repeat
-        if proc.run(readyz, { check = false }).status == 0 and has_settled(ctx) then return end
-        task.sleep(0.5)
-    until task.now() > deadline
-    must(readyz, "get an answer of its API server")
+-- Makes all containers run; false where they did.
+local function resume(ctx, containers)
+    if container_cluster.all_run(containers) then return false end
+    container_cluster.check_port(node_port(ctx), containers)
+    for _, one in ipairs(containers) do
+        local path = "/containers/" .. one.Id
+        if one.State == "paused" then
+            ctx.docker:call("POST", path .. "/unpause")
+        elseif one.State ~= "running" then
+            ctx.docker:start(one.Id)
+        end
+    end
+    return true
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return boolean changed
 function kind.start(ctx)
-    local state, all = state_of(ctx)
-    if state == "running" then return false end
-    if state == "absent" then
+    local c = described(ctx)
+    local containers = container_cluster.containers(ctx, c)
+    if #containers == 0 then
         create(ctx)
         return true
     end
-    local paused = containers(ctx, "paused")
-    if #paused > 0 then must({ "docker", "unpause", table.unpack(paused) }, "unpause its containers") end
-    must({ "docker", "start", table.unpack(all) }, "start its containers")
-    wait_ready(ctx)
+    local started = resume(ctx, containers)
+    if container_cluster.is_unfinished(ctx, c, function() return is_whole(ctx) end) then
+        -- There is nothing in it to lose.
+        kind.delete(ctx)
+        create(ctx)
+        return true
+    end
+    if not started and container_cluster.answers(containers) then return false end
+    -- Containers run long before the API server in them answers.
+    container_cluster.wait(c, function() return kubectl(ctx, "get", "--raw", "/readyz") and has_settled(ctx) end)
     return true
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 function kind.stop(ctx)
-    local all = containers(ctx)
-    if #all > 0 then must({ "docker", "stop", table.unpack(all) }, "stop its containers") end
+    task.all(tables.map(container_cluster.containers(ctx, described(ctx)), function(one)
+        return function() ctx.docker:stop(one.Id) end
+    end))
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 function kind.delete(ctx)
-    must({ "kind", "delete", "cluster", "--name", cluster_name(ctx), "--kubeconfig", kind.kubeconfig(ctx).kubeconfig },
+    must({ "kind", "delete", "cluster", "--name", described(ctx).name, "--kubeconfig", kubeconfig_path(ctx) },
         "delete the cluster")
     fs.remove(fs.join(ctx.state_dir, "kind"))
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
+---@return boolean
+function kind.made_here(ctx)
+    return container_cluster.made_here(ctx, described(ctx), function() return is_whole(ctx) end)
+end
+
+---@async
+---@param ctx todo.ClusterContext
 ---@return todo.ClusterStatus
 function kind.status(ctx)
-    return { state = (state_of(ctx)) }
+    return container_cluster.status(ctx, described(ctx), function() return is_whole(ctx) end)
 end
 
 local function authority_in(path)
@@ -178,16 +198,17 @@ end
 ---@param ctx todo.ClusterContext
 ---@return { kubeconfig: string?, context: string, ca_sha256: string?, owned: boolean }
 function kind.kubeconfig(ctx)
-    local path = fs.join(ctx.state_dir, "kind", "kubeconfig")
-    fs.mkdir(fs.dirname(path), 448)
-    local result = { kubeconfig = path, context = "kind-" .. cluster_name(ctx), owned = false }
-    if state_of(ctx) == "absent" then return result end
-    local copy = proc.run({ "docker", "exec", node(ctx), "cat", "/etc/kubernetes/pki/ca.crt" }, { check = false })
-    local authority = copy.status == 0 and provider.authority(copy.stdout)
+    local path, c = kubeconfig_path(ctx), described(ctx)
+    local result = { kubeconfig = path, context = "kind-" .. c.name, owned = false }
+    if #container_cluster.containers(ctx, c) == 0 then return result end
+    local copied, copy = pcall(function()
+        return ctx.docker:exec(c.node, { "cat", "/etc/kubernetes/pki/ca.crt" }, { timeout = ANSWER_SECONDS })
+    end)
+    local authority = copied and copy.status == 0 and provider.authority(copy.stdout)
     -- A cluster of the same name may have been made anew since the file was written.
     if authority_in(path) == nil or authority and authority_in(path) ~= authority then
-        fs.write(path, must({ "kind", "get", "kubeconfig", "--name", cluster_name(ctx) },
-            "give its kubeconfig").stdout, 384)
+        fs.write(path, must({ "kind", "get", "kubeconfig", "--name", c.name },
+            "give its kubeconfig", { timeout = ANSWER_SECONDS }).stdout, 384)
     end
     result.ca_sha256 = authority_in(path)
     result.owned = authority and result.ca_sha256 == authority or false
@@ -198,28 +219,21 @@ kind.platform = provider.platform
 
 ---Address of this machine on the network of kind's containers.
 ---@async
+---@param ctx todo.ClusterContext
 ---@return string
-function kind.host_address()
-    local format = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
-    local result = must({ "docker", "network", "inspect", "kind", "--format", format }, "find its network")
-    return result.stdout:match("%d+%.%d+%.%d+%.%d+") or "host.docker.internal"
+function kind.host_address(ctx)
+    local network = provider.engine(ctx):network("kind")
+    for _, part in ipairs(tables.at(network or {}, "IPAM.Config") or {}) do
+        if (part.Gateway or ""):find("^%d+%.%d+%.%d+%.%d+$") then return part.Gateway end
+    end
+    return "host.docker.internal"
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param name string
 ---@return string?
-function kind.image_id(ctx, name) return provider.image_id_on_node(node(ctx), name) end
-
-local function nodes(ctx)
-    local result = must({ "docker", "ps", "--filter=label=io.x-k8s.kind.cluster=" .. cluster_name(ctx), "--format",
-        '{{.Names}} {{.Label "io.x-k8s.kind.role"}}' }, "list its nodes")
-    local list = {}
-    for name, role in result.stdout:gmatch("(%S+) (%S+)") do
-        if role ~= "external-load-balancer" then list[#list + 1] = name end
-    end
-    return list
-end
+function kind.image_id(ctx, name) return provider.image_id_on_node(ctx, described(ctx).node, name) end
 
 ---Images whose id is there already are not sent; the others are streamed into every node, its own platform alone.
 ---@async
@@ -227,16 +241,20 @@ end
 ---@param names string[]
 ---@return string[]
 function kind.load_image(ctx, names)
-    local sent = provider.missing(ctx, names, function(name) return kind.image_id(ctx, name) end)
-    if #sent > 0 then provider.import_on_nodes(ctx, nodes(ctx), sent) end
-    return sent
+    local nodes = {}
+    for _, one in ipairs(container_cluster.containers(ctx, described(ctx))) do
+        if one.Labels["io.x-k8s.kind.role"] ~= "external-load-balancer" then
+            nodes[#nodes + 1] = one.Names[1]:gsub("^/", "")
+        end
+    end
+    return provider.load_on_nodes(ctx, nodes, names)
 end
 
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param port integer
 ---@return boolean
-function kind.holds_port(ctx, port) return provider.published(node(ctx), port) end
+function kind.holds_port(ctx, port) return provider.published(ctx, described(ctx).node, port) end
 
 kind.url = provider.loopback_url
 kind.addons = provider.no_addons("kind has no add-ons")

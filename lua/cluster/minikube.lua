@@ -1,6 +1,7 @@
 -- Minikube, the first choice where it is installed: its cluster in the profile that the user already uses.
 local addons = require("addons")
 local docker = require("docker")
+local docker_endpoint = require("docker_endpoint")
 local fail = require("fail")
 local fs = require("fs")
 local http = require("http")
@@ -17,6 +18,7 @@ local minikube = { name = "minikube" }
 local NO_PROFILE = 85
 
 local ANSWER_SECONDS = 30 -- for what only asks
+local API_SECONDS = 10
 
 local function profile(ctx)
     return ctx.config.cluster and ctx.config.cluster.profile or proc.env("MINIKUBE_PROFILE") or "minikube"
@@ -51,7 +53,7 @@ local function run(ctx, argv, options)
     local command = { "minikube", "--profile", profile(ctx) }
     table.move(argv, 1, #argv, #command + 1, command)
     options = options or {}
-    options.env = options.env or {}
+    options.env = tables.merge(docker_endpoint.environment(), options.env or {})
     options.env.MINIKUBE_WANTUPDATENOTIFICATION = "false"
     options.env.MINIKUBE_IN_STYLE = "false"
     local result, late = fail.catch({ timeout = true }, function() return proc.run(command, options) end)
@@ -154,7 +156,7 @@ end
 local function unpause(ctx, document)
     if document.Host ~= "Paused" then return must(ctx, { "unpause" }, "unpause the cluster") end
     local node = profile(ctx)
-    provider.check("docker", proc.run({ "docker", "unpause", node }, { check = false }), "unpause the node " .. node)
+    ctx.docker:call("POST", "/containers/" .. node .. "/unpause")
 end
 
 -- minikube deletes a node of the profile's name that its own folder does not know: it may be another user's cluster.
@@ -191,6 +193,19 @@ function minikube.delete(ctx)
     must(ctx, { "delete" }, "delete the cluster")
 end
 
+---Minikube's may hold more than this stack.
+---@return boolean
+function minikube.made_here() return false end
+
+-- Whether the API answers where the kubeconfig says: what minikube calls running is a process.
+local function answers(ctx)
+    return (pcall(function()
+        local client = k8s.connect({ context = profile(ctx), timeout = API_SECONDS })
+        client:version()
+        client:close()
+    end))
+end
+
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return boolean changed
@@ -198,7 +213,7 @@ function minikube.start(ctx)
     local known = profile_config(ctx) ~= nil
     local document = known and read_status(ctx)
     local state = state_of(document)
-    if state == "running" then return false end
+    if state == "running" and answers(ctx) then return false end
     if document and document.APIServer == "Paused" then
         unpause(ctx, document)
         return true
@@ -230,8 +245,9 @@ function minikube.status(ctx)
     for _, name in ipairs({ "Host", "Kubelet", "APIServer" }) do
         if document then components[name] = document[name] == "Running" and "running" or "stopped" end
     end
-    local config = profile_config(ctx)
-    return { state = state, components = components, message = state == "broken" and trimmed(result.stdout) or nil,
+    local config, message = profile_config(ctx), state == "broken" and trimmed(result.stdout) or nil
+    if state == "running" and not answers(ctx) then state, message = "broken", "its API server does not answer" end
+    return { state = state, components = components, message = message,
         version = config and config.KubernetesConfig and config.KubernetesConfig.KubernetesVersion }
 end
 
@@ -283,18 +299,37 @@ end
 
 local function short_name(name) return (name:gsub("^docker%.io/library/", ""):gsub("^docker%.io/", "")) end
 
--- Ids (hex) of the cluster's images by name, and by repository and digest.
-local function image_ids(ctx)
-    local known = must(ctx, { "image", "ls", "--format", "json" }, "list its images",
-        { timeout = ANSWER_SECONDS }).stdout
-    local ok, list = pcall(json.decode, known)
+-- Ids (hex) of images by name, and by repository and digest, as minikube and crictl list them.
+local function ids_of(list)
     local ids = {}
-    for _, image in ipairs(ok and type(list) == "table" and list or {}) do
+    for _, image in ipairs(type(list) == "table" and list or {}) do
         local id = (image.id or ""):gsub("^sha256:", "")
         for _, tag in ipairs(image.repoTags or {}) do ids[short_name(tag)] = id end
         for _, digest in ipairs(image.repoDigests or {}) do ids[short_name(digest)] = id end
     end
     return ids
+end
+
+local function told_json(ctx, argv)
+    local ok, document = pcall(json.decode, must(ctx, argv, "list its images", { timeout = ANSWER_SECONDS }).stdout)
+    return ok and document or nil
+end
+
+-- Ids of the images that each node has. `minikube image ls` tells what any of them does.
+local function image_ids(ctx)
+    local config = profile_config(ctx)
+    local nodes = config and config.Nodes or {}
+    if #nodes < 2 then return ids_of(told_json(ctx, { "image", "ls", "--format", "json" })) end
+    local common
+    for _, node in ipairs(nodes) do
+        local told = told_json(ctx, { "ssh", "--node", node.Name, "--", "sudo crictl images --output json" })
+        local ids = ids_of(tables.at(told, "images"))
+        for name, id in pairs(common or {}) do
+            if ids[name] ~= id then common[name] = nil end
+        end
+        common = common or ids
+    end
+    return common
 end
 
 -- The nodes that are containers and run containerd; nil where they are anything else.
@@ -314,7 +349,7 @@ end
 ---@return string?
 function minikube.image_id(ctx, name)
     local nodes = containerd_nodes(ctx)
-    if nodes then return provider.image_id_on_node(nodes[1], name) end
+    if nodes then return provider.image_id_on_node(ctx, nodes[1], name) end
     local id = image_ids(ctx)[short_name(name)]
     return id and "sha256:" .. id
 end
@@ -327,11 +362,7 @@ end
 ---@return string[]
 function minikube.load_image(ctx, names)
     local nodes = containerd_nodes(ctx)
-    if nodes then
-        local sent = provider.missing(ctx, names, function(name) return minikube.image_id(ctx, name) end)
-        if #sent > 0 then provider.import_on_nodes(ctx, nodes, sent) end
-        return sent
-    end
+    if nodes then return provider.load_on_nodes(ctx, nodes, names) end
     local there = image_ids(ctx)
     return provider.send_missing(ctx, names, function(name)
         local id = there[short_name(name)]

@@ -100,13 +100,4 @@ function engine.up(ctx, line)
     return changed, ("Docker Engine %s%s"):format(client.server_version, changed and " started" or "")
 end
 
----Connects only.
----@async
----@param ctx todo.Context
----@return todo.Docker
-function engine.connect(ctx)
-    ctx.docker = ctx.docker or docker.connect()
-    return ctx.docker
-end
-
 return engine

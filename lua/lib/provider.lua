@@ -1,12 +1,16 @@
 -- What cluster providers have in common: how they call a tool, tell progress, send images one by one.
+local docker = require "docker"
 local fail = require "fail"
 local image_archive = require "image_archive"
 local proc = require "proc"
 local secret = require "secret"
 local suggest = require "suggest"
 local tables = require "tables"
+local task = require "task"
 
 local provider = {}
+
+local ANSWER_SECONDS = 30 -- for what a node knows at once
 
 ---A provider by its name; wrong usage where there is none such.
 ---@param name string
@@ -20,6 +24,15 @@ function provider.load(name, config)
     fail.raise("usage", ("there is no cluster provider %q%s"):format(name, suggest.phrase(name, order)),
         "choose one of " .. table.concat(order, ", ") .. ", or name a kubeconfig context with --context",
             { status = 2 })
+end
+
+---The local Docker; connected once.
+---@async
+---@param ctx todo.ClusterContext
+---@return todo.Docker
+function provider.engine(ctx)
+    ctx.docker = ctx.docker or docker.connect()
+    return ctx.docker
 end
 
 ---Where a provider says how far it is: nowhere, unless the caller listens.
@@ -71,12 +84,13 @@ function provider.image_id_as_told(_, name) return name:match("sha256:%x+") end
 
 ---The id under which the runtime of a node knows an image. The node is a container of the local Docker.
 ---@async
+---@param ctx todo.ClusterContext
 ---@param node string the container's name
 ---@param name string of the image, or its repository and digest
 ---@return string? id "sha256:…"; nil where the node lacks the image
-function provider.image_id_on_node(node, name)
-    local there = proc.run({ "docker", "exec", node, "crictl", "inspecti", "-o", "go-template", "--template",
-        "{{.status.id}}", name }, { check = false })
+function provider.image_id_on_node(ctx, node, name)
+    local there = provider.engine(ctx):exec(node, { "crictl", "inspecti", "-o", "go-template", "--template",
+        "{{.status.id}}", name }, { timeout = ANSWER_SECONDS })
     return there.status == 0 and there.stdout:match("sha256:%x+") or nil
 end
 
@@ -161,36 +175,51 @@ function provider.send_what_lacks(list, send)
     send({})
 end
 
----Streams images of the local Docker into the containerd of nodes that are its containers; layers that the images share
----are sent once, those that a node has not at all.
+-- Streams images into a node's containerd; layers that the images share are sent once, those that it has not at all.
+local function import_on_node(ctx, node, names)
+    local progress, size, flag = provider.progress(ctx), 0, nil
+    for _, name in ipairs(names) do size = size + provider.image(ctx, name).Size end
+    local text = ("sending %s to %s"):format(table.concat(names, ", "), node)
+    local function sh(script, options)
+        local result = ctx.docker:exec(node, { "sh", "-c", script }, options)
+        if result.status ~= 0 then provider.refused_images(result.stderr, result.status) end
+        return result.stdout
+    end
+    provider.send_what_lacks(function()
+        local told = sh "ctr --namespace k8s.io content ls -q && ctr images import --help"
+        flag = told:find(provider.IMPORT_FLAG, 1, true) and " " .. provider.IMPORT_FLAG or ""
+        return told
+    end, function(there)
+        sh(("exec ctr --namespace k8s.io images import%s -"):format(flag), { stdin = function(write)
+            provider.send_archive(ctx, names, there, write, function(sent)
+                progress("images", text, math.min(sent, size), size)
+            end)
+        end })
+    end)
+    progress("images", "loaded", size, size)
+end
+
+---Streams images of the local Docker into the containerd of nodes that are its containers: to each node those that it
+---has not, or under another id.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param nodes string[] containers' names
 ---@param names string[]
-function provider.import_on_nodes(ctx, nodes, names)
-    local progress, size = provider.progress(ctx), 0
-    for _, name in ipairs(names) do size = size + provider.image(ctx, name).Size end
-    for _, node in ipairs(nodes) do
-        local text = ("sending %s to %s"):format(table.concat(names, ", "), node)
-        local function sh(script, options)
-            local result = ctx.docker:exec(node, { "sh", "-c", script }, options)
-            if result.status ~= 0 then provider.refused_images(result.stderr, result.status) end
-            return result.stdout
+---@return string[] sent those that any of the nodes lacked
+function provider.load_on_nodes(ctx, nodes, names)
+    local lacks, lacked = {}, {}
+    task.all(tables.map(nodes, function(node)
+        return function()
+            lacks[node] = provider.missing(ctx, names, function(name)
+                return provider.image_id_on_node(ctx, node, name)
+            end)
         end
-        local flag
-        provider.send_what_lacks(function()
-            local told = sh "ctr --namespace k8s.io content ls -q && ctr images import --help"
-            flag = told:find(provider.IMPORT_FLAG, 1, true) and " " .. provider.IMPORT_FLAG or ""
-            return told
-        end, function(there)
-            sh(("exec ctr --namespace k8s.io images import%s -"):format(flag), { stdin = function(write)
-                provider.send_archive(ctx, names, there, write, function(sent)
-                    progress("images", text, math.min(sent, size), size)
-                end)
-            end })
-        end)
+    end))
+    for _, node in ipairs(nodes) do
+        if #lacks[node] > 0 then import_on_node(ctx, node, lacks[node]) end
+        for _, name in ipairs(lacks[node]) do lacked[name] = true end
     end
-    progress("images", "loaded", size, size)
+    return tables.filter(names, function(name) return lacked[name] end)
 end
 
 ---The platform of clusters that run on this machine's own kernel or virtual machine.
@@ -209,12 +238,16 @@ end
 
 ---Whether Docker listens at a port of this machine for a node, which is its container.
 ---@async
+---@param ctx todo.ClusterContext
 ---@param node string the container's name
 ---@param port integer the same on both sides
 ---@return boolean
-function provider.published(node, port)
-    local result = proc.run({ "docker", "port", node, port .. "/tcp" }, { check = false })
-    return result.status == 0 and result.stdout:find((":%d%%f[%%D]"):format(port)) ~= nil
+function provider.published(ctx, node, port)
+    local ports = tables.at(provider.engine(ctx):container(node), "NetworkSettings.Ports") or {}
+    for _, binding in ipairs(tables.at(ports, port .. "/tcp") or {}) do
+        if binding.HostPort == tostring(port) then return true end
+    end
+    return false
 end
 
 ---For a provider without add-ons.

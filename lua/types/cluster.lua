@@ -7,7 +7,7 @@
 ---@field config table the merged configuration (`lua/config.lua` and the overrides); a provider reads `config.cluster`
 ---@field log { info: fun(text: string), warn: fun(text: string), debug: fun(text: string) } full sentences for the user
 ---@field progress fun(name: string, text: string, done: number?, total: number?)? one live line called `name`
----@field docker todo.Docker? connected; needed by load_image
+---@field docker todo.Docker? connected
 ---@field state_dir string "~/.local/state/todo-lua" ($XDG_STATE_HOME): a provider uses the folder of its own name below it
 ---@field cache_dir string "~/.cache/todo-lua" ($XDG_CACHE_HOME)
 ---@field context string? the kubeconfig context that the user named with --context
@@ -52,6 +52,13 @@ function ClusterProvider.stop(ctx) end
 ---@async
 ---@param ctx todo.ClusterContext
 function ClusterProvider.delete(ctx) end
+
+---Whether todo-lua made the cluster, for this stack alone: such a one is deleted with the stack. A provider whose clusters
+---all are lacks this.
+---@async
+---@param ctx todo.ClusterContext
+---@return boolean
+function ClusterProvider.made_here(ctx) end
 
 ---@async
 ---@param ctx todo.ClusterContext

@@ -99,14 +99,18 @@ function tests.t1_version_of_kubernetes_chooses_the_image()
     lu.assertNil(client:network("k3d-" .. NAME))
 end
 
-function tests.t2_state_is_read_from_the_list_and_stop_stops()
+function tests.t2_state_is_told_by_the_nodes_and_stop_stops()
     start_node()
-    lu.assertEquals(state(), "running")
-    lu.assertEquals(call("start"), { ok = true, value = false, steps = 0 })
+    lu.assertEquals(call("status").value, { state = "broken", message = "its making was broken off" })
+    client:exec(NODE, { "busybox", "mkdir", "/output" })
+    client:exec(NODE, { "sh", "-c", ">/output/kubeconfig.yaml" })
+    lu.assertEquals(call("status").value, { state = "broken", message = "its API server does not answer" })
+    lu.assertFalse(call("made_here").value)
     lu.assertTrue(call("stop").ok)
     lu.assertEquals(state(), "stopped")
     lu.assertFalse(client:container(NODE).State.Running)
     client:start(NODE)
+    client:exec(NODE, { "busybox", "rm", "-r", "/output" })
 end
 
 function tests.t3_images_are_streamed_into_the_nodes()
@@ -135,6 +139,15 @@ end
 
 function tests.t5_delete_removes_the_nodes()
     lu.assertTrue(call("delete").ok)
+    lu.assertEquals(state(), "absent")
+    lu.assertNil(client:container(NODE))
+end
+
+function tests.t6_half_made_cluster_is_taken_away_and_made_anew()
+    start_node()
+    local result = call "start"
+    lu.assertFalse(result.ok)
+    lu.assertStrContains(result.value, "k3d could not create the cluster:\nfailed Cluster Creation: ")
     lu.assertEquals(state(), "absent")
     lu.assertNil(client:container(NODE))
 end

@@ -1,4 +1,4 @@
--- Which cluster is taken where several could be. The tools are scripts that answer as the real ones do.
+-- Which cluster is taken where several could be. The tools are scripts that answer as the real ones do, Docker a table.
 local cluster = require "cluster"
 local fs = require "fs"
 local json = require "json"
@@ -8,16 +8,16 @@ local proc = require "proc"
 local task = require "task"
 
 local tests = {}
-local dir, said, before
+local dir, said, before, nodes
 
 function tests.setup()
     dir = fs.tempdir()
-    said = {}
+    said, nodes = {}, {}
     log.set_sink(function(text) said[#said + 1] = text end)
     fs.mkdir(dir.path .. "/bin")
     before = { PATH = proc.env("PATH", dir.path .. "/bin:/usr/bin:/bin"), MINIKUBE_HOME = proc.env("MINIKUBE_HOME", dir.path),
         MINIKUBE_PROFILE = proc.env("MINIKUBE_PROFILE", false) or false }
-    fs.write(dir.path .. "/bin/kind", "#!/bin/sh\n", 493)
+    for _, name in ipairs { "kind", "docker" } do fs.write(dir.path .. "/bin/" .. name, "#!/bin/sh\n", 493) end
 end
 
 function tests.teardown()
@@ -28,11 +28,16 @@ end
 
 local function install(name, script) fs.write(dir.path .. "/bin/" .. name, "#!/bin/sh\n" .. script .. "\n", 493) end
 
-local function run_kind() install("docker", "echo 0123abcd") end
-
-local function run_k3d(first)
-    install("k3d", (first or "") .. "\necho '[{\"name\":\"todo-lua\",\"serversRunning\":1,\"serversCount\":1}]'")
+-- The tool has a cluster, or Docker does something else when asked for its nodes.
+local function run(tool, instead)
+    if tool == "k3d" then install("k3d", "true") end
+    nodes[tool] = instead or function() return { { State = "running" } } end
 end
+
+local engine = { containers = function(_, options)
+    local tool = options.filters.label[1]:match("k3d") or "kind"
+    return nodes[tool] and nodes[tool]() or {}
+end }
 
 local function run_minikube()
     fs.mkdir(dir.path .. "/.minikube/profiles/minikube")
@@ -41,7 +46,8 @@ local function run_minikube()
 end
 
 local function choose(settings, options)
-    local ctx = { options = options or {}, config = { cluster = settings or {} } }
+    local ctx = { options = options or {}, config = { cluster = settings or {} }, docker = engine,
+        state_dir = dir.path .. "/state" }
     ctx.config.cluster.order = ctx.config.cluster.order or { "minikube", "kind", "k3d" }
     return cluster.choose(ctx).name, select(2, cluster.choose(ctx))
 end
@@ -49,15 +55,14 @@ end
 local function warnings() return table.concat(said, "\n"):gsub("\27%[[%d;]*m", "") .. "" end
 
 function tests.one_cluster_that_runs_is_taken_without_a_word()
-    install("docker", "true")
-    run_k3d()
+    run "k3d"
     lu.assertEquals({ choose() }, { "k3d", "it runs already" })
     lu.assertEquals(said, {})
 end
 
 function tests.two_clusters_that_run_are_told_with_the_next_step()
-    run_kind()
-    run_k3d()
+    run "kind"
+    run "k3d"
     lu.assertEquals({ choose() }, { "kind", "it runs already" })
     lu.assertEquals(#said, 1)
     lu.assertStrContains(warnings(), "clusters of kind and k3d run here: kind is used; name another with --cluster, "
@@ -66,8 +71,8 @@ end
 
 function tests.three_clusters_that_run_are_all_named()
     run_minikube()
-    run_kind()
-    run_k3d()
+    run "kind"
+    run "k3d"
     lu.assertEquals(choose(), "minikube")
     lu.assertStrContains(warnings(), "clusters of minikube, kind and k3d run here: minikube is used;")
     said = {}
@@ -76,22 +81,32 @@ function tests.three_clusters_that_run_are_all_named()
 end
 
 function tests.cluster_that_is_named_is_taken_without_a_word()
-    run_kind()
-    run_k3d()
+    run "kind"
+    run "k3d"
     lu.assertEquals(choose { provider = "k3d" }, "k3d")
     lu.assertEquals(choose({}, { context = "team" }), "context")
     lu.assertEquals(said, {})
 end
 
 function tests.tool_that_hangs_or_breaks_keeps_nobody_from_the_cluster_that_runs()
-    run_kind()
-    run_k3d "exec sleep 60"
+    run "kind"
+    run("k3d", function() task.sleep(60) end)
     local started = task.now()
     lu.assertEquals(choose(), "kind")
     lu.assertTrue(task.now() - started < 20)
-    install("k3d", "echo broken; exit 1")
+    run("k3d", function() error("broken", 0) end)
     lu.assertEquals(choose(), "kind")
     lu.assertEquals(said, {})
+end
+
+function tests.kind_without_the_docker_command_stands_in_nobodys_way()
+    run "k3d"
+    fs.remove(dir.path .. "/bin/docker")
+    proc.env("PATH", dir.path .. "/bin")
+    lu.assertEquals(choose(), "k3d")
+    local detection = cluster.detect({}, require "cluster.kind")
+    lu.assertFalse(detection.available)
+    lu.assertStrContains(detection.reason, "docker command")
 end
 
 return tests
