@@ -366,6 +366,18 @@ function database.ensure(ctx, line)
     return changed, ("%s (%s)"):format(database.describe(text), where)
 end
 
+---Stops the container until the next deploy.
+---@async
+---@param ctx todo.Context
+---@param client todo.Docker
+---@return boolean stopped false where none runs
+function database.stop(ctx, client)
+    local container = client:container(database.settings(ctx).container)
+    if not container or not container.State.Running then return false end
+    client:stop(container.Id)
+    return true
+end
+
 ---Removes the container; its data only where `data` says so.
 ---@async
 ---@param ctx todo.Context
