@@ -105,7 +105,7 @@ function k3d.start(ctx)
     end
     if not container_cluster.all_run(containers) then
         container_cluster.check_port(node_port(ctx), containers)
-        must({ "k3d", "cluster", "start", c.name, "--wait" }, "start the cluster")
+        must({ "k3d", "cluster", "start", c.name, "--wait", "--timeout", "180s" }, "start the cluster")
         return true
     end
     if container_cluster.answers(containers) then return false end

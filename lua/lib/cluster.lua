@@ -21,7 +21,7 @@ function cluster.detect(ctx, one)
     local detection, problem = fail.catch({ denied = true, timeout = true }, function() return one.detect(ctx) end)
     if detection then return detection end
     local hangs = fail.kind(problem) == "timeout"
-    return { available = hangs, exists = hangs, reason = fail.message(problem) }
+    return { available = hangs, exists = hangs, hangs = hangs, reason = fail.message(problem) }
 end
 
 local OTHERS_SECONDS = 3 -- for finding out that there is a choice at all; a tool that hangs changes none
@@ -74,7 +74,10 @@ function cluster.choose(ctx)
         found[#found + 1] = { provider = one, detection = detection }
     end
     for _, entry in ipairs(found) do
-        if entry.detection.exists then return take(entry.provider, "it was used here before") end
+        local detection = entry.detection
+        if detection.exists then
+            return take(entry.provider, detection.hangs and detection.reason or "it was used here before")
+        end
     end
     for _, entry in ipairs(found) do
         if entry.detection.available then return take(entry.provider, "it is installed") end

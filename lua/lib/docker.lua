@@ -17,9 +17,11 @@ end
 
 function docker.connect(options)
     local client = docker.open(require("docker_endpoint").resolve(options))
+    local started = task.now()
     local ok, api, server, os = pcall(task.timeout, ANSWER_SECONDS, greeting, client)
     if not (ok and api and server and os) then
-        local version = client:call("GET", "/version", { timeout = ANSWER_SECONDS })
+        local left = math.max(1, started + ANSWER_SECONDS - task.now())
+        local version = client:call("GET", "/version", { timeout = left })
         api, server, os = version.ApiVersion, version.Version, version.Os
     end
     client:negotiate(api, { server_version = server, os = os })

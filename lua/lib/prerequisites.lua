@@ -1,4 +1,5 @@
 -- What a machine needs before a deploy, whether it is there, and the commands that install it.
+local docker_endpoint = require "docker_endpoint"
 local fail = require "fail"
 local fs = require "fs"
 local log = require "log"
@@ -115,7 +116,7 @@ end
 ---@return todo.Prerequisite[]
 function prerequisites.list(ctx)
     local list = {}
-    if not os.getenv("DOCKER_HOST") then list[#list + 1] = docker_item() end
+    if not docker_endpoint.resolve().named_by then list[#list + 1] = docker_item() end
     for _, item in ipairs(by_provider[ctx.provider and ctx.provider.name] or {}) do list[#list + 1] = item end
     return list
 end

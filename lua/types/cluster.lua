@@ -17,6 +17,7 @@ local ClusterContext = {}
 ---@field available boolean whether the provider can be used on this machine (installed, allowed)
 ---@field running boolean? a cluster of its own is up
 ---@field exists boolean? a cluster of its own was made before
+---@field hangs boolean? it gave no answer in time; cluster.detect fills this
 ---@field reason string why it is not available, or what was found: a short clause for the user
 ---@field packages string[]? Debian packages whose installation would make it available
 

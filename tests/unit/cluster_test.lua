@@ -99,6 +99,11 @@ function tests.tool_that_hangs_or_breaks_keeps_nobody_from_the_cluster_that_runs
     lu.assertEquals(said, {})
 end
 
+function tests.cluster_that_hangs_is_chosen_for_what_it_does()
+    run("kind", function() error({ kind = "timeout", message = "the Docker engine at unix:///x hangs" }, 0) end)
+    lu.assertEquals({ choose { order = { "kind", "k3d" } } }, { "kind", "the Docker engine at unix:///x hangs" })
+end
+
 function tests.kind_without_the_docker_command_stands_in_nobodys_way()
     run "k3d"
     fs.remove(dir.path .. "/bin/docker")

@@ -7,8 +7,10 @@ local http = require "http"
 local json = require "json"
 local log = require "log"
 local lu = require "luaunit"
+local prerequisites = require "prerequisites"
 local proc = require "proc"
 local secret = require "secret"
+local tables = require "tables"
 local task = require "task"
 
 local tests = {}
@@ -188,6 +190,21 @@ function tests.engine_of_a_context_that_does_not_run_is_not_replaced_by_another(
     local problem = failure(engine.up, {}, { set = function() end })
     lu.assertEquals(problem.message, "nothing answers at unix:///nonexistent/desk.sock, the Docker context desk")
     lu.assertStrContains(problem.hint, "docker context use default")
+end
+
+function tests.engine_that_somebody_named_needs_no_docker_of_this_machine()
+    local function names()
+        return table.concat(tables.map(prerequisites.list {}, function(item) return item.name end), ", ")
+    end
+    lu.assertEquals(names(), "Docker Engine")
+    context("desk", "unix:///nonexistent/desk.sock")
+    configure "desk"
+    lu.assertEquals(names(), "")
+    proc.env("DOCKER_CONTEXT", "default")
+    proc.env("DOCKER_HOST", "tcp://127.0.0.1:1")
+    lu.assertEquals(names(), "")
+    proc.env("MINIKUBE_ACTIVE_DOCKERD", "minikube")
+    lu.assertEquals(names(), "Docker Engine")
 end
 
 function tests.engine_that_hangs_is_told_as_such()

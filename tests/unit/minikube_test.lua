@@ -90,7 +90,7 @@ end
 
 function tests.cluster_that_hangs_is_one_that_exists_and_does_not_run()
     local detection = cluster.detect({}, { detect = function() task.timeout(0.01, task.sleep, 5) end })
-    lu.assertEquals(detection, { available = true, exists = true, reason = "not done after 0.01 s" })
+    lu.assertEquals(detection, { available = true, exists = true, hangs = true, reason = "not done after 0.01 s" })
 end
 
 return tests
