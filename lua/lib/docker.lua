@@ -153,14 +153,20 @@ function Docker:push(name, options)
     return self:digest(default_tag(name))
 end
 
+-- The engine tells Docker Hub's repositories by their short names.
+local function familiar(repo)
+    local rest = repo:match("^docker%.io/(.+)$") or repo:match("^index%.docker%.io/(.+)$")
+    return ((rest or repo):gsub("^library/", ""))
+end
+
 -- The digest under which the repository of the name knows the image.
 function Docker:digest(name)
-    local repo = split_tag(name)
+    local repo = familiar((split_tag(name)))
     local image = self:image(name)
     local digests = image and image.RepoDigests
     for _, known in ipairs(type(digests) == "table" and digests or {}) do
         local owner, digest = known:match("^(.*)@(sha256:%x+)$")
-        if owner == repo then return digest end
+        if owner and familiar(owner) == repo then return digest end
     end
     return nil
 end

@@ -663,6 +663,21 @@ function tests.tag_list_and_remove_images()
     lu.assertEquals(failure(d.tag, d, "tl-test:none", "tl-test:x").kind, "not_found")
 end
 
+function tests.digest_is_found_by_every_name_of_docker_hub()
+    local digests = { "team/app@sha256:aa", "node@sha256:bb", "mirror.test/library/node@sha256:cc" }
+    local client = client_with { image = function() return { RepoDigests = digests } end }
+    local function digest(name) return getmetatable(d).__index(d, "digest")(client, name) end
+    for name, wanted in pairs {
+        ["team/app:1"] = "aa", ["docker.io/team/app:1"] = "aa", ["index.docker.io/team/app"] = "aa",
+        ["node:22"] = "bb", ["docker.io/library/node:22"] = "bb", ["library/node"] = "bb",
+        ["mirror.test/library/node:22"] = "cc",
+    } do
+        lu.assertEquals(digest(name), "sha256:" .. wanted, name)
+    end
+    lu.assertNil(digest "mirror.test/team/app:1")
+    lu.assertNil(digest "team/other:1")
+end
+
 function tests.save_and_load_keep_the_image()
     build(context 'FROM tl-test:base\nENV KEPT=1', "tl-test:saved")
     local id = d:image("tl-test:saved").Id
