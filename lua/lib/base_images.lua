@@ -131,25 +131,4 @@ function base_images.ensure(ctx, client, ref, line, platform)
     return assert(client:image(ref), ref .. " is not there after it was made").Id, true
 end
 
----Images that a Dockerfile starts from, its own stages left out.
----@param dockerfile string text
----@return string[] refs in order of appearance, each once
-function base_images.of(dockerfile)
-    local refs, stages, seen = {}, {}, {}
-    for line in (dockerfile .. "\n"):gmatch("([^\n]*)\n") do
-        local rest = line:match("^%s*[Ff][Rr][Oo][Mm]%s+(.*)$")
-        if rest then
-            rest = rest:gsub("^%-%-platform=%S+%s+", "")
-            local ref = rest:match("^(%S+)")
-            local stage = rest:match("^%S+%s+[Aa][Ss]%s+(%S+)")
-            if ref and ref ~= "scratch" and not stages[ref:lower()] and not ref:find("%$") and not seen[ref] then
-                seen[ref] = true
-                refs[#refs + 1] = ref
-            end
-            if stage then stages[stage:lower()] = true end
-        end
-    end
-    return refs
-end
-
 return base_images

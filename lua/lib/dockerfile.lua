@@ -61,10 +61,24 @@ local function fields(mount)
     return set
 end
 
+-- The word and the flags of an instruction, and what follows these: "RUN", { { "mount", "type=ssh" } }, "git pull".
+local function parts_of(instruction)
+    local word, rest = instruction:match("^(%a+)%s+(.*)$")
+    local flags = {}
+    while rest do
+        local name, value, after = rest:match("^%-%-([%w-]+)=?(%S*)%s*(.*)$")
+        if not name then break end
+        flags[#flags + 1] = { name, value }
+        rest = after
+    end
+    return (word or instruction):upper(), flags, rest or ""
+end
+
 ---@class todo.DockerfileMount what a RUN is given for its own time
 ---@field type string "secret", "ssh", "cache", "bind" …
 ---@field id string
 ---@field required boolean the build fails without it
+---@field from string? stage or image whose files it has
 ---@field instruction string
 
 ---The mounts of its RUN instructions.
@@ -73,11 +87,9 @@ end
 function dockerfile.mounts(text)
     local list = {}
     for _, instruction in ipairs(dockerfile.instructions(text)) do
-        local rest = instruction:match("^[Rr][Uu][Nn]%s+(.*)$")
-        while rest do
-            local flag, after = rest:match("^%-%-(%S+)%s*(.*)$")
-            local mount = flag and flag:match("^mount=(.*)$")
-            local set = mount and fields(mount)
+        local word, flags = parts_of(instruction)
+        for _, flag in ipairs(word == "RUN" and flags or {}) do
+            local set = flag[1] == "mount" and fields(flag[2])
             if set then
                 local required = set.required
                 list[#list + 1] = {
@@ -85,13 +97,72 @@ function dockerfile.mounts(text)
                     id = set.id or set.type == "ssh" and "default" or (set.target or set.dst or set.destination or "")
                         :match("[^/]*$"),
                     required = required ~= nil and required:lower() ~= "false" and required ~= "0",
+                    from = set.from,
                     instruction = instruction,
                 }
             end
-            rest = flag and after
         end
     end
     return list
+end
+
+-- ---- images that it starts from ----
+
+local function unquoted(text) return (text:gsub("^([\"'])(.*)%1$", "%2")) end
+
+-- With $NAME, ${NAME}, ${NAME:-default} and ${NAME:+other} replaced; nil where the engine alone knows one of them.
+local function expanded(text, known)
+    local unknown = false
+    local function value(name)
+        unknown = unknown or not known[name]
+        return known[name] or ""
+    end
+    text = text:gsub("%${([%a_][%w_]*):?([-+]?)([^}]*)}", function(name, sign, word)
+        local set = (known[name] or "") ~= ""
+        if sign == "-" then return set and known[name] or word end
+        if sign == "+" then return set and word or "" end
+        return value(name)
+    end)
+    text = text:gsub("%$([%a_][%w_]*)", value)
+    return not unknown and text or nil
+end
+
+-- "A=1 B" of an ARG before the first FROM, where nothing else that has a value may stand.
+local function take_args(text, given, known)
+    for word in text:gmatch("%S+") do
+        local name, default = word:match("^([%a_][%w_]*)=?(.*)$")
+        if name then known[name] = given[name] and tostring(given[name]) or expanded(unquoted(default), known) end
+    end
+end
+
+---Images that it starts from or takes files from, its own stages left out.
+---@param text string
+---@param args table<string, any>? the build's, for names that are made of them
+---@return string[] refs in order of appearance, each once
+function dockerfile.bases(text, args)
+    local refs, seen, known, stages, count = {}, { scratch = true, [""] = true }, {}, {}, 0
+    local function add(ref)
+        if not ref or seen[ref] or stages[ref:lower()] or ref:find("$", 1, true) then return end
+        seen[ref] = true
+        refs[#refs + 1] = ref
+    end
+    for _, instruction in ipairs(dockerfile.instructions(text)) do
+        local word, flags, rest = parts_of(instruction)
+        if word == "ARG" and count == 0 then take_args(rest, args or {}, known)
+        elseif word == "FROM" then
+            local ref, as, stage = rest:match("^(%S+)%s*(%S*)%s*(%S*)")
+            if ref then add(expanded(unquoted(ref), known)) end
+            if as and as:upper() == "AS" then stages[stage:lower()] = true end
+            stages[tostring(count)] = true
+            count = count + 1
+        elseif word == "COPY" or word == "RUN" then
+            for _, flag in ipairs(flags) do
+                local from = flag[1] == "from" and flag[2] or flag[1] == "mount" and fields(flag[2]).from
+                if from then add(from) end
+            end
+        end
+    end
+    return refs
 end
 
 return dockerfile

@@ -4,6 +4,7 @@ local browser_bundle = require "browser_bundle"
 local build_files = require "build_files"
 local cluster = require "cluster"
 local docker = require "docker"
+local dockerfile = require "dockerfile"
 local fail = require "fail"
 local format = require "format"
 local fs = require "fs"
@@ -59,7 +60,7 @@ local function resolve(ctx, component)
             ("run todo-lua in the project's folder, or set images.%s.context in todo.local.lua"):format(component))
     end
     image.text = read_dockerfile(image)
-    image.bases = base_images.of(image.text)
+    image.bases = dockerfile.bases(image.text, image.args)
     browser_bundle.settle_url(ctx, image)
     return image
 end

@@ -43,4 +43,28 @@ ENV A="RUN --mount=type=secret,id=none"
     lu.assertEquals(described "", {})
 end
 
+local function bases(args, ...) return dockerfile.bases(table.concat({ ... }, "\n"), args) end
+
+function tests.bases_leave_its_stages_out()
+    lu.assertEquals(bases(nil, "ARG V=1", "FROM node:22-alpine AS deps",
+        "from --platform=linux/amd64 python:3.13-slim as base", "FROM deps AS build", "FROM scratch",
+        "FROM node:22-alpine", "FROM $IMAGE"), { "node:22-alpine", "python:3.13-slim" })
+end
+
+function tests.bases_have_images_whose_files_are_taken()
+    lu.assertEquals(bases(nil, "FROM scratch AS first", "FROM a:1", "COPY --from=first /x /x", "COPY --from=0 /x /x",
+        "COPY --chown=1 --from=mirror.test/tools/uv:0.9 /uv /uv", "COPY --from=FIRST /x /x",
+        "RUN --mount=type=bind,from=b:2,target=/b \\", "  --mount=from=first,target=/f --network=none x --from=no",
+        "run --mount=type=cache,target=/c,from=b:2 x", "RUN <<EOF", "COPY --from=no / /", "EOF"),
+        { "a:1", "mirror.test/tools/uv:0.9", "b:2" })
+end
+
+function tests.bases_are_named_by_arguments_too()
+    local lines = { 'ARG V=22 OS="alpine"', "ARG IMAGE=node:$V-${OS}", "ARG SUFFIX", "FROM $IMAGE AS one",
+        "FROM python:${PYTHON:-3.13}${OS:+-slim} AS two", "ARG V=30", "FROM 'app${SUFFIX}:$V'", "FROM x:$TARGETARCH" }
+    lu.assertEquals(bases(nil, table.unpack(lines)), { "node:22-alpine", "python:3.13-slim", "app:22" })
+    lu.assertEquals(bases({ V = 24, SUFFIX = "-x" }, table.unpack(lines)),
+        { "node:24-alpine", "python:3.13-slim", "app-x:24" })
+end
+
 return tests

@@ -210,6 +210,36 @@ function tests.hosts_that_no_browser_reaches()
     end
 end
 
+-- ---- what an image starts from ----
+
+local function build_base(name, text)
+    write { ["base/Dockerfile"] = ("FROM scratch\nLABEL run=%s text=%s\nCOPY file /file\n"):format(NAME, text),
+        ["base/file"] = text }
+    return client:build({ context = dir.path .. "/base", dockerfile = dir.path .. "/base/Dockerfile", tags = { name } }).id
+end
+
+local function plain(dockerfile, changes)
+    write { ["src/Dockerfile"] = dockerfile, ["src/static/a.js"] = "1" }
+    return context(tables.merge({ config = { images = { page = { args = { PRIVATE = NAME }, browser = { args = {},
+        files = "/" } } } } }, changes or {}))
+end
+
+function tests.image_that_files_are_taken_from_is_part_of_the_tag()
+    remove_images(client, NAME)
+    for _, text in ipairs { "FROM scratch\nCOPY --from=%s /file /file\n", "ARG BASE=%s\nFROM $BASE\nCOPY static /static\n" } do
+        build_base(NAME .. ":base", "one")
+        local function ctx() return plain(text:format(NAME .. ":base")) end
+        local first = ensure(ctx())
+        local _, again = ensure(ctx())
+        lu.assertFalse(again)
+        build_base(NAME .. ":base", "two")
+        local second, changed = ensure(ctx())
+        lu.assertTrue(changed)
+        lu.assertNotEquals(second.tag, first.tag)
+        lu.assertNotEquals(second.id, first.id)
+    end
+end
+
 -- ---- another platform ----
 
 local OTHER = proc.platform().arch == "arm64" and "amd64" or "arm64"

@@ -1,5 +1,4 @@
 -- What a release's rollout is judged by, and what its values are made of: everything that needs no cluster.
-local base_images = require "base_images"
 local chart = require "chart"
 local fs = require "fs"
 local images = require "images"
@@ -178,13 +177,6 @@ function tests.records_pending_and_deployed_are_told_apart()
     lu.assertTrue(records.is_pending(history[3]))
     lu.assertFalse(records.is_pending(history[2]))
     lu.assertNil(records.deployed({}))
-end
-
-function tests.base_images_of_a_dockerfile_leave_its_stages_out()
-    lu.assertEquals(base_images.of(table.concat({
-        "ARG V=1", "FROM node:22-alpine AS deps", "from --platform=linux/amd64 python:3.13-slim as base",
-        "FROM deps AS build", "FROM scratch", "FROM node:22-alpine", "FROM $IMAGE",
-    }, "\n")), { "node:22-alpine", "python:3.13-slim" })
 end
 
 local function image_in(folder, changes)
