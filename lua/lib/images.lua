@@ -10,8 +10,11 @@ local format = require "format"
 local fs = require "fs"
 local image_archive = require "image_archive"
 local image_platform = require "image_platform"
+local json = require "json"
 local log = require "log"
+local program = require "program"
 local project = require "project"
+local secret = require "secret"
 local stack = require "stack"
 local tables = require "tables"
 local task = require "task"
@@ -20,6 +23,7 @@ local term = require "term"
 local images = {}
 
 local TAG_LENGTH = 12
+local HASH_LENGTH = 16
 local FAILURE_LINES = 20
 
 ---@class todo.Image
@@ -36,6 +40,7 @@ local FAILURE_LINES = 20
 ---@field note string? what is to be said before it is built
 ---@field bases string[]
 ---@field base_ids table<string, true>? ids of those
+---@field bases_used table<string, string>? the same by ref
 ---@field tag string? of the content
 ---@field ref string? name:tag
 ---@field digest string? "sha256:…" in the registry that the cluster pulls from
@@ -150,14 +155,28 @@ local function shortened(message)
     return ("%s (exit status %s)"):format(term.truncate(head:gsub("%s+", " "), 160), status)
 end
 
+-- What it was made of. An argument may be a secret: only its hash is told, which is the same where the argument is.
+local function labels_of(image)
+    local hashes = {}
+    for name, value in pairs(image.args) do
+        hashes[name] = secret.sha256(name .. "=" .. tostring(value)):sub(1, HASH_LENGTH)
+    end
+    return tables.merge(browser_bundle.labels(image), {
+        ["todo-lua.component"] = image.component,
+        ["todo-lua.content"] = image.tag,
+        ["todo-lua.arg-hashes"] = json.encode(hashes),
+        ["todo-lua.bases"] = json.encode(image.bases_used),
+        ["todo-lua.versions"] = json.encode { ["todo-lua"] = program.version, docker = image.client.server_version },
+    })
+end
+
 -- The image gets its name when nothing is left to be said against it: a name is what the next run takes for done.
 local function build_and_check(ctx, image, line)
     local given = build_files.of(ctx, image)
     local result = image.client:build {
         context = image.context, dockerfile = image.dockerfile, target = image.target, args = image.args,
         platform = image.platform,
-        labels = tables.merge(browser_bundle.labels(image),
-            { ["todo-lua.component"] = image.component, ["todo-lua.content"] = image.tag }),
+        labels = labels_of(image),
         extra_files = given.contents, secrets = given.secrets, ssh = ctx.config.build_ssh,
         no_cache = build_files.distrusts_cache(ctx, image, given),
         on_progress = function(event)
@@ -276,8 +295,10 @@ function images.ensure(ctx, line, values, options)
     local fresh = {}
     local jobs = tables.map(list, function(image)
         return function()
-            image.client, image.base_ids = client, {}
-            for _, ref in ipairs(image.bases) do image.base_ids[base_ids[ref]] = true end
+            image.client, image.base_ids, image.bases_used = client, {}, {}
+            for _, ref in ipairs(image.bases) do
+                image.base_ids[base_ids[ref]], image.bases_used[ref] = true, base_ids[ref]
+            end
             image.tag = images.tag_of(image, base_ids)
             image.ref = image.name .. ":" .. image.tag
             if options.rebuild and client:image(image.ref) then client:remove_image(image.ref, { force = true }) end

@@ -10,7 +10,9 @@ local log = require "log"
 local lu = require "luaunit"
 local old_images = require "old_images"
 local proc = require "proc"
+local program = require "program"
 local remove_images = require "tests.remove_images"
+local secret = require "secret"
 local stack = require "stack"
 local tables = require "tables"
 local tar_stream = require "tar_stream"
@@ -222,6 +224,21 @@ local function plain(dockerfile, changes)
     write { ["src/Dockerfile"] = dockerfile, ["src/static/a.js"] = "1" }
     return context(tables.merge({ config = { images = { page = { args = { PRIVATE = NAME }, browser = { args = {},
         files = "/" } } } } }, changes or {}))
+end
+
+function tests.labels_tell_what_an_image_was_made_of()
+    remove_images(client, NAME)
+    local id = build_base(NAME .. ":base", "one")
+    local ctx = plain("FROM scratch\nCOPY --from=" .. NAME .. ":base /file /file\n")
+    local image = ensure(ctx)
+    local labels = client:image(image.ref).Config.Labels
+    lu.assertEquals(labels["todo-lua.content"], image.tag)
+    lu.assertEquals(json.decode(labels["todo-lua.bases"]), { [NAME .. ":base"] = id })
+    lu.assertEquals(json.decode(labels["todo-lua.versions"]),
+        { ["todo-lua"] = program.version, docker = client.server_version })
+    local hashes = json.decode(labels["todo-lua.arg-hashes"])
+    lu.assertEquals(tables.keys(hashes), { "PRIVATE", "PUBLIC_URL" })
+    lu.assertEquals(hashes.PRIVATE, secret.sha256("PRIVATE=" .. NAME):sub(1, 16))
 end
 
 function tests.image_that_files_are_taken_from_is_part_of_the_tag()
