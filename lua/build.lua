@@ -18,7 +18,7 @@ local options = cli.parse {
     name = "build",
     summary = "Builds the images whose sources have changed and brings them into the cluster.",
     options = {
-        { "rebuild", help = "build again what has not changed, too" },
+        { "rebuild", help = "build everything from scratch: on base images pulled anew, without the engine's cache" },
         { "platform", value = "OS/ARCH", help = "build for this platform (default: the Docker engine's)" },
         { "no-load", help = "leave the cluster alone" },
         { "prune", help = "then show images of older builds and ask whether to remove them (--yes removes them)" },

@@ -10,6 +10,7 @@ local program = require "program"
 local project = require "project"
 local registry = require "registry"
 local secret = require "secret"
+local tables = require "tables"
 local task = require "task"
 
 local base_images = {}
@@ -59,6 +60,28 @@ local function pull(client, ref, line, platform)
     return ok, not ok and fail.message(problem) or nil
 end
 
+-- What to do where an image cannot be pulled: a registry that answers knows no such image, wants to know who asks, or
+-- has given enough.
+local function pull_hint(ref, why)
+    local said = why:lower()
+    local function says(...)
+        for _, words in ipairs { ... } do
+            if said:find(words, 1, true) then return true end
+        end
+        return false
+    end
+    local host = registry.host(ref)
+    local login = "docker login " .. host
+    if says("toomanyrequests", "rate limit") then
+        return ("%s has a limit of pulls, which is reached: log in (%s), or wait"):format(host, login)
+    elseif says("manifest unknown", "manifest for ", "not found", "no matching manifest", "no match for platform") then
+        return ("%s answers, and has no such image: check its name, tag and platform where it is named"):format(host)
+    elseif says("denied", "unauthorized", "authentication required", "does not exist") then
+        return ("check its name; where %s wants credentials for it: %s"):format(host, login)
+    end
+    return "connect to its registry, or load the image: docker load -i FILE"
+end
+
 local function make(ctx, client, ref, entry, line)
     local folder = fs.join(ctx.cache_dir, "base")
     fs.mkdir(folder)
@@ -89,9 +112,57 @@ local function make(ctx, client, ref, entry, line)
     fs.remove(archive)
 end
 
+local function stand_in_label(image)
+    return image.Config and type(image.Config.Labels) == "table" and image.Config.Labels[LABEL] or nil
+end
+
 local function outdated(image, entry)
-    local label = image.Config and type(image.Config.Labels) == "table" and image.Config.Labels[LABEL]
+    local label = stand_in_label(image)
     return label and entry and label ~= fingerprint(entry)
+end
+
+-- An image that was built or loaded here is nobody's to give anew.
+local function comes_from_registry(ref, image)
+    if ref:find("@", 1, true) then return false end
+    return stand_in_label(image) ~= nil or type(image.RepoDigests) == "table" and #image.RepoDigests > 0
+end
+
+---Has the end of the run say that images are not what their names promise.
+---@param ctx todo.Context
+---@param refs string[]
+function base_images.tell_stand_ins(ctx, refs)
+    ctx.last_words = ctx.last_words or {}
+    for _, ref in ipairs(refs) do
+        local text = ("%s is a stand-in that was made on this machine from Debian packages, not the registry's image: "
+            .. "docker pull %s brings that one where the registry answers"):format(ref, ref)
+        local said = tables.filter(ctx.last_words, function(one) return one == text end)
+        if #said == 0 then table.insert(ctx.last_words, text) end
+    end
+end
+
+---Those of the images that are stand-ins.
+---@async
+---@param client todo.Docker
+---@param refs string[]
+---@return string[]
+function base_images.stand_ins(client, refs)
+    return tables.filter(refs, function(ref)
+        local image = client:image(ref)
+        return image ~= nil and stand_in_label(image) ~= nil
+    end)
+end
+
+local function make_stand_in(ctx, client, ref, entry, line, why)
+    local machine = proc.platform()
+    if not entry or machine.os ~= "linux" or machine.uid ~= 0 then
+        fail.raise("pull", ("cannot pull %s: %s"):format(ref, why), entry
+            and "connect to a registry; or run as root on Debian or Ubuntu, where a stand-in can be made"
+            or pull_hint(ref, why))
+    end
+    log.warn("%s cannot be pulled (%s): a stand-in of the same name is made from Debian packages", ref,
+        tostring(why):match("^[^\n]*"))
+    make(ctx, client, ref, entry, line)
+    base_images.tell_stand_ins(ctx, { ref })
 end
 
 ---Makes sure that the engine has the image.
@@ -100,35 +171,35 @@ end
 ---@param client todo.Docker
 ---@param ref string "node:22-alpine"
 ---@param line todo.BoardLine
----@param platform string? nil: any
+---@param options { platform: string?, fresh: boolean? }? fresh: as its registry has it now; what is here where none
+---answers
 ---@return string id of the image
 ---@return boolean changed
-function base_images.ensure(ctx, client, ref, line, platform)
+function base_images.ensure(ctx, client, ref, line, options)
+    local platform, fresh = options and options.platform, options and options.fresh
     local entry = stand_ins()[ref]
     local image = client:image(ref)
-    local fits = image and image_platform.fits(image, platform)
-    if fits and not outdated(image, entry) then return image.Id, false end
+    local fits = image and image_platform.has(client, ref, image, platform)
+    local good = fits and not outdated(image, entry)
+    fresh = fresh and (not image or comes_from_registry(ref, image))
+    if good and not fresh then return image.Id, false end
     local pulled, why = false, "made here before"
-    if not fits then
+    if fresh or not fits then
         line:set("pulling " .. ref)
         pulled, why = pull(client, ref, line, platform)
     end
-    if not pulled then
-        if image and not fits then
-            fail.raise("pull", ("cannot pull %s for %s: %s"):format(ref, platform, why),
-                ("the %s that is here is for %s/%s"):format(ref, image.Os, image.Architecture))
-        end
-        local machine = proc.platform()
-        if not entry or machine.os ~= "linux" or machine.uid ~= 0 then
-            fail.raise("pull", ("cannot pull %s: %s"):format(ref, why), entry
-                and "connect to a registry; or run as root on Debian or Ubuntu, where a stand-in can be made"
-                or "connect to its registry, or load the image: docker load -i FILE")
-        end
-        log.info("  %s cannot be pulled (%s): making a stand-in of the same name from Debian packages", ref,
-            tostring(why):match("^[^\n]*"))
-        make(ctx, client, ref, entry, line)
+    if not pulled and good then
+        log.warn("%s cannot be pulled anew (%s): the one that is here is used", ref, tostring(why):match("^[^\n]*"))
+        return image.Id, false
     end
-    return assert(client:image(ref), ref .. " is not there after it was made").Id, true
+    if not pulled and image and not fits then
+        fail.raise("pull", ("cannot pull %s for %s: %s"):format(ref, platform or "the engine's platform", why),
+            ("the %s that is here is for %s"):format(ref, image.Architecture ~= "" and image.Os .. "/"
+                .. image.Architecture or "another one"))
+    end
+    if not pulled then make_stand_in(ctx, client, ref, entry, line, why) end
+    local now = assert(client:image(ref), ref .. " is not there after it was made")
+    return now.Id, not image or now.Id ~= image.Id
 end
 
 return base_images

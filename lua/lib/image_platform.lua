@@ -1,6 +1,7 @@
 -- The platform that images are built for where the user names one: "linux/arm64".
 local cluster = require "cluster"
 local fail = require "fail"
+local image_archive = require "image_archive"
 local tables = require "tables"
 
 local image_platform = {}
@@ -22,6 +23,31 @@ end
 ---@return boolean
 function image_platform.fits(image, platform)
     return not platform or platform:match("^%l+/%w+") == ("%s/%s"):format(image.Os, image.Architecture)
+end
+
+---Whether the engine has the image for the platform. Of one that is there for several, or only for another than its
+---own, containerd's store describes the engine's own alone, with empty words where it lacks that.
+---@async
+---@param client todo.Docker
+---@param ref string
+---@param image table as Docker describes it
+---@param platform string? nil: any that the engine takes by itself
+---@return boolean
+function image_platform.has(client, ref, image, platform)
+    if not platform then return image.Architecture ~= "" end
+    if image_platform.fits(image, platform) then return true end
+    if not image_archive.goes_by_manifest(image) then return false end
+    -- Engines from 27 on tell of all of them.
+    local query = { filters = { reference = { ref } }, manifests = true }
+    for _, one in ipairs((client:request("GET", "/images/json", { query = query }))) do
+        for _, manifest in ipairs(type(one.Manifests) == "table" and one.Manifests or {}) do
+            local told = manifest.Kind == "image" and manifest.Available and manifest.ImageData.Platform
+            if told and image_platform.fits({ Os = told.os, Architecture = told.architecture }, platform) then
+                return true
+            end
+        end
+    end
+    return false
 end
 
 ---Raises "unsupported" where what was built is for another platform: the classic builder takes the base images it has.

@@ -39,6 +39,7 @@ local FAILURE_LINES = 20
 ---@field text string of the Dockerfile
 ---@field note string? what is to be said before it is built
 ---@field bases string[]
+---@field from_scratch boolean? it is built even where it is there, without the engine's cache
 ---@field base_ids table<string, true>? ids of those
 ---@field bases_used table<string, string>? the same by ref
 ---@field tag string? of the content
@@ -112,7 +113,7 @@ function images.builder(ctx)
     return ctx.builder
 end
 
-local function ensure_bases(ctx, client, list, line)
+local function ensure_bases(ctx, client, list, line, fresh)
     local ids, refs, changed = {}, {}, false
     for _, image in ipairs(list) do
         for _, ref in ipairs(image.bases) do
@@ -126,7 +127,8 @@ local function ensure_bases(ctx, client, list, line)
         return function()
             local present = client:image(ref) ~= nil
             local own = present and line or ctx.board:line(ref:match("^[^:]*"), ref)
-            local id, made = base_images.ensure(ctx, client, ref, own, image_platform.wanted(ctx))
+            local id, made = base_images.ensure(ctx, client, ref, own,
+                { platform = image_platform.wanted(ctx), fresh = fresh })
             ids[ref], changed = id, changed or made
             if not present then own:done(ref) end
         end
@@ -178,7 +180,7 @@ local function build_and_check(ctx, image, line)
         platform = image.platform,
         labels = labels_of(image),
         extra_files = given.contents, secrets = given.secrets, ssh = ctx.config.build_ssh,
-        no_cache = build_files.distrusts_cache(ctx, image, given),
+        no_cache = image.from_scratch or build_files.distrusts_cache(ctx, image, given),
         on_progress = function(event)
             if event.stream == "context" and event.bytes then line:set("sending sources: " .. format.size(event.bytes))
             elseif event.text and event.step then
@@ -231,9 +233,19 @@ local function size_of(image, present)
     return bytes
 end
 
+-- What a new build took the last name from; a container may still need it.
+local function drop_nameless(client, id)
+    local old = client:image(id)
+    if not old or type(old.RepoTags) == "table" and #old.RepoTags > 0 then return end
+    fail.catch({ conflict = true }, function() client:remove_image(id) end)
+end
+
+-- Returns whether it was built.
 local function build_if_new(ctx, image)
-    local present = image.client:image(image.ref)
-    if present then
+    local before = image.client:image(image.ref)
+    local built = image.from_scratch or not before
+    local present = before
+    if not built then
         local latest = image.client:image(image.name .. ":latest")
         if not latest or latest.Id ~= present.Id then image.client:tag(image.ref, image.name .. ":latest") end
     else
@@ -244,11 +256,14 @@ local function build_if_new(ctx, image)
             fail.raise("build", ("image %s is not there after its build"):format(image.ref),
                 "a build step of your own has to tag it so, or call next(ctx, image)")
         end
+        if before and before.Id ~= present.Id then drop_nameless(image.client, before.Id) end
+        base_images.tell_stand_ins(ctx, base_images.stand_ins(image.client, image.bases))
     end
     image.id, image.size = present.Id, size_of(image, present)
     local over = images.over_target(image, image.size)
     if over then log.warn("%s", over) end
     browser_bundle.check(ctx, image.client, image)
+    return built
 end
 
 -- A tag that the user's values name instead of the content's is given to what was just built.
@@ -291,7 +306,7 @@ function images.ensure(ctx, line, values, options)
     local client = images.builder(ctx)
     local list = images.list(ctx, values)
     if options.load ~= false then image_platform.check_nodes(ctx, image_platform.wanted(ctx)) end
-    local base_ids, changed = ensure_bases(ctx, client, list, line)
+    local base_ids, changed = ensure_bases(ctx, client, list, line, options.rebuild)
     local fresh = {}
     local jobs = tables.map(list, function(image)
         return function()
@@ -301,10 +316,8 @@ function images.ensure(ctx, line, values, options)
             end
             image.tag = images.tag_of(image, base_ids)
             image.ref = image.name .. ":" .. image.tag
-            if options.rebuild and client:image(image.ref) then client:remove_image(image.ref, { force = true }) end
-            local known = client:image(image.ref) ~= nil
-            build_if_new(ctx, image)
-            if not known then fresh[#fresh + 1] = image.name end
+            image.from_scratch = options.rebuild
+            if build_if_new(ctx, image) then fresh[#fresh + 1] = image.name end
         end
     end)
     if options.load ~= false then jobs[#jobs + 1] = function() cluster.prepare_load(ctx) end end

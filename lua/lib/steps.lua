@@ -1,6 +1,7 @@
 -- Runs a script's steps in order. A step is a checked fact: it looks, changes what differs, and says which it was.
 local fail = require "fail"
 local format = require "format"
+local log = require "log"
 local project = require "project"
 local task = require "task"
 
@@ -46,6 +47,7 @@ function steps.run(ctx, list)
         report.changed = report.changed or result.changed
     end
     report.seconds = task.now() - started
+    for _, text in ipairs(ctx.last_words or {}) do log.warn("%s", text) end
     return report
 end
 

@@ -1,14 +1,15 @@
 -- The Docker client and what is built on it against engines from 20.10 to 29, each with the image stores that it has. The
 -- files of tests that need nothing but an engine are run again with each.
+local base_images = require "base_images"
 local fs = require "fs"
 local ground = require "tests.engines.ground"
 local image_archive = require "image_archive"
 local json = require "json"
+local log = require "log"
 local lu = require "luaunit"
 local needs = require "tests.needs"
 local proc = require "proc"
 local program = require "program"
-local secret = require "secret"
 local tables = require "tables"
 local task = require "task"
 
@@ -162,6 +163,79 @@ function checks.pushes_and_pulls(client)
     lu.assertNil(client:distribution(name .. "-missing"))
     client:remove_image(name, { force = true })
     client:remove_image(by_digest, { force = true })
+end
+
+local function curl(...)
+    local argv = table.move(running.enter, 1, #running.enter, 1, {})
+    for _, word in ipairs { "curl", "-sS", "--fail", "--noproxy", "*", ... } do argv[#argv + 1] = word end
+    return proc.run(argv).stdout
+end
+
+local REPOSITORY = "http://127.0.0.1:" .. PORT .. "/v2/team/base/manifests/"
+local TYPES = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+
+-- Gives the registry team/base:both, which is there for two platforms and holds the text.
+local function push_for_both(client, text)
+    local list, kind = json.list {}, nil
+    for _, arch in ipairs { "amd64", "arm64" } do
+        local folder = context("base", "FROM scratch\nCOPY text /text\n", { text = text .. arch })
+        local name = "127.0.0.1:" .. PORT .. "/team/base:" .. arch
+        client:build { context = folder, dockerfile = folder .. "/Dockerfile", tags = { name }, platform = "linux/" .. arch }
+        local digest = push_when_it_listens(client, name)
+        client:remove_image(name, { force = true })
+        local manifest = curl("-H", "Accept: " .. TYPES, REPOSITORY .. digest)
+        kind = json.decode(manifest).mediaType
+        list[#list + 1] = { mediaType = kind, digest = digest, size = #manifest, platform = { os = "linux", architecture = arch } }
+    end
+    kind = kind:find("oci", 1, true) and "application/vnd.oci.image.index.v1+json"
+        or "application/vnd.docker.distribution.manifest.list.v2+json"
+    fs.write(dir.path .. "/index", json.encode { schemaVersion = 2, mediaType = kind, manifests = list })
+    curl("-X", "PUT", "-H", "Content-Type: " .. kind, "--data-binary", "@" .. dir.path .. "/index", REPOSITORY .. "both")
+end
+
+-- A base image for a platform that is not the engine's, or for both, is pulled once; with `fresh`, as often as it moves.
+function checks.pulls_base_images_once(client, engine)
+    local server <close> = registry_in_its_network() -- luacheck: ignore server
+    local name = "127.0.0.1:" .. PORT .. "/team/base:both"
+    local pulls, said = 0, {}
+    local watched = setmetatable({ pull = function(_, ...)
+        pulls = pulls + 1
+        return client:pull(...)
+    end }, { __index = function(_, key)
+        local value = client[key]
+        return type(value) == "function" and function(_, ...) return value(client, ...) end or value
+    end })
+    local function ensure(platform, fresh)
+        pulls = 0
+        local _, changed = base_images.ensure({}, watched, name, { set = function() end }, { platform = platform, fresh = fresh })
+        return { pulls, changed }
+    end
+    push_for_both(client, "one")
+    client:remove_image(name, { force = true })
+    local own = "linux/" .. proc.platform().arch
+    local other = own == "linux/amd64" and "linux/arm64" or "linux/amd64"
+    lu.assertEquals(ensure(other), { 1, true })
+    lu.assertEquals(ensure(other), { 0, false }, "the other platform again")
+    -- containerd's store keeps both under one name; the engine's own store keeps the last. 25 and 26 do not tell of the
+    -- other one, so that it is pulled each time, as if it were to be fresh.
+    local index = engine.containerd == true
+    lu.assertEquals(ensure(own), { 1, not index })
+    lu.assertEquals(ensure(own), { 0, false }, "the engine's own again")
+    lu.assertEquals(ensure(nil), { 0, false }, "any")
+    local both = index and client.api_version >= "1.47"
+    lu.assertEquals(ensure(other), { both and 0 or 1, not index }, "the other one, where both were pulled")
+    lu.assertEquals(ensure(other, true), { 1, false }, "fresh, and nothing has moved")
+    push_for_both(client, "two")
+    local blind = index and not both
+    if not blind then lu.assertEquals(ensure(other), { 0, false }, "what is there will do") end
+    lu.assertEquals(ensure(other, true), { 1, true }, "fresh, and it has moved")
+    server:close()
+    log.set_sink(function(text) said[#said + 1] = text end)
+    lu.assertEquals(ensure(other, true), { 1, false }, "fresh, and nobody answers")
+    log.set_sink(nil)
+    lu.assertEquals(#said, 1)
+    lu.assertStrContains(said[1], "cannot be pulled anew")
+    client:remove_image(name, { force = true })
 end
 
 -- Archives travel: what one engine saved the next one loads, and the cluster's name for it stays.

@@ -226,6 +226,102 @@ local function plain(dockerfile, changes)
         files = "/" } } } } }, changes or {}))
 end
 
+-- The machine's engine but for what `replaced` has.
+local function engine_with(replaced)
+    return setmetatable(replaced, { __index = function(_, name)
+        local value = client[name]
+        return type(value) == "function" and function(_, ...) return value(client, ...) end or value
+    end })
+end
+
+local function rebuild(ctx, engine)
+    ctx.docker, ctx.provider = engine or client, { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    local changed, _, list = images.ensure(ctx, line, stack.values(ctx), { load = false, rebuild = true })
+    return list[1], changed
+end
+
+function tests.rebuild_is_from_scratch_and_leaves_nothing_behind()
+    remove_images(client, NAME)
+    local first = ensure(plain "FROM scratch\nCOPY static /static\n")
+    client:remove_image(first.ref)
+    client:remove_image(first.name .. ":latest")
+    lu.assertEquals(ensure(plain "FROM scratch\nCOPY static /static\n").id, first.id, "from the engine's cache")
+    local second, changed = rebuild(plain "FROM scratch\nCOPY static /static\n")
+    lu.assertTrue(changed)
+    lu.assertEquals(second.ref, first.ref)
+    lu.assertNotEquals(second.id, first.id)
+    lu.assertEquals(client:image(first.name .. ":latest").Id, second.id)
+    lu.assertNil(client:image(first.id))
+end
+
+function tests.rebuild_that_fails_loses_nothing()
+    remove_images(client, NAME)
+    local first = ensure(plain "FROM scratch\nCOPY static /static\n")
+    local ok = pcall(rebuild, plain "FROM scratch\nCOPY static /static\n",
+        engine_with { build = function() error({ kind = "build", message = "the network is down" }, 0) end })
+    lu.assertFalse(ok)
+    lu.assertEquals(client:image(first.ref).Id, first.id)
+    lu.assertEquals(client:image(first.name .. ":latest").Id, first.id)
+end
+
+function tests.rebuild_keeps_base_images_that_no_registry_gives()
+    remove_images(client, NAME)
+    local id = build_base(NAME .. ":base", "one")
+    local text = "FROM " .. NAME .. ":base\nCOPY static /static\n"
+    ensure(plain(text))
+    said = {}
+    rebuild(plain(text))
+    lu.assertEquals(client:image(NAME .. ":base").Id, id)
+    -- Some engines say of every image that it has a digest: their registry is asked.
+    local digests = client:image(NAME .. ":base").RepoDigests
+    lu.assertEquals(count "cannot be pulled anew", type(digests) == "table" and math.min(#digests, 1) or 0)
+end
+
+-- What an engine says when it is asked for an image that it does not have, and what is advised then.
+function tests.base_image_that_cannot_be_had_is_told_with_what_helps()
+    for why, hint in pairs {
+        ["manifest for reg.test/no:1 not found: manifest unknown: manifest unknown"] = "answers, and has no such image",
+        ["pull access denied for reg.test/no, repository does not exist or may require 'docker login'"] = "docker login reg.test",
+        ["unauthorized: authentication required"] = "docker login reg.test",
+        ["toomanyrequests: You have reached your pull rate limit"] = "log in (docker login reg.test), or wait",
+        ['Get "https://reg.test/v2/": dial tcp: lookup reg.test: no such host'] = "connect to its registry",
+        ["no matching manifest for linux/arm64 in the manifest list entries"] = "name, tag and platform",
+    } do
+        local ctx = plain "FROM reg.test/no:1\nCOPY static /static\n"
+        ctx.docker = engine_with { pull = function() error({ kind = "pull", message = why }, 0) end }
+        ctx.provider = { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+        local ok, problem = pcall(images.ensure, ctx, line, stack.values(ctx), { load = false })
+        lu.assertEquals({ ok, problem.kind }, { false, "pull" })
+        lu.assertStrContains(problem.message, "cannot pull reg.test/no:1: " .. why)
+        lu.assertStrContains(problem.hint, hint)
+    end
+end
+
+-- As one that docker/base makes, which takes minutes.
+function tests.stand_in_that_is_built_upon_is_told_of_at_the_end()
+    remove_images(client, NAME)
+    local base = NAME .. ":base"
+    write { ["base/Dockerfile"] = ("FROM scratch\nLABEL run=%s todo-lua.stand-in=1\n"):format(NAME) }
+    client:build { context = dir.path .. "/base", dockerfile = dir.path .. "/base/Dockerfile", tags = { base } }
+    local ctx = plain("FROM " .. base .. "\nCOPY static /static\n")
+    ctx.board = { line = function() return setmetatable({ same = nothing }, { __index = line }) end }
+    function ctx.end_progress() end
+    local steps = require "steps"
+    local function run()
+        said = {}
+        steps.run(ctx, { { "images", function() return select(2, ensure(ctx)) end, text = "images" },
+            { "url", function() log.info "the page answers" end, text = "url" } })
+        return said
+    end
+    run()
+    lu.assertEquals(#said, 2)
+    lu.assertStrContains(said[1], "the page answers")
+    lu.assertStrContains(said[2], base .. " is a stand-in that was made on this machine")
+    ctx.last_words = nil
+    run()
+    lu.assertEquals(#said, 1, "nothing was built")
+end
+
 function tests.labels_tell_what_an_image_was_made_of()
     remove_images(client, NAME)
     local id = build_base(NAME .. ":base", "one")
@@ -305,9 +401,9 @@ end
 
 function tests.platform_whose_programs_the_engine_cannot_run_is_told_as_such()
     remove_images(client, NAME)
-    local program = assert(fs.read "/proc/self/exe"):sub(1, 4096)
+    local elf = assert(fs.read "/proc/self/exe"):sub(1, 4096)
     local ctx = for_platform("linux/" .. OTHER, 'FROM scratch\nCOPY --chown=0 run /run\nRUN ["/run"]\n')
-    fs.write(dir.path .. "/src/run", program:sub(1, 18) .. ELF_MACHINES[OTHER] .. program:sub(21), 493)
+    fs.write(dir.path .. "/src/run", elf:sub(1, 18) .. ELF_MACHINES[OTHER] .. elf:sub(21), 493)
     local problem = refused(ctx)
     lu.assertEquals(problem.kind, "build")
     lu.assertStrContains(problem.hint, "cannot run programs of linux/" .. OTHER)
