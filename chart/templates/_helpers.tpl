@@ -63,6 +63,18 @@ http://{{ include "todo-app.fullname" (index . 0) }}-{{ index . 3 }}:{{ index . 
 {{- end }}
 {{- end }}
 
+{{/* Whose pod it is: /api/health tells, so that whoever asks an address knows what answers there. */}}
+{{- define "todo-app.identity" -}}
+- name: RELEASE_NAME
+  value: {{ .Release.Name | quote }}
+- name: RELEASE_NAMESPACE
+  value: {{ .Release.Namespace | quote }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- end }}
+
 {{/* Pods start anew when the configuration or a secret has changed. */}}
 {{- define "todo-app.checksums" -}}
 checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}

@@ -16,6 +16,12 @@ export function backendUrl(): string {
   return (read("BACKEND_URL") || "http://localhost:8000").replace(/\/+$/, "");
 }
 
+/** Whose pod this is, as the chart says it; undefined outside a cluster. */
+export function deployment(): { release: string; namespace: string; pod: string } | undefined {
+  const [release, namespace, pod] = ["RELEASE_NAME", "RELEASE_NAMESPACE", "POD_NAME"].map(read);
+  return release && namespace && pod ? { release, namespace, pod } : undefined;
+}
+
 /** The address baked in at build time. */
 export const bakedUrl = process.env.NEXT_PUBLIC_API_URL || "http://localhost:30080";
 
