@@ -95,14 +95,20 @@ function stack.values(ctx)
     return merged
 end
 
+---The port that the values give the front on nodes.
+---@param ctx todo.Context
+---@return integer
+function stack.node_port(ctx)
+    local port = tables.at(stack.values(ctx), ctx.config.url.component .. ".service.nodePort") or ctx.config.ports.node
+    return math.tointeger(port) or port -- numbers of a values file are floats
+end
+
 ---Where a browser may find the stack; sign-in works under these and no others.
 ---@param ctx todo.Context
 ---@param port integer? NodePort; default: what the values say
 ---@return string[] origins
 function stack.origins(ctx, port)
-    port = port or tables.at(stack.values(ctx), ctx.config.url.component .. ".service.nodePort")
-        or ctx.config.ports.node
-    port = math.tointeger(port) or port -- numbers of a values file are floats
+    port = port or stack.node_port(ctx)
     local seen, origins = {}, {}
     local function add(origin)
         if origin and not seen[origin] then

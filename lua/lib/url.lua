@@ -2,6 +2,7 @@
 local fail = require "fail"
 local forward = require "forward_ports"
 local http = require "http"
+local json = require "json"
 local stack = require "stack"
 local tables = require "tables"
 local task = require "task"
@@ -14,9 +15,21 @@ local OLD_PORT_SECONDS = 5
 ---@class todo.Proof
 ---@field url string
 ---@field ok boolean
----@field why string?
+---@field why string? why not
+---@field foreign boolean? something answers there that is not ours
+---@field pod string? whose page answers; nil where the page does not say that it is this release's
 
----Fetches the proof page of one address.
+local function is_name(text) return type(text) == "string" and #text <= 253 and text:find("^[%w.-]+$") ~= nil end
+
+-- Whose page it is, where it tells: the chart gives pods the names for it.
+local function identity(body)
+    local ok, page = pcall(json.decode, body)
+    local told = ok and type(page) == "table" and page.kubernetes
+    if type(told) ~= "table" then return nil end
+    return is_name(told.release) and is_name(told.namespace) and is_name(told.pod) and told or nil
+end
+
+---Fetches the proof page of one address. One that tells whose it is has to be this release's.
 ---@async
 ---@param ctx todo.Context
 ---@param base string "http://localhost:30080"
@@ -31,7 +44,12 @@ function url.try(ctx, base, host)
     if not answer.body:find(expected.expect, 1, true) then
         return { url = base, ok = false, foreign = true, why = "another program answers there" }
     end
-    return { url = base, ok = true }
+    local told = identity(answer.body)
+    if told and (told.release ~= ctx.config.release or told.namespace ~= ctx.config.namespace) then
+        return { url = base, ok = false, foreign = true,
+            why = ("release %s of namespace %s answers there"):format(told.release, told.namespace) }
+    end
+    return { url = base, ok = true, pod = told and told.pod }
 end
 
 local function try_all(ctx, origins)
@@ -73,16 +91,57 @@ local function node_port(service)
     return nil
 end
 
-local function is_loopback(origin)
-    return origin:find("//127.0.0.1", 1, true) ~= nil or origin:find("//localhost", 1, true) ~= nil
+---@param origin string
+---@return boolean
+function url.is_loopback(origin)
+    return origin:find("^%w+://127%.") ~= nil or origin:find("^%w+://localhost%f[:/\0]") ~= nil
 end
 
--- Whether the provider brings NodePorts to this machine's own addresses. Where it does not, what answers there is
--- somebody else's, though it may look like ours.
+-- Whether the provider brings NodePorts to this machine's own addresses.
 local function comes_here(ctx, port)
     local ok, base = pcall(ctx.provider.url, ctx, { name = ctx.config.release .. "-" .. ctx.config.url.component,
         namespace = ctx.config.namespace, node_port = port })
-    return not ok or is_loopback(base)
+    return not ok or url.is_loopback(base)
+end
+
+-- A cluster whose API server is reached at an address of this machine lies behind it, in a virtual machine or
+-- containers: its nodes' own addresses may lead nowhere, and what brings ports here may do so with NodePorts, too.
+local function lies_behind(ctx)
+    local server = ctx.k8s and ctx.k8s.server or ""
+    return url.is_loopback(server) or server:find("^%w+://[%w.-]+%.docker%.internal%f[:/\0]") ~= nil
+end
+
+---Where users may open the stack from this machine, the likeliest first.
+---@async
+---@param ctx todo.Context
+---@param port integer? NodePort; default: what the values say
+---@return string[] origins
+---@return boolean known whether the provider says that the port comes to this machine's own addresses
+function url.origins(ctx, port)
+    port = port or stack.node_port(ctx)
+    local origins = stack.origins(ctx, port)
+    local known = comes_here(ctx, port) or ctx.provider.holds_port ~= nil and ctx.provider.holds_port(ctx, port)
+    if known or lies_behind(ctx) then return origins, known end
+    local list = tables.filter(origins, function(origin) return not url.is_loopback(origin) end)
+    for _, origin in ipairs(origins) do
+        if url.is_loopback(origin) then list[#list + 1] = origin end
+    end
+    return list, known
+end
+
+-- What answers at an address of this machine that the cluster is not known to have may look like ours and be somebody
+-- else's. A page that tells whose it is has to name a pod of this very cluster; one that does not is believed where
+-- there is reason to expect it here.
+local function confirm(ctx, proof)
+    local is_ours
+    if proof.pod then
+        is_ours = ctx.k8s:get("pods", proof.pod, { namespace = ctx.config.namespace }) ~= nil
+    else
+        is_ours = lies_behind(ctx)
+    end
+    if is_ours then return proof end
+    return { url = proof.url, ok = false, foreign = true, why = proof.pod
+        and "the release of another cluster answers there" or "another program answers there" }
 end
 
 ---Tries every address there might be; the first in order that proves itself is the URL.
@@ -95,26 +154,38 @@ function url.find(ctx, patience)
     url.learn_nodes(ctx)
     -- What was deployed may have been given another port than the values of this run name, or none.
     local port = node_port(front_service(ctx))
-    local here = port and comes_here(ctx, port)
-    local origins = tables.filter(stack.origins(ctx, port), function(origin)
-        return (port ~= nil or not origin:find(":%d+$")) and (here or not is_loopback(origin))
-    end)
+    local origins, known = url.origins(ctx, port)
+    if not port then origins = tables.filter(origins, function(origin) return not origin:find(":%d+$") end) end
     local deadline = task.now() + (patience or 0)
     while true do
         local proofs = try_all(ctx, origins)
-        for _, proof in ipairs(proofs) do
-            if proof.ok then return proof.url, proofs end
+        for index, proof in ipairs(proofs) do
+            if proof.ok and not known and url.is_loopback(proof.url) then proofs[index] = confirm(ctx, proof) end
+            if proofs[index].ok then return proof.url, proofs end
         end
         if task.now() >= deadline then return nil, proofs end
         task.sleep(0.3)
     end
 end
 
+---What was tried before the address that proved itself.
+---@param proofs todo.Proof[]
+---@return todo.Proof[] losers
+---@return todo.Proof? winner
+function url.losers(proofs)
+    local losers = {}
+    for _, proof in ipairs(proofs) do
+        if proof.ok then return losers, proof end
+        losers[#losers + 1] = proof
+    end
+    return losers
+end
+
 local function raise_unproven(proofs)
     local tried, foreign = {}, false
     for index, proof in ipairs(proofs) do
         tried[index] = ("    %s  %s"):format(proof.url, proof.why)
-        foreign = foreign or proof.foreign
+        foreign = foreign or proof.foreign and url.is_loopback(proof.url)
     end
     fail.raise(foreign and "port_busy" or "not_ready",
         (foreign and "another program has the stack's port on this machine:\n"
@@ -157,7 +228,10 @@ function url.prove(ctx)
     local origin = stack.origins(ctx, node_port(service))[1]
     local opened, forwarder = pcall(open_forwarder, ctx, service, origin)
     local through = opened and url.try(ctx, origin) or { ok = false, why = fail.message(forwarder) }
-    if through.ok then return origin, proofs, forwarder end
+    if through.ok then
+        proofs[#proofs + 1] = through
+        return origin, proofs, forwarder
+    end
     if opened then forwarder:close() end
     proofs[#proofs + 1] = { url = origin, ok = false, foreign = through.foreign or fail.kind(forwarder) == "port_busy",
         why = through.why .. ", where a forwarder of our own would be" }
