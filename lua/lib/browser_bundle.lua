@@ -3,11 +3,11 @@
 local fail = require "fail"
 local format = require "format"
 local fs = require "fs"
+local inner_hosts = require "inner_hosts"
 local json = require "json"
 local log = require "log"
-local stack = require "stack"
-local tables = require "tables"
 local tar_stream = require "tar_stream"
+local url = require "url"
 
 local browser_bundle = {}
 
@@ -35,22 +35,9 @@ end
 
 -- ---- the stack's address ----
 
-local function host_of(origin)
-    return origin:match("^%w[%w+.-]*://%[([%x:]+)%]") or origin:match("^%w[%w+.-]*://([^/:]*)")
-end
-
-local function is_loopback(host) return host == "localhost" or host == "::1" or host:find("^127%.") ~= nil end
-
--- Where a browser opens the stack. A cluster on another machine has no ports on this one.
-local function open_origins(ctx)
-    local origins = stack.origins(ctx)
-    if ctx.provider.name ~= "context" then return origins end
-    local remote = tables.filter(origins, function(origin) return not is_loopback(host_of(origin)) end)
-    return #remote > 0 and remote or origins
-end
-
 ---Puts the right address into the argument that holds the stack's, where the one given cannot be right; warns where it
 ---is unknown whether users open the stack there.
+---@async
 ---@param ctx todo.Context
 ---@param image todo.Image
 function browser_bundle.settle_url(ctx, image)
@@ -59,11 +46,12 @@ function browser_bundle.settle_url(ctx, image)
     local given = name and image.args[name]
     local origin = given and given:match("^%w[%w+.-]*://[^/]+")
     if not origin then return end
-    local origins = open_origins(ctx)
+    local origins = url.origins(ctx)
     for _, one in ipairs(origins) do
-        if one == origin then return end
+        -- An address of this machine is wrong where users open the stack at a node's.
+        if one == origin and (not url.is_loopback(one) or url.is_loopback(origins[1])) then return end
     end
-    if is_loopback(host_of(origin)) then
+    if url.is_loopback(origin) then
         image.args[name] = origins[1] .. given:sub(#origin + 1)
         image.note = ("%s: %s is %s, but users open the stack at %s: it is built with that"):format(image.name, name,
             given, origins[1])
@@ -89,10 +77,10 @@ local function add_hosts(text, ends, seen, add)
         local host, stop = text:match("^([%w.-]+:?%d*)()", to + 1)
         scheme = scheme:match("https?$") or scheme:match("wss?$")
         if scheme and host and #host <= LONGEST_HOST and (ends or stop <= #text) then
-            local url = scheme .. "://" .. host:gsub("[:.]$", ""):lower()
-            if not seen[url] then
-                seen[url] = true
-                add(url)
+            local address = scheme .. "://" .. host:gsub("[:.]$", ""):lower()
+            if not seen[address] then
+                seen[address] = true
+                add(address)
             end
         end
         at = to + 1
@@ -113,7 +101,7 @@ function browser_bundle.urls(pull)
         if total > MOST_BYTES or #found >= MOST_URLS then return found, false end
         if entry.type == "file" and texts[extension or ""] then
             local seen, rest = {}, ""
-            local function add(url) found[#found + 1] = { file = entry.name, url = url } end
+            local function add(address) found[#found + 1] = { file = entry.name, url = address } end
             for bytes in reader.read, reader do
                 local text = rest .. bytes
                 add_hosts(text, false, seen, add)
@@ -151,35 +139,10 @@ local function addresses(ctx, client, image)
     return result
 end
 
-local internal = {
-    { "^host%.[%w-]+%.internal$", "a name that only containers know" },
-    { "%.internal$", "a name of an inner network" },
-    { "%.svc$", "a Service's name, known inside the cluster only" },
-    { "%.svc%.", "a Service's name, known inside the cluster only" },
-    { "%.cluster%.local$", "a name that is known inside the cluster only" },
-    { "^0%.0%.0%.0$", "what a server listens on, not an address of one" },
-}
-
----Why a browser cannot reach a host.
----@param url string scheme, host and port
----@param services table<string, true> names of Services
----@return string? why nil where it may
-function browser_bundle.unreachable(url, services)
-    local host, port = url:match("^%w+://([^:]+):?(%d*)$")
-    if not host then return nil end
-    for _, rule in ipairs(internal) do
-        if host:find(rule[1]) then return rule[2] end
-    end
-    if host:find(".", 1, true) or host == "localhost" then return nil end
-    if services[host] then return "a Service's name, known inside the cluster only" end
-    -- Libraries parse addresses relative to one like http://n, which nobody asks; a port is a sign that somebody does.
-    return port ~= "" and "a name without a domain, known inside the cluster at most" or nil
-end
-
-local function source_of(image, url)
+local function source_of(image, address)
     for _, name in ipairs(image.browser.args) do
         local value = tostring(image.args[name] or ""):lower()
-        if value:sub(1, #url) == url and not value:find("^[%w.:-]", #url + 1) then
+        if value:sub(1, #address) == address and not value:find("^[%w.:-]", #address + 1) then
             return (" (build argument %s)"):format(name)
         end
     end
@@ -195,12 +158,10 @@ end
 function browser_bundle.check(ctx, client, image)
     if not image.browser then return {} end
     local known = addresses(ctx, client, image)
-    local services, findings = {}, {}
-    for _, component in ipairs(ctx.config.components) do
-        services[component], services[ctx.config.release .. "-" .. component] = true, true
-    end
+    local inner, findings = inner_hosts.of(ctx), {}
     for _, one in ipairs(known.urls) do
-        local why = browser_bundle.unreachable(one.url, services)
+        local host, port = one.url:match("^%w+://([^:]+):?(%d*)$")
+        local why = host and inner_hosts.why(host, port, inner)
         if why then findings[#findings + 1] = { file = one.file, url = one.url, why = why } end
     end
     for _, finding in ipairs(findings) do

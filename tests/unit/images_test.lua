@@ -5,6 +5,7 @@ local build_files = require "build_files"
 local docker = require "docker"
 local fs = require "fs"
 local images = require "images"
+local inner_hosts = require "inner_hosts"
 local json = require "json"
 local log = require "log"
 local lu = require "luaunit"
@@ -72,9 +73,15 @@ local function context(changes)
     }, changes or {})
 end
 
+local function node_at(base)
+    return function(_, service) return ("%s:%d"):format(base, service.node_port) end
+end
+
+local kind = { name = "kind", url = node_at "http://127.0.0.1" }
+
 local function ensure(ctx)
     ctx.docker = client
-    ctx.provider = ctx.provider or { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    ctx.provider = ctx.provider or kind
     local changed, _, list = images.ensure(ctx, line, stack.values(ctx), { load = false })
     return list[1], changed
 end
@@ -128,12 +135,29 @@ function tests.address_that_only_the_user_can_know_is_kept_with_a_warning()
 end
 
 function tests.address_of_this_machine_is_wrong_for_a_cluster_elsewhere()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "elsewhere" }
+    local function baked(changes) return ensure(context(changes)).args.PUBLIC_URL end
+    for _, name in ipairs { "context", "minikube" } do
+        lu.assertEquals(baked { provider = { name = name, url = node_at "http://10.0.0.7" } }, "http://10.0.0.7:30080/app", name)
+    end
+    lu.assertEquals(count "users open the stack at http://10.0.0.7:30080", 1)
+    lu.assertEquals(baked { provider = { name = "context", url = node_at "http://127.0.0.1" } }, "http://localhost:30080/app")
+end
+
+-- minikube start --ports=30080:30080, and clusters in a virtual machine that brings its ports here.
+function tests.address_of_this_machine_is_right_where_the_ports_come_here()
     write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
-    local image = ensure(context { provider = { name = "context", url = function() return "http://10.0.0.7:30080" end } })
-    lu.assertEquals(image.args.PUBLIC_URL, "http://10.0.0.7:30080/app")
-    local localhost = ensure(context { provider = { name = "context",
-        url = function() return "http://127.0.0.1:30080" end } })
-    lu.assertEquals(localhost.args.PUBLIC_URL, "http://localhost:30080/app")
+    local published = { name = "minikube", url = node_at "http://10.0.0.7", holds_port = function(_, port) return port == 30080 end }
+    lu.assertEquals(ensure(context { provider = published }).args.PUBLIC_URL, "http://localhost:30080/app")
+    local other = context { provider = published, options = { set = { "page.service.nodePort=30095" } } }
+    lu.assertEquals(ensure(other).args.PUBLIC_URL, "http://10.0.0.7:30095/app")
+    for server, base in pairs { ["https://127.0.0.1:6443"] = "http://localhost:30080/app",
+        ["https://kubernetes.docker.internal:6443"] = "http://localhost:30080/app",
+        ["https://10.0.0.7:8443"] = "http://10.0.0.7:30080/app" } do
+        local ctx = context { provider = { name = "context", url = node_at "http://10.0.0.7" } }
+        ctx.k8s = { server = server, list = function() return {} end }
+        lu.assertEquals(ensure(ctx).args.PUBLIC_URL, base, server)
+    end
 end
 
 function tests.bundle_with_inner_addresses_is_flagged_with_file_and_variable()
@@ -161,7 +185,7 @@ function tests.files_of_an_image_are_searched_once()
             return type(value) == "function" and function(_, ...) return value(client, ...) end or value
         end })
     local ctx = context()
-    ctx.docker, ctx.provider = counting, { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    ctx.docker, ctx.provider = counting, kind
     images.ensure(ctx, line, stack.values(ctx), { load = false })
     lu.assertEquals(started, 0)
     lu.assertEquals(count "asks http://host.docker.internal:5432", 2)
@@ -199,16 +223,17 @@ function tests.addresses_are_found_wherever_the_stream_is_cut()
 end
 
 function tests.hosts_that_no_browser_reaches()
-    local services = { backend = true }
-    for url, reached in pairs {
-        ["http://backend"] = false, ["http://backend:8000"] = false, ["http://other:8000"] = false,
-        ["http://n"] = true, ["https://x"] = true, ["http://localhost:30080"] = true, ["https://nextjs.org"] = true,
-        ["http://todo.local"] = true, ["http://10.0.0.7:30080"] = true, ["http://127.0.0.1:3000"] = true,
-        ["http://backend.shop.svc"] = false, ["http://backend.shop.svc.cluster.local:80"] = false,
-        ["http://host.docker.internal:1"] = false, ["http://host.minikube.internal"] = false,
-        ["http://0.0.0.0:3000"] = false, ["https://svc.example.com"] = true, ["ws://backend:1"] = false,
+    local inner = inner_hosts.of { config = { release = "shop", namespace = "web", components = { "backend" } } }
+    for host, reached in pairs {
+        ["backend"] = false, ["shop-backend:8000"] = false, ["other:8000"] = false, ["n"] = true,
+        ["localhost:30080"] = true, ["nextjs.org"] = true, ["todo.local"] = true, ["10.0.0.7:30080"] = true,
+        ["127.0.0.1:3000"] = true, ["backend.web.svc"] = false, ["backend.shop.svc.cluster.local:80"] = false,
+        ["shop-backend.web:8000"] = false, ["backend.web"] = false, ["shop-backend.elsewhere"] = true,
+        ["host.docker.internal:1"] = false, ["host.minikube.internal"] = false, ["0.0.0.0:3000"] = false,
+        ["svc.example.com"] = true,
     } do
-        lu.assertEquals(browser_bundle.unreachable(url, services) == nil, reached, url)
+        local name, port = host:match("^([^:]+):?(%d*)$")
+        lu.assertEquals(inner_hosts.why(name, port, inner) == nil, reached, host)
     end
 end
 
