@@ -567,11 +567,12 @@ end
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
+---@param again boolean? whatever was noted of earlier ones
 ---@return string[]
-function standalone.load_image(ctx, names)
+function standalone.load_image(ctx, names, again)
     local sent, seen = {}, {}
     for index, node in ipairs(standalone.layout(ctx).nodes) do
-        for _, name in ipairs(images.load(node, ctx, names, ctx.node_images and ctx.node_images[index])) do
+        for _, name in ipairs(images.load(node, ctx, names, ctx.node_images and ctx.node_images[index], again)) do
             if not seen[name] then sent[#sent + 1] = name end
             seen[name] = true
         end

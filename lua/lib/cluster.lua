@@ -168,11 +168,12 @@ end
 ---@async
 ---@param ctx todo.Context
 ---@param images string[]
+---@param again boolean? whatever the provider noted of earlier ones
 ---@return string[] sent
 ---@return table<string, string>? digests in a registry, by name
-function cluster.load_images(ctx, images)
+function cluster.load_images(ctx, images, again)
     if ctx.builder and ctx.builder ~= ctx.docker then return {} end
-    return ctx.provider.load_image(ctx, images)
+    return ctx.provider.load_image(ctx, images, again)
 end
 
 ---Space that a cluster and its images need at least, in bytes.

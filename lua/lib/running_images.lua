@@ -1,5 +1,6 @@
 -- Proves that the pods run the images that were built. A kubelet looks only at an image's name: where the name was
 -- there before, the old code goes on running, and everything else looks well.
+local cluster = require "cluster"
 local fail = require "fail"
 local format = require "format"
 local image_archive = require "image_archive"
@@ -21,6 +22,9 @@ local function digest_of(text) return (text or ""):match("sha256:(%x+)") end
 ---registries call its manifest (hex)
 ---@field configuration async fun(): string hex digest of its configuration
 ---@field id string hex
+---@field used string as the engine names it
+---@field of_content boolean whether its tag is the content's
+---@field component string
 
 ---@class todo.StaleContainer
 ---@field pod string
@@ -60,7 +64,8 @@ local function built_images(ctx)
             local used = image.used:sub(#image.name + 2)
             local name = repository .. ":" .. (image.digest and stack.tag(image) or used)
             local live = image.client:image(repository .. ":" .. used) or image.client:image(image.used) or {}
-            local entry = { name = name, id = digest_of(image.id), digests = { [digest_of(image.id)] = true } }
+            local entry = { name = name, id = digest_of(image.id), digests = { [digest_of(image.id)] = true },
+                used = image.used, of_content = image.used == image.ref, component = image.component }
             function entry.configuration()
                 local known = image.client:image(image.ref)
                 return digest_of(image_archive.configuration(ctx, image.client, image.ref, known))
@@ -73,15 +78,22 @@ local function built_images(ctx)
     return built
 end
 
+-- The stale containers, and the components of which there was one to compare.
 local function look(ctx, built)
     local pods = ctx.k8s:list("pods", { namespace = ctx.config.namespace,
         labels = "app.kubernetes.io/instance=" .. ctx.config.release })
-    local list = running_images.stale(pods, built)
+    local compared = {}
+    for _, pod in ipairs(pods) do
+        for _, container in ipairs(rollout.pod_ready(pod) and pod.spec.containers or {}) do
+            local image = built[container.image]
+            if image then compared[image.component] = true end
+        end
+    end
     -- Some runtimes name the content in words of their own; only the node can tell which configuration that is.
-    return tables.filter(list, function(one)
+    return tables.filter(running_images.stale(pods, built), function(one)
         local runs = digest_of(ctx.provider.image_id(ctx, (one.image_id:gsub("^[%w-]+://", ""))))
         return not runs or runs ~= one.built and runs ~= built[one.image].configuration()
-    end)
+    end), tables.keys(compared)
 end
 
 local function uses(object, names)
@@ -109,25 +121,51 @@ local function describe(one)
         runs and runs:sub(1, SHORT) or "an unknown image", one.built:sub(1, SHORT))
 end
 
----Where pods run other content than was built under their image's name, makes new ones; raises "stale_image" where
----those do so, too.
+-- Sends what pods should run once more: where a provider goes by what it noted, the node may have been given another
+-- image of the name meanwhile.
+local function send_again(ctx, built, stale)
+    local names = {}
+    for _, one in ipairs(stale) do names[built[one.image].used] = true end
+    return #cluster.load_images(ctx, tables.keys(names), true) > 0
+end
+
+local function raise_stale(stale, built)
+    local image = built[stale[1].image]
+    local hint = "the cluster holds another image of that name: "
+        .. (image.of_content and ("crictl rmi %s on the node removes it, then deploy again"):format(image.name)
+        or "leave the tag out of your values, and it follows the content")
+    fail.raise("stale_image", "pods run other images than those just built:\n"
+        .. table.concat(tables.map(stale, describe), "\n"), hint)
+end
+
+local function phrase(ctx, compared)
+    if #compared == 0 then return nil end
+    return (#compared < #ctx.images and table.concat(compared, " and ") .. " " or "") .. "running what was built"
+end
+
+---Where pods run other content than was built under their image's name, makes new ones, and where those do so too,
+---sends the images again; raises "stale_image" where that does not help.
 ---@async
 ---@param ctx todo.Context with k8s and images
 ---@param line todo.BoardLine
 ---@param objects table[] manifests of the release
 ---@return boolean changed whether pods were replaced
+---@return string? proven what is so now; nil where no pod names an image that was built
 function running_images.ensure(ctx, line, objects)
     local built = built_images(ctx)
-    local stale = look(ctx, built)
-    if #stale == 0 then return false end
-    line:set("replacing pods that run an older image of the same name")
-    restart(ctx, objects, stale)
-    wait.deployed(ctx, objects)
-    stale = look(ctx, built)
-    if #stale == 0 then return true end
-    fail.raise("stale_image", "pods run other images than those just built:\n"
-        .. table.concat(tables.map(stale, describe), "\n"),
-        "the cluster holds an older image of that name: leave the tag out of your values, and it follows the content")
+    local stale, compared = look(ctx, built)
+    if #stale == 0 then return false, phrase(ctx, compared) end
+    local function replace()
+        line:set("replacing pods that run an older image of the same name")
+        restart(ctx, objects, stale)
+        wait.deployed(ctx, objects)
+        stale, compared = look(ctx, built)
+        return #stale == 0
+    end
+    if replace() or send_again(ctx, built, stale) and replace() then
+        return true, phrase(ctx, compared)
+    end
+    raise_stale(stale, built)
 end
 
 return running_images

@@ -101,9 +101,10 @@ function ClusterProvider.prepare_load(ctx) end
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param images string[] "name:tag"
+---@param again boolean? go by what the nodes have, not by what was noted when earlier ones were sent
 ---@return string[] loaded those that had to be sent
 ---@return table<string, string>? digests of the manifests in the registry that the nodes pull from, by name
-function ClusterProvider.load_image(ctx, images) end
+function ClusterProvider.load_image(ctx, images, again) end
 
 ---The id of an image's configuration on the cluster's nodes.
 ---@async

@@ -152,19 +152,33 @@ function tests.pods_that_run_what_was_loaded_run_what_was_built()
     local image = build("runs", { { "app", "1" } })
     images.load(layout, ctx, { NAME .. ":runs" })
     local _, id = look "runs"
-    local told = id
+    local told, again, healed = id, 0, nil
+    local function load_image(_, names, whatever)
+        lu.assertEquals({ names, whatever }, { { NAME .. ":runs" }, true })
+        again, told = again + 1, healed or told
+        return healed and names or {}
+    end
     local function pods()
         return { { metadata = { name = "one" }, spec = { containers = { { name = "app", image = NAME .. ":runs" } } },
             status = { conditions = { { type = "Ready", status = "True" } },
                 containerStatuses = { { name = "app", imageID = told } } } } }
     end
+    local own = { component = "app", name = NAME, ref = NAME .. ":runs", used = NAME .. ":runs", id = image.Id,
+        client = client }
+    local theirs = { component = "front", name = "theirs", id = image.Id, client = client } -- no value names it
+    local list = { own }
     local function ensure()
         return running_images.ensure({ cache_dir = ctx.cache_dir, config = { release = "r", namespace = "n" },
-            provider = { image_id = provider.image_id_as_told }, k8s = { list = pods },
-            images = { { name = NAME, ref = NAME .. ":runs", used = NAME .. ":runs", id = image.Id, client = client } },
+            provider = { image_id = provider.image_id_as_told, load_image = load_image }, k8s = { list = pods },
+            images = list,
         }, { set = function() end }, {})
     end
-    lu.assertFalse(ensure())
+    lu.assertEquals({ ensure() }, { false, "running what was built" })
+    list = { own, theirs }
+    lu.assertEquals({ ensure() }, { false, "app running what was built" })
+    list = { theirs }
+    lu.assertEquals({ ensure() }, { false })
+    list = { own }
     fs.remove(ctx.cache_dir) -- what sending told is not needed
     lu.assertFalse(ensure())
     lu.assertTrue(provider.is_image(ctx, id, NAME .. ":runs", image))
@@ -172,7 +186,25 @@ function tests.pods_that_run_what_was_loaded_run_what_was_built()
     told = "sha256:" .. ("a"):rep(64)
     lu.assertFalse(provider.is_image(ctx, told, NAME .. ":runs", image))
     local ok, problem = pcall(ensure)
-    lu.assertEquals({ ok, problem.kind }, { false, "stale_image" })
+    lu.assertEquals({ ok, problem.kind, again }, { false, "stale_image", 1 })
+    lu.assertStrContains(problem.hint, "crictl rmi " .. NAME .. ":runs")
+    healed = id
+    lu.assertEquals({ { ensure() }, again }, { { true, "running what was built" }, 2 })
+end
+
+function tests.image_whose_name_was_given_away_is_sent_again_when_asked_to()
+    build("given", { { "app", "1" } })
+    build("other", { { "app", "2" } })
+    local names = { NAME .. ":given" }
+    images.load(layout, ctx, { NAME .. ":given", NAME .. ":other" })
+    proc.run { layout.bin .. "/ctr", "--address", layout.run .. "/containerd.sock", "--namespace", "k8s.io", "images", "tag",
+        "--force", image_archive.full_name(NAME .. ":other"), image_archive.full_name(NAME .. ":given") }
+    lu.assertEquals(images.load(layout, ctx, names), {}) -- by the notes it is there
+    lu.assertEquals(look "given", hashes { app = "2" })
+    lu.assertEquals(images.load(layout, ctx, names, nil, true), names)
+    local files, id = look "given"
+    lu.assertEquals(files, hashes { app = "1" })
+    lu.assertEquals(id, configuration "given")
 end
 
 function tests.what_ctr_says_of_a_failed_import_is_told()

@@ -149,16 +149,17 @@ end
 ---@param ctx todo.ClusterContext
 ---@param names string[]
 ---@param there table<string, true>? what images.present said, if it was asked before
+---@param again boolean? send them whatever the notes say: another image may have got the name since
 ---@return string[] sent
-function images.load(layout, ctx, names, there)
+function images.load(layout, ctx, names, there, again)
     local notes = read_notes(layout)
     there = there or images.present(layout)
     local sent, queue = {}, {}
     for _, name in ipairs(names) do
         local image = provider.image(ctx, name)
         local note = notes[name]
-        if not (note and note.id == image.Id and there[full_name(name)]) then
-            if not name_again(layout, notes, there, name, image.Id) then
+        if again or not (note and note.id == image.Id and there[full_name(name)]) then
+            if again or not name_again(layout, notes, there, name, image.Id) then
                 queue[#queue + 1] = { name = name, size = image.Size or 0 }
             end
             sent[#sent + 1] = name
