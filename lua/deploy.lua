@@ -8,10 +8,10 @@ local cluster = require "cluster"
 local database = require "database"
 local engine = require "engine"
 local field_lint = require "field_lint"
+local front = require "front"
 local images = require "images"
 local ingress = require "ingress"
 local json = require "json"
-local log = require "log"
 local prerequisites = require "prerequisites"
 local project = require "project"
 local registry = require "registry"
@@ -35,6 +35,14 @@ local options = cli.parse {
         { "timeout", value = "SECONDS", help = "until every pod has to be Ready (default 120)" },
     },
     groups = { "cluster", "values", "output", "yes" },
+    environment = {
+        { "DATABASE_URL", "as --database URL, and nobody else sees it" },
+        { "OPENAI_API_KEY", "for the chat; without one everything else works" },
+        { "BETTER_AUTH_SECRET", "signs sessions (default: one that is made once and kept in the store)" },
+    },
+    notes = "What the environment lacks is looked for in the secret store, ~/.local/state/todo-lua/secrets, which\n"
+        .. "only you can read. --database ask writes DATABASE_URL there; others go in from the REPL (todo-lua):\n"
+        .. "secret.store(PATH):set(NAME, VALUE).",
     examples = {
         "todo-lua deploy",
         "DATABASE_URL=postgresql://… todo-lua deploy",
@@ -47,6 +55,7 @@ if options.ingress then options.set = { "ingress.enabled=true", table.unpack(opt
 local ctx = project.open(options)
 database.check_flag(options.database)
 stack.values(ctx) -- a broken values file is found before anything is installed
+ingress.check_flags(ctx)
 
 local function setup()
     cluster.check_space(ctx)
@@ -75,18 +84,8 @@ local function await_pods(_, line)
     line:set("waiting until every pod is Ready")
     local changed, seconds = wait.deployed(ctx, objects)
     local text = changed and ("all pods Ready after %.0f s"):format(seconds) or "all pods Ready"
-    local rolled = running_images.ensure(ctx, line, objects)
-    return changed or rolled, text .. ", running what was built"
-end
-
-local function prove()
-    local address, _, forwarder = url.prove(ctx)
-    ctx.url = address
-    ctx.ingress = ingress.ensure(ctx)
-    local named = ctx.ingress and ctx.ingress.url .. " answers, " or ""
-    if not forwarder then return false, named .. address .. " answers" end
-    forwarder:close()
-    return false, address .. " answers while `todo-lua open` runs: no address of the cluster does"
+    local rolled, proven = running_images.ensure(ctx, line, objects)
+    return changed or rolled, proven and text .. ", " .. proven or text
 end
 
 local report = steps.run(ctx, {
@@ -97,20 +96,17 @@ local report = steps.run(ctx, {
     { "images", build, text = "comparing images with their sources" },
     { "release", install, text = "comparing the release with the chart" },
     { "wait", await_pods, text = "waiting until every pod is Ready" },
-    { "url", prove, text = "fetching the page" },
+    { "url", front.prove, text = "fetching the page" },
 })
 ctx.board:close()
 
 if options.output == "json" then
     local answer = {
-        changed = report.changed, seconds = report.seconds, steps = report.steps, url = ctx.url, ingress = ctx.ingress,
-        provider = ctx.provider.name, release = ctx.config.release, namespace = ctx.config.namespace,
+        changed = report.changed, seconds = report.seconds, steps = report.steps, url = ctx.url,
+        forwarded = ctx.forwarded, ingress = ctx.ingress, provider = ctx.provider.name, release = ctx.config.release,
+        namespace = ctx.config.namespace,
     }
     term.write(json.encode(answer, { indent = "  " }) .. "\n")
 else
-    log.info("%s", steps.summary(report))
-    if ctx.ingress and not ctx.ingress.resolves then
-        log.info("%s needs this line in /etc/hosts: %s", ctx.ingress.url, ctx.ingress.hosts_line)
-    end
-    log.result("%s", term.style("bold", ctx.url or ""))
+    front.tell(ctx, report)
 end

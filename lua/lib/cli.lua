@@ -23,13 +23,15 @@ local cli = {}
 ---@field options todo.CliOption[]?
 ---@field groups string[]? names of shared option groups: "cluster", "values", "output", "yes"
 ---@field arguments { [1]: string, help: string, many: boolean?, required: boolean?, choices: string[]? }[]?
+---@field environment { [1]: string, [2]: string }[]? variables that it reads, and what for
+---@field notes string? what is to be said below the tables
 ---@field examples string[]?
 
 -- What several scripts understand alike.
 local groups = {
     cluster = {
         { "cluster", value = "NAME",
-            help = "provider to use: minikube, kind, k3d, standalone (default: what runs here)" },
+            help = "provider: minikube, kind, k3d, standalone, context (default: what runs here)" },
         { "context", value = "NAME", help = "use this kubeconfig context, even where it is not local" },
         { "registry", value = "HOST[/PATH]",
             help = "registry through which images reach that context's cluster (credentials: docker login)" },
@@ -106,6 +108,8 @@ function cli.help(spec)
         rows[#rows + 1] = { left .. (option.value and " " .. option.value or ""), option.help }
     end
     parts[#parts + 1] = "\nOptions:\n" .. table_text(rows)
+    if spec.environment then parts[#parts + 1] = "\nEnvironment:\n" .. table_text(spec.environment) end
+    if spec.notes then parts[#parts + 1] = "\n" .. spec.notes .. "\n" end
     if spec.examples then
         parts[#parts + 1] = "\nExamples:\n  " .. table.concat(spec.examples, "\n  ") .. "\n"
     end

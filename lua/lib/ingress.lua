@@ -71,6 +71,14 @@ function ingress.prove(ctx)
         .. "a cluster without the add-on ingress needs a controller of its own")
 end
 
+---Raises wrong usage where --hosts has no name to add.
+---@param ctx todo.Context
+function ingress.check_flags(ctx)
+    if not ctx.options.hosts or host_of(ctx) then return end
+    fail.raise("usage", "--hosts adds the name of the ingress to /etc/hosts, and none is enabled",
+        "add --ingress, or set ingress.enabled and ingress.host in your values", { status = 2 })
+end
+
 ---The command that adds a proof's line to the hosts file; nil where it is there. Raises "conflict" where the name leads
 ---elsewhere: that line is the user's.
 ---@param text string of the file

@@ -111,7 +111,11 @@ function tests.t01_deploy_ends_with_a_url_that_answers()
     lu.assertTrue(seconds and seconds <= 120, step(report, "wait").text)
     local page = http.get(report.url .. "/api/health", { proxy = "" })
     lu.assertEquals(page.status, 200)
-    lu.assertEquals(json.decode(page.body).status, "ok")
+    local told = json.decode(page.body)
+    lu.assertEquals(told.status, "ok")
+    lu.assertEquals({ told.kubernetes.release, told.kubernetes.namespace }, { report.release, report.namespace })
+    lu.assertEquals(step(report, "url").text, report.url .. " answers")
+    lu.assertFalse(report.forwarded)
     lu.assertEquals(run({ "open.lua", "--url", "--cluster", "standalone" }).stdout, report.url .. "\n")
     for _, result in ipairs(report.steps) do print(("# %s: %.1f s, %s"):format(result.name, result.seconds, result.text)) end
 end
@@ -242,8 +246,13 @@ function tests.t07b_stack_that_no_address_leads_to_is_opened_through_a_forwarder
     local values = { "--set", "frontend.service.type=ClusterIP" }
     local report = run_json(deploy_arguments(table.unpack(values)))
     lu.assertStrContains(step(report, "url").text, "todo-lua open")
+    lu.assertTrue(report.forwarded)
     local refused = pcall(http.get, report.url .. "/api/health", { proxy = "", fresh = true })
     lu.assertFalse(refused)
+    lu.assertStrContains(run(deploy_arguments(table.unpack(values))).stdout, "todo-lua open --cluster standalone\n")
+    local only = run({ "open.lua", "--url", "--cluster", "standalone", table.unpack(values) }, { status = 1 })
+    lu.assertEquals(only.stdout, "")
+    lu.assertStrContains(only.stderr, "todo-lua open keeps " .. report.url .. " open")
     local argv = { ours, "-C", copy, "open.lua", "--cluster", "standalone", table.unpack(values) }
     local process <close> = proc.spawn(argv, { env = environment() })
     lu.assertEquals(process:read_line(), report.url)

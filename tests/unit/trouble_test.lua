@@ -94,12 +94,20 @@ function tests.doctor_does_not_offer_a_deploy_where_docker_host_is_dead()
     lu.assertNotStrContains(result.stdout, "todo-lua deploy")
 end
 
+function tests.help_of_deploy_tells_of_secrets_and_every_provider()
+    local help = as_nobody("deploy", "--help").stdout
+    for _, word in ipairs { "BETTER_AUTH_SECRET", "OPENAI_API_KEY", "secret store", "standalone, context" } do
+        lu.assertStrContains(help, word)
+    end
+end
+
 function tests.wrong_values_and_databases_are_refused_before_docker_is_asked()
     for _, case in ipairs {
         { { "build", "--set", "frontend" }, 'key "frontend" has no value' },
         { { "deploy", "--yes", "--set", "frontend" }, 'key "frontend" has no value' },
         { { "deploy", "--yes", "--database", "mysql://u@h/d" }, "it names mysql" },
         { { "deploy", "--yes", "--database", "lokal" }, "is no PostgreSQL URL" },
+        { { "deploy", "--yes", "--hosts" }, "--hosts adds the name of the ingress to /etc/hosts, and none is enabled" },
         { { "deploy", "--yes", "--cluster", "minkube" }, "did you mean minikube?" },
         { { "status", "--cluster", "minkube" }, "did you mean minikube?" },
     } do
