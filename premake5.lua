@@ -20,7 +20,7 @@ local libraries = macos
          "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections",
          "-no-pie" } -- Debian's liblua5.4.a is not position-independent
 if libcurl then
-    for place, library in ipairs { libcurl .. "/libcurl.a", "-l:libnghttp2.a", "-l:libssl.a" } do
+    for place, library in ipairs { libcurl .. "/libcurl.a", "-l:libssl.a" } do
         table.insert(libraries, place, library)
     end
 end

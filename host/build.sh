@@ -24,7 +24,6 @@ libyaml-dev /usr/include/yaml.h
 libre2-dev /usr/include/re2/re2.h
 zlib1g-dev /usr/include/zlib.h
 libcrypt-dev /usr/include/crypt.h
-libnghttp2-dev /usr/include/nghttp2/nghttp2.h
 libcurl4-openssl-dev /usr/include/x86_64-linux-gnu/curl/curl.h
 libnghttp2-dev /usr/include/nghttp2/nghttp2.h
 xz-utils /usr/bin/xz
