@@ -8,9 +8,11 @@ unset CPPFLAGS LDFLAGS LIBS MAKEFLAGS CONFIG_SITE
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/todo-lua/libcurl
 say() { printf 'todo-lua: %s\n' "$*" >&2; }
 
-# A newer package in the system, as security updates bring it, means a newer source.
-version=$(dpkg-query -W -f '${source:Version}' libcurl4-openssl-dev)
-key=$({ cat "$0"; echo "$version"; gcc -dumpmachine; gcc --version; } | sha256sum | cut -c1-16)
+# Security updates of the system come into the program by this: a newer package of libcurl means a newer source, and with
+# another key all of the program is linked anew.
+version=$(dpkg-query -W -f '${source:Version}\n' 'libcurl4-*-dev' | grep -m1 .)
+key=$({ cat "$0"; dpkg-query -W libssl-dev libnghttp2-dev zlib1g-dev; echo "$version"; gcc -dumpmachine; gcc --version; } |
+    sha256sum | cut -c1-16)
 built=$cache/$key
 if [ -e "$built/libcurl.a" ]; then
     echo "$built"

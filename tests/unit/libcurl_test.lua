@@ -108,6 +108,17 @@ function tests.patched_source_is_built_once_and_nothing_else_is_left()
     lu.assertEquals(calls(), "")
 end
 
+function tests.updates_of_the_system_make_another_library()
+    for _, versions in ipairs { { "7.1", "3.0" }, { "7.2", "3.0" }, { "7.2", "3.1" } } do -- libcurl's and the others'
+        file("bin/dpkg-query", ("#!/bin/sh\ncase $* in *libcurl4*) echo %s ;; *) echo %s ;; esac\n"):format(
+            table.unpack(versions)), 493)
+        local result = run()
+        lu.assertEquals(result.status, 0, result.stderr)
+    end
+    lu.assertEquals(#kept(), 3)
+    lu.assertStrContains(calls(), "curl=7.2")
+end
+
 function tests.two_at_once_end_with_one_library()
     local results = task.all { run, run }
     lu.assertEquals({ results[1].status, results[2].status }, { 0, 0 }, results[1].stderr .. results[2].stderr)
