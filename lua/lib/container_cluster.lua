@@ -189,7 +189,9 @@ end
 ---@return todo.ClusterStatus
 function container_cluster.status(ctx, c, is_whole)
     local containers = container_cluster.containers(ctx, c)
-    if #containers == 0 then return { state = "absent" } end
+    if #containers == 0 then
+        return { state = "absent", message = not proc.which(c.tool) and c.tool .. " is not installed" or nil }
+    end
     if not container_cluster.all_run(containers) then return { state = "stopped" } end
     if container_cluster.is_unfinished(ctx, c, is_whole) then
         return { state = "broken", message = "its making was broken off" }

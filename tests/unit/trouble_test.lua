@@ -83,7 +83,7 @@ function tests.machine_without_any_provider_is_told_as_json_too()
     local named = told("status", "--cluster", "k3d", "-o", "json")
     lu.assertEquals(named.status, 1, named.stderr)
     lu.assertStrContains(json.decode(named.stdout).cluster.message, "k3d")
-    lu.assertStrContains(told("status", "--cluster", "k3d").stdout, "cluster   k3d broken: cannot run k3d")
+    lu.assertStrContains(told("status", "--cluster", "k3d").stdout, "cluster   k3d absent: k3d is not installed")
 end
 
 function tests.doctor_does_not_offer_a_deploy_where_docker_host_is_dead()
