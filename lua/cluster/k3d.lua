@@ -99,6 +99,7 @@ function k3d.start(ctx)
     end
     if container_cluster.is_unfinished(ctx, c, function() return is_whole(ctx) end) then
         -- There is nothing in it to lose.
+        provider.progress(ctx)("k3d", "removing what was left half made")
         k3d.delete(ctx)
         create(ctx, c)
         return true

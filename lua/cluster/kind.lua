@@ -147,6 +147,7 @@ function kind.start(ctx)
     local started = resume(ctx, containers)
     if container_cluster.is_unfinished(ctx, c, function() return is_whole(ctx) end) then
         -- There is nothing in it to lose.
+        provider.progress(ctx)("kind", "removing what was left half made")
         kind.delete(ctx)
         create(ctx)
         return true

@@ -89,6 +89,26 @@ local function has_file(ctx, container, path)
     return status == 200
 end
 
+local EVERYWHERE = { [""] = true, ["0.0.0.0"] = true, ["::"] = true }
+
+---Whether an API server answers at the port of this machine that leads to one of the containers.
+---@async
+---@param containers table[]
+---@return boolean
+function container_cluster.answers(containers)
+    for _, container in ipairs(containers) do
+        for _, port in ipairs(container.Ports or {}) do
+            if port.PrivatePort == 6443 and port.PublicPort then
+                local address = EVERYWHERE[port.IP] and "127.0.0.1" or port.IP:gsub("^.*:.*$", "[%0]")
+                local ok, answer = pcall(http.get, ("https://%s:%d/readyz"):format(address, port.PublicPort),
+                    { insecure = true, timeout = API_SECONDS, proxy = "", fresh = true })
+                if ok and answer.status < 500 then return true end
+            end
+        end
+    end
+    return false
+end
+
 ---Whether the cluster never was one: its making was broken off.
 ---@async
 ---@param ctx todo.ClusterContext
@@ -96,7 +116,9 @@ end
 ---@param is_whole async fun(): boolean asked where there is a kubeconfig, and nothing tells that it was finished
 ---@return boolean
 function container_cluster.is_unfinished(ctx, c, is_whole)
-    if not has_file(ctx, c.node, c.kubeconfig) then return true end
+    if not has_file(ctx, c.node, c.kubeconfig) then
+        return not container_cluster.answers(container_cluster.containers(ctx, c))
+    end
     local record = read_record(ctx, c)
     return record.name ~= nil and record.node == nil and not is_whole()
 end
@@ -109,24 +131,8 @@ end
 ---@return boolean
 function container_cluster.made_here(ctx, c, is_whole)
     if container_cluster.is_unfinished(ctx, c, is_whole) then return true end
-    return provider.engine(ctx):container(c.node).Id == read_record(ctx, c).node
-end
-
----Whether an API server answers at the port of this machine that leads to one of the containers.
----@async
----@param containers table[]
----@return boolean
-function container_cluster.answers(containers)
-    for _, container in ipairs(containers) do
-        for _, port in ipairs(container.Ports or {}) do
-            if port.PrivatePort == 6443 and port.PublicPort then
-                local ok, answer = pcall(http.get, ("https://127.0.0.1:%d/readyz"):format(port.PublicPort),
-                    { insecure = true, timeout = API_SECONDS, proxy = "", fresh = true })
-                if ok and answer.status < 500 then return true end
-            end
-        end
-    end
-    return false
+    local node = provider.engine(ctx):container(c.node)
+    return node ~= nil and node.Id == read_record(ctx, c).node
 end
 
 ---Waits until something holds; raises with the next step where it does not come to that.

@@ -120,12 +120,32 @@ function tests.cluster_that_runs_and_answers_is_left_alone()
     end
 end
 
+function tests.cluster_whose_api_answers_is_never_taken_for_half_made()
+    run_node("todo-lua-control-plane", answering)
+    lu.assertEquals(kind.status(ctx).state, "running")
+    lu.assertFalse(kind.start(ctx))
+    lu.assertFalse(kind.made_here(ctx))
+    lu.assertEquals(calls(), "")
+end
+
+function tests.api_is_asked_at_the_address_where_docker_has_its_port()
+    run_node("todo-lua-control-plane", answering)
+    engine.files = { ["/etc/kubernetes/admin.conf"] = true }
+    for address, state in pairs { ["0.0.0.0"] = "running", ["::"] = "running", ["127.0.0.9"] = "broken" } do
+        engine.list[1].Ports[1].IP = address
+        lu.assertEquals(kind.status(ctx).state, state, address)
+    end
+end
+
 function tests.cluster_without_a_kubeconfig_is_broken_and_made_anew()
     run_node("todo-lua-control-plane", SILENT)
     lu.assertEquals(kind.status(ctx), { state = "broken", message = "its making was broken off" })
     lu.assertTrue(kind.made_here(ctx))
     lu.assertTrue(kind.detect(ctx).exists)
+    local said = {}
+    ctx.progress = function(_, text) said[#said + 1] = text end
     lu.assertTrue(kind.start(ctx))
+    lu.assertEquals(said[1], "removing what was left half made")
     lu.assertStrMatches(calls(), "kind delete cluster %-%-name todo%-lua.*\nkind create cluster %-%-name todo%-lua .*\n")
     fs.remove(file "calls")
     run_node("k3d-todo-lua-server-0", SILENT)
