@@ -11,10 +11,17 @@ return {
     cluster = {
         provider = nil,
         order = { "minikube", "kind", "k3d", "standalone" },
+        profile = nil, -- of Minikube; default: MINIKUBE_PROFILE, else "minikube"
+        name = nil, -- of kind's or k3d's cluster; default "todo-lua"
+        context = nil, -- of the kubeconfig, with provider "context"; a deploy wants it named with --context
+        registry = nil, -- through which images reach that cluster: "registry.example.com/team"; default --registry
+        host_address = nil, -- where that cluster's pods reach this machine, for the local database
         cpus = 4,
         memory = 8192, -- MiB
         disk = "20g",
         driver = "docker",
+        kubernetes_version = nil, -- of a new Minikube or kind cluster: "1.36.1"
+        container_runtime = nil, -- of a new Minikube cluster: "docker", "containerd" or "cri-o"
         nodes = 1, -- of the standalone cluster, at most 5: all on this machine and its network, each with its images
         kubernetes_version = nil, -- of a new cluster: "1.35.4"; standalone takes "1.35" and "stable", too, and goes up
         -- What a deploy enables: { "ingress", "metrics-server" }. Minikube's with images from elsewhere:
@@ -33,6 +40,7 @@ return {
             context = "examples/todo-app/frontend",
             dockerfile = "docker/Dockerfile.frontend",
             args = { NEXT_PUBLIC_API_URL = "http://localhost:30080" },
+            target = nil, -- stage of the Dockerfile; default: the last
             -- What the build compiles into the files that browsers load. These arguments are public (the image's label
             -- todo-lua.args records them); `url` is the one that holds the stack's address, which follows the port that
             -- is deployed; the files are searched for addresses that no browser reaches.

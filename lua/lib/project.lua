@@ -16,9 +16,21 @@ local project = {}
 ---The steps that an override may wrap; "build" is one image within "images".
 project.steps = { "setup", "docker", "cluster", "database", "images", "build", "release", "wait", "url" }
 
--- What the shipped configuration leaves nil, so that an override's key is not taken for a misspelling.
-local unset = { database = { "url", "url_file", "container", "volume" }, images = { "target", "browser" } }
-local top_level_unset = { "ca_bundle" }
+-- Settings without a value in the shipped configuration, or without a line in one of the user's own, by the place of
+-- their table ("*" stands for any component), with their types.
+local unset = {
+    [""] = { ca_bundle = "string" },
+    cluster = {
+        provider = "string", profile = "string", name = "string", context = "string", registry = "string",
+        host_address = "string", kubernetes_version = "string", container_runtime = "string", driver = "string",
+        disk = "string", cpus = "number", memory = "number", nodes = "number", order = "table", addons = "table",
+        minikube_flags = "table", kind_flags = "table",
+    },
+    database = { url = "string", url_file = "string", container = "string", volume = "string" },
+    ["images.*"] = { target = "string", browser = "table" },
+    ["images.*.browser"] = { url = "string" },
+}
+local own_keys = { ["images.*.args"] = true } -- tables whose keys are the user's
 
 local function read_chunk(text, name)
     local chunk, problem = load(text, "@" .. name, "t")
@@ -51,16 +63,33 @@ local function is_known(key, known)
     return false
 end
 
-local function check_types(name, path, base, over)
+-- What an image of any name may have.
+local function image_shape(images)
+    local shape = {}
+    for _, image in pairs(images or {}) do shape = tables.merge(shape, image) end
+    return shape
+end
+
+-- Whether the keys of a table of this place, as the shipped configuration has it, are all that there are.
+local function is_closed(place, shipped)
+    return type(shipped) == "table" and next(shipped) ~= nil and not tables.is_list(shipped) and not own_keys[place]
+end
+
+-- `place` is where the table stands; `prefix` begins the names of its settings for the user.
+local function check_table(name, place, prefix, base, over)
+    local types = unset[place] or {}
+    local known = known_keys(base, tables.keys(types))
     for key, value in pairs(over) do
-        local wanted, given = type(base[key]), type(value)
-        if base[key] ~= nil and wanted ~= given and not secret.is(value) then
-            fail.raise("config", ("%s: %s is a %s, it must be a %s"):format(name, path .. tostring(key), given, wanted),
+        local of_image = place == "images"
+        if not of_image and not is_known(key, known) then unknown_key(name, prefix, tostring(key), known) end
+        local shipped = of_image and image_shape(base) or base[key]
+        local wanted, given = shipped ~= nil and type(shipped) or types[key], type(value)
+        if wanted and wanted ~= given and not secret.is(value) then
+            fail.raise("config", ("%s: %s%s is a %s, it must be a %s"):format(name, prefix, key, given, wanted),
                 "lua/config.lua shows the shape of each setting")
         end
-        if wanted == "table" and not tables.is_list(base[key]) then
-            check_types(name, path .. tostring(key) .. ".", base[key], value)
-        end
+        local inner = (place == "" and "" or place .. ".") .. (of_image and "*" or tostring(key))
+        if is_closed(inner, shipped) then check_table(name, inner, prefix .. tostring(key) .. ".", shipped, value) end
     end
 end
 
@@ -79,34 +108,17 @@ local function check_layer(name, base, layer)
         fail.raise("config", ("%s must return a table of settings, it returned %s"):format(name,
             layer == nil and "nothing" or "a " .. type(layer)), "end the file with: return { … }")
     end
-    local known = known_keys(base, top_level_unset)
-    for key in pairs(layer) do
-        if not is_known(key, known) then unknown_key(name, "", tostring(key), known) end
-    end
     local plain = {}
     for key, value in pairs(layer) do
         if key ~= "values" and key ~= "steps" then plain[key] = value end
     end
-    check_types(name, "", base, plain)
+    check_table(name, "", "", base, plain)
     local values = layer.values
     if values ~= nil and type(values) ~= "table" and type(values) ~= "function" then
         fail.raise("config", ("%s: values must be a table or a function(values, ctx)"):format(name))
     end
     if type(layer.steps) == "table" then check_steps(name, layer.steps)
     elseif layer.steps ~= nil then fail.raise("config", ("%s: steps must be a table"):format(name)) end
-    if layer.database then
-        local names = known_keys(base.database, unset.database)
-        for key in pairs(layer.database) do
-            if not is_known(key, names) then unknown_key(name, "database.", tostring(key), names) end
-        end
-    end
-    for component, image in pairs(layer.images or {}) do
-        local shape = base.images[component] or select(2, next(base.images))
-        local names = known_keys(shape or {}, unset.images)
-        for key in pairs(image) do
-            if not is_known(key, names) then unknown_key(name, "images." .. component .. ".", tostring(key), names) end
-        end
-    end
 end
 
 ---Merges layers over the shipped configuration. Pure: no files, no environment.

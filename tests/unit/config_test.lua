@@ -82,8 +82,52 @@ function tests.merge_misspelt_setting_names_file_and_nearest()
     lu.assertStrContains(refused { steps = { biuld = function() end } }, "steps.biuld")
 end
 
+function tests.merge_misspelt_setting_of_any_table_is_refused()
+    for text, layer in pairs {
+        ["cluster.memmory (did you mean memory?)"] = { cluster = { memmory = 4096 } },
+        ["cluster.kubernets_version (did you mean kubernetes_version?)"] = { cluster = { kubernets_version = "1.36.1" } },
+        ["cluster.colour"] = { cluster = { colour = "red" } },
+        ["ports.nod (did you mean node?)"] = { ports = { nod = 30090 } },
+        ["url.expects (did you mean expect?)"] = { url = { expects = "x" } },
+        ["images.frontend.browser.arg (did you mean args?)"] = { images = { frontend = { browser = { arg = {} } } } },
+        ["images.worker.browser.file (did you mean files?)"] = { images = { worker = { browser = { file = "/x" } } } },
+        ["images.worker.dockerfil (did you mean dockerfile?)"] = { images = { worker = { dockerfil = "x" } } },
+    } do
+        lu.assertStrContains(refused(layer), "layer1.lua: unknown setting " .. text)
+    end
+end
+
+function tests.merge_tables_of_the_users_own_take_any_key()
+    local config = merge { images = { backend = { args = { MINE = "1" } }, frontend = { args = { MINE = "1" } } },
+        build_files = { [".x"] = "/x" }, build_secrets = { x = "/x" }, values = { any = 1 },
+        cluster = { addons = { "ingress", { name = "dashboard", images = {} } }, minikube_flags = { "--cni=bridge" } } }
+    lu.assertEquals(config.images.frontend.args, { NEXT_PUBLIC_API_URL = "http://localhost:30080", MINE = "1" })
+    lu.assertEquals(config.cluster.addons[2].name, "dashboard")
+end
+
+-- Users find a setting in lua/config.lua, whether it has a value there or none.
+function tests.shipped_config_lists_every_setting_that_is_read()
+    local text = program.resource("lua/config.lua")
+    local listed = {}
+    for name in text:gmatch("\n%s+([%a_]+) = ") do listed[name] = true end
+    local read = {}
+    for _, path in ipairs(program.resources "lua") do
+        local source = path:find("%.lua$") and program.resource(path) or ""
+        for name in source:gmatch("config%.cluster%.([%a_]+)") do read[name] = path end
+        for name in source:gmatch("config%.database%.([%a_]+)") do read[name] = path end
+        local of_cluster = path:find("^lua/cluster/[^/]+$") and source or ""
+        for name in of_cluster:gmatch("%f[%w_]settings%.([%a_]+)") do read[name] = path end
+    end
+    for _, name in ipairs { "registry", "kubernetes_version", "container_runtime", "minikube_flags", "profile" } do
+        lu.assertNotNil(read[name], name)
+    end
+    for name, path in pairs(read) do lu.assertTrue(listed[name], ("%s, read by %s"):format(name, path)) end
+end
+
 function tests.merge_wrong_types_are_refused_with_their_path()
     lu.assertStrContains(refused { cluster = { cpus = "four" } }, "cluster.cpus is a string, it must be a number")
+    lu.assertStrContains(refused { cluster = { registry = 5000 } }, "cluster.registry is a number, it must be a string")
+    lu.assertStrContains(refused { images = { mcp = { args = "A=1" } } }, "images.mcp.args is a string")
     lu.assertStrContains(refused { images = "none" }, "images is a string")
     lu.assertStrContains(refused { steps = { build = "make" } }, "steps.build must be a function")
     lu.assertStrContains(refused { values = 3 }, "values must be")
