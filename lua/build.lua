@@ -34,7 +34,8 @@ local function choose()
     local provider, why = cluster.choose(ctx)
     if options.no_load then return false, "not needed" end
     local running = provider.status(ctx).state == "running"
-    if not running then options.no_load = true end
+    if not running then options.no_load = true
+    elseif provider.check_named then provider.check_named(ctx) end
     return false, ("%s (%s)%s"):format(provider.name, why, running and "" or ", not running: images stay in Docker")
 end
 

@@ -42,10 +42,21 @@ function context.detect(ctx)
     return { available = wanted(ctx) ~= nil, reason = ("context %s at %s"):format(found.name, found.server) }
 end
 
+---Raises "denied" where the configuration alone names the context: it is nobody's word that this very run may write to
+---somebody else's cluster and registry.
+---@param ctx todo.ClusterContext
+function context.check_named(ctx)
+    if ctx.context or ctx.options and ctx.options.context then return end
+    local name = must_find(ctx).name
+    fail.raise("denied", ("context %s is not local, and the configuration alone names it"):format(name),
+        "name it to write to it: --context " .. name)
+end
+
 ---@async
 ---@param ctx todo.ClusterContext
 ---@return boolean changed
 function context.start(ctx)
+    context.check_named(ctx)
     local connected = client(ctx)
     local ok, problem = pcall(connected.version, connected)
     connected:close()
@@ -86,14 +97,6 @@ end
 function context.kubeconfig(ctx)
     local found = must_find(ctx)
     return { context = found.name, ca_sha256 = found.ca_sha256, owned = false }
-end
-
----@async
----@param ctx todo.ClusterContext
----@return string
-function context.platform(ctx)
-    local connected <close> = setmetatable({ api = client(ctx) }, { __close = function(c) c.api:close() end })
-    return connected.api:version().platform or provider.platform()
 end
 
 ---@param ctx todo.ClusterContext

@@ -162,7 +162,6 @@ function k3d.kubeconfig(ctx)
     return result
 end
 
-k3d.platform = provider.platform
 
 ---@return string
 function k3d.host_address()

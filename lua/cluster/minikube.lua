@@ -266,7 +266,6 @@ function minikube.kubeconfig(ctx)
     return result
 end
 
-minikube.platform = provider.platform
 
 -- The driver's network has an address of this machine where Docker runs on it and not in a virtual machine.
 local function gateway(ctx)

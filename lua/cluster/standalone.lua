@@ -550,7 +550,6 @@ function standalone.kubeconfig(ctx)
     return result
 end
 
-standalone.platform = provider.platform
 
 ---@param ctx todo.ClusterContext
 ---@return string

@@ -2,6 +2,7 @@
 local cluster = require "cluster"
 local fail = require "fail"
 local image_archive = require "image_archive"
+local log = require "log"
 local tables = require "tables"
 
 local image_platform = {}
@@ -70,21 +71,41 @@ function image_platform.hint(platform, output)
         .. "or build on such a machine"
 end
 
----Raises "unsupported" where no node could run the images.
+-- Whoever may not list nodes is not told what they are.
+local function node_platforms(ctx)
+    local nodes = fail.catch({ denied = true }, function() return cluster.connect(ctx):list("nodes") end)
+    return tables.map(nodes or {}, function(node)
+        return { Os = node.status.nodeInfo.operatingSystem, Architecture = node.status.nodeInfo.architecture }
+    end)
+end
+
+---Raises "unsupported" where no node could run the images, and warns where only some could. The nodes of a cluster on
+---this machine are the engine's kind; those of somebody's context may be another.
 ---@async
 ---@param ctx todo.Context
----@param platform string?
-function image_platform.check_nodes(ctx, platform)
-    if not platform then return end
-    local there = {}
-    for _, node in ipairs(cluster.connect(ctx):list("nodes")) do
-        local info = node.status.nodeInfo
-        local image = { Os = info.operatingSystem, Architecture = info.architecture }
-        if image_platform.fits(image, platform) then return end
-        there[("%s/%s"):format(image.Os, image.Architecture)] = true
+---@param client todo.Docker that builds
+---@param platform string? nil: the engine's own
+function image_platform.check_nodes(ctx, client, platform)
+    if not platform and ctx.provider.name ~= "context" then return end
+    local version = not platform and client:request("GET", "/version")
+    local wanted = platform or ("%s/%s"):format(version.Os, version.Arch)
+    local fitting, others = 0, {}
+    for _, node in ipairs(node_platforms(ctx)) do
+        if image_platform.fits(node, wanted) then fitting = fitting + 1
+        else others[("%s/%s"):format(node.Os, node.Architecture)] = true end
     end
-    fail.raise("unsupported", ("no node of the cluster runs %s: its nodes are %s"):format(platform,
-        table.concat(tables.keys(there), ", ")), "leave --platform out, or build only: todo-lua build --no-load")
+    local names = tables.keys(others)
+    if #names == 0 then return end
+    local list = table.concat(names, ", ")
+    if fitting > 0 then
+        log.warn("images for %s do not run on the nodes that are %s: pods that come there will not start", wanted, list)
+    elseif platform then
+        fail.raise("unsupported", ("no node of the cluster runs %s: its nodes are %s"):format(platform, list),
+            "leave --platform out, or build only: todo-lua build --no-load")
+    else
+        fail.raise("unsupported", ("no node of the cluster runs %s, for which this Docker engine builds: its nodes "
+            .. "are %s"):format(wanted, list), "build for them: --platform " .. names[1])
+    end
 end
 
 return image_platform

@@ -305,7 +305,7 @@ function images.ensure(ctx, line, values, options)
     options = options or {}
     local client = images.builder(ctx)
     local list = images.list(ctx, values)
-    if options.load ~= false then image_platform.check_nodes(ctx, image_platform.wanted(ctx)) end
+    if options.load ~= false then image_platform.check_nodes(ctx, client, image_platform.wanted(ctx)) end
     local base_ids, changed = ensure_bases(ctx, client, list, line, options.rebuild)
     local fresh = {}
     local jobs = tables.map(list, function(image)

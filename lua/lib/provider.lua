@@ -222,12 +222,6 @@ function provider.load_on_nodes(ctx, nodes, names)
     return tables.filter(names, function(name) return lacked[name] end)
 end
 
----The platform of clusters that run on this machine's own kernel or virtual machine.
----@return string
-function provider.platform()
-    return "linux/" .. proc.platform().arch
-end
-
 ---The URL of a NodePort that the cluster has on this machine's own address.
 ---@param _ todo.ClusterContext
 ---@param service { name: string, namespace: string, node_port: integer }

@@ -44,6 +44,10 @@ function ClusterProvider.detect(ctx) end
 ---@return boolean changed false where it ran already
 function ClusterProvider.start(ctx) end
 
+---Raises "denied" where this run may only look. Optional; start asks it by itself.
+---@param ctx todo.ClusterContext
+function ClusterProvider.check_named(ctx) end
+
 ---Ends everything that runs; data, images and workloads' definitions stay for the next start.
 ---@async
 ---@param ctx todo.ClusterContext
@@ -72,12 +76,6 @@ function ClusterProvider.status(ctx) end
 ---@return { kubeconfig: string?, context: string, ca_sha256: string?, owned: boolean } connection owned: the cluster is this
 ---provider's own on this machine (its CA proves it), so todo-lua may write to it without being told
 function ClusterProvider.kubeconfig(ctx) end
-
----What images must be built for.
----@async
----@param ctx todo.ClusterContext
----@return string platform "linux/amd64"
-function ClusterProvider.platform(ctx) end
 
 ---Address at which pods reach services that run on this machine. Exists once the cluster was started.
 ---@async

@@ -114,4 +114,32 @@ function tests.kind_without_the_docker_command_stands_in_nobodys_way()
     lu.assertStrContains(detection.reason, "docker command")
 end
 
+-- A server that is asked for anything fails the run in other words.
+local KUBECONFIG = [[
+current-context: team
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: team, context: {cluster: c, user: u}}]
+]]
+
+-- Nothing is built for it, and nothing pushed.
+function tests.context_that_the_configuration_alone_names_is_refused_before_anything_is_made()
+    fs.write(dir.path .. "/kubeconfig", KUBECONFIG)
+    local kubeconfig = proc.env("KUBECONFIG", dir.path .. "/kubeconfig")
+    local function start(options)
+        local ctx = { options = options, config = { cluster = { provider = "context", context = "team" } },
+            board = { line = function() end } }
+        local ok, problem = pcall(cluster.up, ctx, { set = function() end })
+        lu.assertFalse(ok)
+        return problem
+    end
+    local problem = start {}
+    local named = start { context = "team" }
+    proc.env("KUBECONFIG", kubeconfig or false)
+    lu.assertEquals({ problem.kind, problem.message, problem.hint }, { "denied",
+        "context team is not local, and the configuration alone names it", "name it to write to it: --context team" })
+    lu.assertEquals(named.kind, "connect")
+    lu.assertStrContains(named.message, "the cluster of context team does not answer")
+end
+
 return tests

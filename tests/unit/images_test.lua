@@ -4,6 +4,7 @@ local browser_bundle = require "browser_bundle"
 local build_files = require "build_files"
 local docker = require "docker"
 local fs = require "fs"
+local image_platform = require "image_platform"
 local images = require "images"
 local inner_hosts = require "inner_hosts"
 local json = require "json"
@@ -442,6 +443,37 @@ function tests.platform_that_no_node_runs_is_refused_before_the_build()
     lu.assertEquals({ ok, problem.kind, problem.message }, { false, "unsupported",
         "no node of the cluster runs linux/riscv64: its nodes are linux/amd64" })
     lu.assertStrContains(problem.hint, "--no-load")
+end
+
+-- What is said of the nodes of a context's cluster before anything is built.
+local function checked_nodes(platform, architectures, name)
+    local nodes = tables.map(architectures, function(one)
+        return { status = { nodeInfo = { operatingSystem = "linux", architecture = one } } }
+    end)
+    local ctx = { provider = { name = name or "context" }, k8s = { list = function() return nodes end } }
+    local ok, problem = pcall(image_platform.check_nodes, ctx, client, platform)
+    return ok or problem.message .. "\n" .. problem.hint
+end
+
+function tests.nodes_of_a_context_that_are_none_of_the_engines_are_refused_before_the_build()
+    local own = proc.platform().arch
+    lu.assertTrue(checked_nodes(nil, { own, own }))
+    lu.assertTrue(checked_nodes("linux/" .. OTHER, { OTHER }))
+    lu.assertEquals(said, {})
+    lu.assertEquals(checked_nodes(nil, { OTHER, OTHER }), ("no node of the cluster runs linux/%s, for which this Docker "
+        .. "engine builds: its nodes are linux/%s\nbuild for them: --platform linux/%s"):format(own, OTHER, OTHER))
+    lu.assertTrue(checked_nodes(nil, { OTHER }, "kind"), "a cluster of this machine")
+    lu.assertTrue(checked_nodes(nil, {}))
+    lu.assertEquals(said, {})
+    lu.assertTrue(checked_nodes(nil, { OTHER, own }))
+    lu.assertEquals(count(("images for linux/%s do not run on the nodes that are linux/%s"):format(own, OTHER)), 1)
+end
+
+function tests.nodes_that_may_not_be_listed_stop_nothing()
+    local ctx = { provider = { name = "context" },
+        k8s = { list = function() error({ kind = "denied", message = "nodes is forbidden" }, 0) end } }
+    image_platform.check_nodes(ctx, client, nil)
+    lu.assertEquals(said, {})
 end
 
 -- ---- files that only a build is given ----
