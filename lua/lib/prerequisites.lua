@@ -1,4 +1,5 @@
 -- What a machine needs before a deploy, whether it is there, and the commands that install it.
+local docker = require "docker"
 local docker_endpoint = require "docker_endpoint"
 local fail = require "fail"
 local fs = require "fs"
@@ -6,9 +7,12 @@ local log = require "log"
 local proc = require "proc"
 local project = require "project"
 local tables = require "tables"
+local task = require "task"
 local term = require "term"
 
 local prerequisites = {}
+
+local ANSWER_SECONDS = 10 -- for an engine
 
 ---@class todo.Prerequisite
 ---@field name string
@@ -19,10 +23,20 @@ local prerequisites = {}
 ---@field why string
 ---@field page string? where to get it by hand
 ---@field optional boolean? todo-lua does without it
+---@field engine boolean? it is a Docker engine, which answers or does not
+
+---@class todo.PrerequisiteState
+---@field item todo.Prerequisite
+---@field path string? of the program, or address of the engine
+---@field version string?
+---@field ok boolean
+---@field problem any why the engine does not answer
+---@field starts boolean? a deploy will start that
 
 -- The engine that the seed's workflow runs on; the others do parts of the work that todo-lua has built in.
-local docker = {
-    name = "Docker Engine", programs = { "dockerd", "docker" }, why = "builds the images",
+local docker_engine = {
+    name = "Docker Engine", programs = { "dockerd", "docker" }, why = "builds the images", minimum = "20.10",
+    engine = true,
     packages = { apt = "docker.io", dnf = "moby-engine", pacman = "docker", brew = "--cask docker" },
 }
 local by_provider = {
@@ -39,6 +53,12 @@ local by_provider = {
     k3d = {
         { name = "k3d", programs = { "k3d" }, version = { "k3d", "version" }, why = "the local cluster",
           packages = { brew = "k3d" }, page = "https://k3d.io" },
+    },
+    -- Debian's package is older in some releases.
+    standalone = {
+        { name = "Go", programs = { "go" }, minimum = "1.21", version = { "go", "version" },
+          why = "builds the local cluster's programs", packages = { dnf = "golang", pacman = "go", brew = "go" },
+          page = "https://go.dev/doc/install" },
     },
 }
 local built_in = {
@@ -107,8 +127,17 @@ end
 local function docker_item()
     local runtime = os.getenv("XDG_RUNTIME_DIR")
     local has_socket = fs.exists("/var/run/docker.sock") or runtime and fs.exists(fs.join(runtime, "docker.sock"))
-    if proc.platform().os ~= "linux" or has_socket then return docker end
-    return tables.merge(docker, { programs = { "dockerd" } })
+    if proc.platform().os ~= "linux" or has_socket then return docker_engine end
+    return tables.merge(docker_engine, { programs = { "dockerd" } })
+end
+
+-- Whether the standalone cluster's programs were built here before, be it from other pins.
+local function has_built(ctx)
+    local folder = fs.join(ctx.cache_dir, "standalone")
+    for _, name in ipairs(fs.exists(folder) and fs.list(folder) or {}) do
+        if fs.exists(fs.join(folder, name, "bin/kubelet")) then return true end
+    end
+    return false
 end
 
 ---What the chosen provider and this machine need.
@@ -116,8 +145,10 @@ end
 ---@return todo.Prerequisite[]
 function prerequisites.list(ctx)
     local list = {}
-    if not docker_endpoint.resolve().named_by then list[#list + 1] = docker_item() end
-    for _, item in ipairs(by_provider[ctx.provider and ctx.provider.name] or {}) do list[#list + 1] = item end
+    for _, item in ipairs(by_provider[ctx.provider and ctx.provider.name] or {}) do
+        list[#list + 1] = item.name == "Go" and has_built(ctx) and tables.merge(item, { optional = true }) or item
+    end
+    list[#list + 1] = docker_item()
     return list
 end
 
@@ -137,12 +168,37 @@ local function found_program(item)
     return nil
 end
 
----Whether it is there, and whether it is new enough (asked only when `versions` is set: it runs a program).
+-- An engine that does not answer will do where a deploy starts it.
+local function check_engine(item)
+    local ok, client = pcall(task.timeout, ANSWER_SECONDS, docker.connect)
+    local result = { item = item, path = found_program(item) }
+    if ok then
+        result.path, result.version = client.host, client.server_version
+        result.ok = prerequisites.at_least(result.version, item.minimum)
+        client:close()
+        return result
+    end
+    if fail.kind(client) == "timeout" then
+        client = fail.new("timeout", ("the Docker engine has not answered for %d s"):format(ANSWER_SECONDS),
+            "restart Docker")
+    end
+    local platform = proc.platform()
+    result.starts = result.path ~= nil and not docker_endpoint.resolve().named_by and fail.kind(client) == "connect"
+        and platform.os == "linux" and platform.uid == 0
+    result.ok, result.problem = result.starts, client
+    return result
+end
+
+---Whether it is there, and whether it is new enough. Programs that need no certain version run only when `versions` is
+---set; only then the engine is asked, too.
 ---@async
 ---@param item todo.Prerequisite
 ---@param versions boolean?
----@return { item: todo.Prerequisite, path: string?, version: string?, ok: boolean }
+---@return todo.PrerequisiteState
 function prerequisites.check(item, versions)
+    if item.engine and versions then return check_engine(item) end
+    -- Where another engine is named, none is missing here.
+    if item.engine and docker_endpoint.resolve().named_by then return { item = item, ok = true } end
     local path = found_program(item)
     local result = { item = item, path = path, ok = path ~= nil }
     if path and item.version and (versions or item.minimum) then
@@ -242,24 +298,38 @@ function prerequisites.ensure_stand_ins(ctx)
     prerequisites.run(ctx, prerequisites.commands(missing), "Making base images needs these:")
 end
 
+-- Of what is required: what is not there, what is too old, and the packages that the provider wants.
+local function lacking(ctx)
+    local missing, old = {}, {}
+    for _, item in ipairs(prerequisites.list(ctx)) do
+        local result = item.optional and { ok = true } or prerequisites.check(item)
+        if not result.ok then table.insert(result.path and old or missing, result) end
+    end
+    local detection = ctx.provider and ctx.provider.detect(ctx) or { available = true }
+    return tables.map(missing, function(result) return result.item end), old,
+        not detection.available and detection.packages or {}
+end
+
+---The commands that would install what is missing; raises "missing" where one cannot be installed by command here.
+---@async
+---@param ctx todo.Context
+---@return string[][]
+function prerequisites.plan(ctx)
+    local missing, _, packages = lacking(ctx)
+    return tables.map(prerequisites.commands(missing, packages), as_root)
+end
+
 ---Makes sure that everything required is there.
 ---@async
 ---@param ctx todo.Context
 ---@return boolean changed
 ---@return string text
 function prerequisites.ensure(ctx)
-    local missing, found = {}, 0
-    for _, item in ipairs(prerequisites.list(ctx)) do
-        local result = prerequisites.check(item)
-        if result.ok then found = found + 1
-        elseif result.path then
-            fail.raise("too_old",
-                ("%s %s is too old: %s or newer is needed"):format(item.name, result.version, item.minimum),
-                "upgrade it, then run again")
-        else missing[#missing + 1] = item end
+    local missing, old, packages = lacking(ctx)
+    if old[1] then
+        fail.raise("too_old", ("%s %s is too old: %s or newer is needed"):format(old[1].item.name, old[1].version,
+            old[1].item.minimum), "upgrade it, then run again")
     end
-    local detection = ctx.provider and ctx.provider.detect(ctx) or { available = true }
-    local packages = not detection.available and detection.packages or {}
     if #missing == 0 and #packages == 0 then return false, "everything needed is installed" end
     local commands = prerequisites.commands(missing, packages)
     prerequisites.run(ctx, commands, "Some things are missing; these commands install them:")
