@@ -268,6 +268,7 @@ tl_remote *tl_remote_start(tl_k8s *client, const tl_remote_options *o, tl_error 
             .path = path.data,
             .protocols = o->kind == TL_REMOTE_FORWARD ? "v4.channel.k8s.io" : "v5.channel.k8s.io, v4.channel.k8s.io",
             .timeout_ms = o->timeout_ms,
+            .silence_ms = o->silence_ms,
             .on_piece = on_piece,
             .on_change = on_change,
             .data = r};

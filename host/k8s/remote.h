@@ -17,6 +17,7 @@ typedef struct tl_remote_options {
     int port;                    /* of a forward */
     int stdin, tty;
     int64_t timeout_ms; /* until it is open; 0: the client's */
+    int64_t silence_ms; /* after which a peer that says nothing, not even to a ping, is dropped; 0: 60 s */
     /* Output of stream 1 or 2 (a forward's bytes are stream 1). May pause. */
     void (*on_output)(void *data, int stream, const char *bytes, size_t length);
     void (*on_change)(void *data); /* open, fewer bytes unsent, or ended */

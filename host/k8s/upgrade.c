@@ -236,6 +236,7 @@ static int open_socket(tl_upgrade *u, const char *early, size_t length, tl_error
         goto out;
     }
     const tl_websocket_options options = {.loop = u->client->loop,
+                                          .silence_ms = u->options.silence_ms,
                                           .on_piece = on_socket_piece,
                                           .on_change = on_socket_change,
                                           .data = u};

@@ -12,6 +12,7 @@ typedef struct tl_upgrade_options {
     const char *path;      /* with its query, below the server's URL */
     const char *protocols; /* subprotocols in order of preference, comma-separated */
     int64_t timeout_ms;    /* until it is open; 0: the client's */
+    int64_t silence_ms;    /* as tl_websocket_options has it */
     /* A piece of a message, as tl_websocket_options has it. */
     void (*on_piece)(void *data, int first, const char *bytes, size_t length);
     /* Open, fewer bytes unsent, or ended; never from within tl_upgrade_start. Must not free the upgrade. */

@@ -215,7 +215,8 @@ static int l_forward(lua_State *L)
                                  .pod = pod,
                                  .port = (int)port,
                                  .namespace = tl_lua_k8s_text(L, 4, "namespace", arena),
-                                 .timeout_ms = tl_opt_ms(L, 4, "timeout", 0)};
+                                 .timeout_ms = tl_opt_ms(L, 4, "timeout", 0),
+                                 .silence_ms = tl_opt_ms(L, 4, "silence", 0)};
     session *s = push_session(L, FORWARD_TYPE);
     return start(L, s, &options, NULL, 0);
 }

@@ -155,9 +155,13 @@ static void on_timer(tl_timer *timer)
         return;
     }
     const struct wslay_event_msg ping = {.opcode = WSLAY_PING};
-    if (quiet >= s->options.ping_ms) s->wslay->queue_msg(s->context, &ping);
+    int64_t left = s->options.ping_ms - quiet;
+    if (left <= 0) {
+        s->wslay->queue_msg(s->context, &ping);
+        left = s->options.silence_ms - quiet;
+    }
     flush(s);
-    tl_timer_start(timer->loop, timer, s->options.ping_ms);
+    tl_timer_start(timer->loop, timer, left > 0 && left < s->options.ping_ms ? left : s->options.ping_ms);
 }
 
 tl_websocket *tl_websocket_new(tl_stream *stream, const char *early, size_t length, const tl_websocket_options *options,
@@ -183,8 +187,8 @@ tl_websocket *tl_websocket_new(tl_stream *stream, const char *early, size_t leng
     wslay->config_set_max_recv_msg_length(s->context, LONGEST_MESSAGE);
     s->stream = stream;
     s->options = *options;
-    if (!s->options.ping_ms) s->options.ping_ms = PING_MS;
     if (!s->options.silence_ms) s->options.silence_ms = SILENCE_MS;
+    if (!s->options.ping_ms) s->options.ping_ms = s->options.silence_ms / 2 < PING_MS ? s->options.silence_ms / 2 : PING_MS;
     tl_buf_init(&s->early, SIZE_MAX);
     tl_buf_add(&s->early, early, length);
     s->heard = tl_loop_now(options->loop);

@@ -10,7 +10,7 @@ typedef struct tl_websocket tl_websocket;
 
 typedef struct tl_websocket_options {
     tl_loop *loop;
-    int64_t ping_ms;    /* how often a quiet peer is asked; 0: 5 s */
+    int64_t ping_ms;    /* how often a quiet peer is asked; 0: 5 s, or half the silence where that is less */
     int64_t silence_ms; /* how long it may say nothing; 0: 60 s */
     /* A piece of a data message; `first` at its start. May pause, must not free the socket. */
     void (*on_piece)(void *data, int first, const char *bytes, size_t length);

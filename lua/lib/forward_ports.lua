@@ -9,6 +9,7 @@ local task = require "task"
 local forward = {}
 
 local DIAL_SECONDS = 10 -- for the stream to one pod
+local SILENCE_SECONDS = 10 -- of a server that answers no ping any more
 local PATIENCE = 30 -- for a pod that runs
 local REFUSED_PATIENCE = 5 -- for its program to listen
 local RETRY_SECONDS = 0.25
@@ -175,7 +176,8 @@ local function serve(self, conn, port)
         tried[name] = true
         local function open()
             local remote = forward.port_of(self.object, pod, port.remote)
-            return self.client:forward(name, remote, { namespace = pod.metadata.namespace, timeout = DIAL_SECONDS })
+            return self.client:forward(name, remote, { namespace = pod.metadata.namespace, timeout = DIAL_SECONDS,
+                silence = SILENCE_SECONDS })
         end
         local ok, result = pcall(open)
         problem = not ok and result or nil

@@ -284,11 +284,12 @@ function K8sSession:wait() end
 ---Closes the stream; a process that still runs may go on in the pod.
 function K8sSession:close() end
 
----One connection to a port of a pod; returns when the stream is open (not when something listens there).
+---One connection to a port of a pod; returns when the stream is open (not when something listens there). Ends with kind
+---"timeout" when the server has said nothing, not even answered a ping, for `silence` (default 60 s).
 ---@async
 ---@param pod string
 ---@param port integer
----@param options { namespace: string?, timeout: number|string? }?
+---@param options { namespace: string?, timeout: number|string?, silence: number|string? }?
 ---@return todo.K8sForward
 function K8s:forward(pod, port, options) end
 

@@ -328,6 +328,65 @@ function tests.forwarder_hears_why_a_port_is_closed_even_where_the_first_answer_
     forwarder:close()
 end
 
+-- What is left of a connection whose other end has gone without a word: nothing comes, pings are not answered.
+function tests.forward_to_a_silent_peer_ends_when_it_was_silent_for_long_enough()
+    local silent = true
+    handler = function(conn, request)
+        local socket = websocket.accept(conn, request, "v4.channel.k8s.io")
+        if silent then task.event():wait() end
+        while socket:message() do end
+    end
+    local client = connect()
+    local started = task.now()
+    local stream <close> = client:forward("p", 8000, { silence = 0.4 })
+    stream:write("hello")
+    lu.assertStrContains(fails("timeout", stream.read, stream).message, "silent")
+    local seconds = task.now() - started
+    lu.assertTrue(seconds >= 0.4 and seconds < 1.5, seconds)
+    silent = false
+    local other <close> = client:forward("p", 8000, { silence = 0.4 })
+    fails("timeout", task.timeout, 1.5, other.read, other) -- quiet, but there: it answers pings
+    other:write("still open")
+end
+
+function tests.forwarder_drops_a_half_open_peer_after_ten_seconds_and_no_other()
+    local accepted = 0
+    handler = function(conn, request)
+        if request.path:find("watch=true", 1, true) then
+            conn:write("HTTP/1.1 200 OK\r\n\r\n")
+            conn:read()
+        elseif request.path:find("/pods?", 1, true) then
+            websocket.answer(conn, 200, '{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[' .. POD .. "]}")
+        elseif request.path == "/api/v1" then
+            websocket.answer(conn, 200, '{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list"]}]}')
+        else
+            accepted = accepted + 1
+            local is_silent = accepted == 1
+            local socket = websocket.accept(conn, request, "v4.channel.k8s.io")
+            if is_silent then task.event():wait() end
+            socket:send(0, "\9\0")
+            while socket:message() do socket:send(0, "heard") end
+        end
+    end
+    local problems = {}
+    local forwarder = forward.open(connect(), { kind = "Pod", metadata = { name = "pod-1", namespace = "web" } },
+        { { ["local"] = 0, remote = 9 } }, { failed = function(_, problem) problems[#problems + 1] = problem.kind end })
+    local first <close> = http.connect("127.0.0.1", forwarder.ports[1]["local"])
+    first:write("hello")
+    while accepted == 0 do task.sleep(0.01) end
+    local started = task.now()
+    local second <close> = http.connect("127.0.0.1", forwarder.ports[1]["local"])
+    second:write("hello")
+    lu.assertNil(task.timeout(30, first.read, first))
+    local seconds = task.now() - started
+    lu.assertTrue(seconds > 9 and seconds < 13, seconds)
+    lu.assertEquals(problems, { "timeout" })
+    second:write("again")
+    local heard = ""
+    while heard ~= "heardheard" do heard = heard .. second:read() end
+    forwarder:close()
+end
+
 function tests.a_slow_peer_makes_the_writer_wait()
     local release = task.event()
     handler = function(conn, request)
