@@ -117,18 +117,19 @@ local function present(ctx, target, image, auth)
     return ok and there and there.Descriptor.digest == digest and digest or nil
 end
 
-local function push(ctx, target, auth, progress)
+-- What the registry did not take keeps no name of it in the engine.
+local function push(ctx, name, target, auth, progress)
     local function on_progress(event)
         progress("push", target .. (event.text and ": " .. event.text or ""), event.bytes, event.total)
     end
+    local before = ctx.docker:image(target)
+    ctx.docker:tag(name, target)
     local ok, digest = pcall(ctx.docker.push, ctx.docker, target, { auth = auth, on_progress = on_progress })
     if ok then return digest end
     if fail.kind(digest) == "cancelled" then error(digest, 0) end
-    local host = registry.host(target)
-    fail.raise("push", ("cannot push %s: %s"):format(target, fail.message(digest)), auth
-        and ("check the credentials that docker has for %s: docker login %s"):format(host, host)
-        or ("docker has no credentials for %s; where it wants some: docker login %s"):format(host, host),
-        { cause = digest })
+    if before then ctx.docker:tag(before.Id, target) else ctx.docker:remove_image(target) end
+    fail.raise("push", ("cannot push %s: %s"):format(target, fail.message(digest)),
+        registry.push_hint(registry.host(target), digest, auth), { cause = digest })
 end
 
 ---Pushes images to the registry from which the cluster pulls.
@@ -150,8 +151,7 @@ function context.load_image(ctx, names)
         local image = provider.image(ctx, name)
         local digest = present(ctx, target, image, auth)
         if not digest then
-            ctx.docker:tag(name, target)
-            digest = push(ctx, target, auth, progress)
+            digest = push(ctx, name, target, auth, progress)
             pushed[#pushed + 1] = name
         end
         digests[name] = digest

@@ -115,6 +115,32 @@ function registry.credentials(host, path)
     return from_helper(helper, host, key, path)
 end
 
+local login_words = { "unauthorized", "denied", "authentication required", "no basic auth", "401", "403" }
+
+---What to do about a registry that did not take an image.
+---@param host string
+---@param problem any what the engine said
+---@param auth todo.RegistryAuth? that it was given
+---@return string
+function registry.push_hint(host, problem, auth)
+    local words = fail.message(problem)
+    if words:find('": dial tcp %S+: connect: connection refused') then -- by the registry, not by a proxy or name server
+        return ("no registry listens at %s: start it, or name another with --registry"):format(host)
+    elseif words:find("server gave HTTP response to HTTPS client", 1, true) then
+        return ('it speaks plain http, which Docker takes where its daemon.json has "insecure-registries": ["%s"]'):format(
+            host)
+    elseif fail.field(problem, "hint") then
+        return fail.field(problem, "hint")
+    end
+    for _, word in ipairs(login_words) do
+        if words:find(word, 1, true) then
+            return auth and ("check the credentials that docker has for %s: docker login %s"):format(host, host)
+                or ("docker has no credentials for %s; where it wants some: docker login %s"):format(host, host)
+        end
+    end
+    return ("the log of the registry at %s may say more"):format(host)
+end
+
 -- A file that a helper keeps the credentials for is not written: they would lie there for everybody to read.
 local function change(path, host, fn)
     local config = read_config(path)

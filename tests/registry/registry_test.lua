@@ -218,7 +218,7 @@ function tests.refusals_name_the_registry_and_the_next_step()
     local listener <close> = require("http").bind("127.0.0.1", 0)
     local port = listener.port
     listener:close()
-    lu.assertEquals(refused(context("127.0.0.1:" .. port)).kind, "push")
+    lu.assertStrContains(refused(context("127.0.0.1:" .. port)).hint, "no registry listens at 127.0.0.1:" .. port)
     lu.assertStrContains(refused(context(nil)).hint, "--registry")
 end
 

@@ -1,9 +1,14 @@
 -- Credentials of registries as docker keeps them: in its file, and with programs that speak the helpers' protocol.
+local context = require "cluster.context"
+local docker = require "docker"
+local fail = require "fail"
 local fs = require "fs"
+local http = require "http"
 local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local registry = require "registry"
+local remove_images = require "tests.remove_images"
 local secret = require "secret"
 
 local tests = {}
@@ -109,6 +114,43 @@ function tests.helper_that_knows_nothing_is_no_error_and_one_that_fails_is()
     lu.assertEquals(refused("registry.test").kind, "parse")
     fs.remove(dir.path .. "/docker-credential-keys")
     lu.assertStrContains(refused("registry.test").message, "names the credential helper docker-credential-keys, which is not")
+end
+
+-- Against the real engine, and an address where nobody listens.
+function tests.registry_that_is_not_there_is_told_as_such_and_leaves_no_name()
+    local client = docker.connect()
+    local listener = http.bind("127.0.0.1", 0)
+    local host = "127.0.0.1:" .. listener.port
+    listener:close()
+    local name = "tl-registry-" .. proc.pid()
+    fs.write(dir.path .. "/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+    client:build { context = dir.path, dockerfile = dir.path .. "/Dockerfile", tags = { name .. ":1" } }
+    local ctx = { docker = client, config = { cluster = { registry = host } } }
+    local ok, problem = pcall(context.load_image, ctx, { name .. ":1" })
+    local left = client:image(host .. "/" .. name .. ":1")
+    remove_images(client, name)
+    client:close()
+    lu.assertEquals({ ok, problem.kind }, { false, "push" })
+    lu.assertStrContains(problem.hint, "no registry listens at " .. host)
+    lu.assertNil(left)
+end
+
+-- What engines say of refusals.
+function tests.refused_push_has_the_next_step_of_its_cause()
+    local auth = { username = "u" }
+    for _, case in ipairs {
+        { 'Get "http://h:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused', "no registry listens at h:1" },
+        { 'Get "http://h:1/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused', "h:1 may say" },
+        { "no basic auth credentials", "docker has no credentials for h:1; where it wants some: docker login h:1" },
+        { "unauthorized: authentication required", "check the credentials that docker has for h:1", auth },
+        { "denied: requested access to the resource is denied", "docker login h:1" },
+        { 'Get "https://h:1/v2/": http: server gave HTTP response to HTTPS client', '"insecure-registries": ["h:1"]' },
+        { "received unexpected HTTP status: 500 Internal Server Error", "the log of the registry at h:1" },
+    } do
+        lu.assertStrContains(registry.push_hint("h:1", fail.new("build", case[1]), case[3]), case[2])
+    end
+    local full = fail.new("no_space", "no space left on device", "docker system prune frees some")
+    lu.assertEquals(registry.push_hint("h:1", full, nil), "docker system prune frees some")
 end
 
 function tests.pull_secret_is_what_kubelets_read_and_prints_nothing()
