@@ -127,8 +127,8 @@ function registry.push_hint(host, problem, auth)
     if words:find('": dial tcp %S+: connect: connection refused') then -- by the registry, not by a proxy or name server
         return ("no registry listens at %s: start it, or name another with --registry"):format(host)
     elseif words:find("server gave HTTP response to HTTPS client", 1, true) then
-        return ('it speaks plain http, which Docker takes where its daemon.json has "insecure-registries": ["%s"]'):format(
-            host)
+        return ('it speaks plain http, which Docker takes where its daemon.json has "insecure-registries": ["%s"]')
+            :format(host)
     elseif fail.field(problem, "hint") then
         return fail.field(problem, "hint")
     end
