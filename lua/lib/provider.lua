@@ -2,7 +2,6 @@
 local docker = require "docker"
 local fail = require "fail"
 local image_archive = require "image_archive"
-local proc = require "proc"
 local secret = require "secret"
 local suggest = require "suggest"
 local tables = require "tables"

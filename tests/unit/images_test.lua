@@ -261,7 +261,7 @@ local function engine_with(replaced)
 end
 
 local function rebuild(ctx, engine)
-    ctx.docker, ctx.provider = engine or client, { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    ctx.docker, ctx.provider = engine or client, kind
     local changed, _, list = images.ensure(ctx, line, stack.values(ctx), { load = false, rebuild = true })
     return list[1], changed
 end
@@ -315,7 +315,7 @@ function tests.base_image_that_cannot_be_had_is_told_with_what_helps()
     } do
         local ctx = plain "FROM reg.test/no:1\nCOPY static /static\n"
         ctx.docker = engine_with { pull = function() error({ kind = "pull", message = why }, 0) end }
-        ctx.provider = { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+        ctx.provider = kind
         local ok, problem = pcall(images.ensure, ctx, line, stack.values(ctx), { load = false })
         lu.assertEquals({ ok, problem.kind }, { false, "pull" })
         lu.assertStrContains(problem.message, "cannot pull reg.test/no:1: " .. why)
@@ -555,7 +555,7 @@ function tests.layers_that_were_looked_at_are_not_looked_at_again()
         local value = own(client, name)
         return type(value) == "function" and function(_, ...) return value(client, ...) end or value
     end })
-    again.provider = { name = "kind", url = function() return "http://10.0.0.7:30080" end }
+    again.provider = kind
     images.ensure(again, line, stack.values(again), { load = false })
     lu.assertEquals(exported, 0)
 end

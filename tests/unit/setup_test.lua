@@ -70,7 +70,7 @@ function tests.engine_that_does_not_answer_is_told_with_what_helps()
     local text = setup({}, "--check").stdout
     lu.assertStrContains(text, "✗ Docker Engine  does not answer")
     lu.assertStrContains(text, "no Docker engine answers at unix:///nonexistent")
-    lu.assertStrContains(text, "correct DOCKER_HOST")
+    lu.assertStrContains(text, "correct the address (DOCKER_HOST")
     lu.assertStrContains(items({})["Docker Engine"].problem, "no Docker engine answers")
 end
 
