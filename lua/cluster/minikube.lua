@@ -369,6 +369,12 @@ function minikube.load_image(ctx, names)
     end, function(name) must(ctx, { "image", "load", "--daemon", name }, "load the image " .. name) end)
 end
 
+---@param ctx todo.ClusterContext
+---@return string
+function minikube.prune_command(ctx)
+    return ("minikube --profile %s ssh -- docker system prune"):format(profile(ctx))
+end
+
 ---Environment for building in the cluster's own Docker, where it has one.
 ---@async
 ---@param ctx todo.ClusterContext

@@ -100,7 +100,7 @@ function images.tag_of(image, base_ids)
     return docker.context_hash(image.context, { dockerfile = image.dockerfile, extra = extra }):sub(1, TAG_LENGTH)
 end
 
----The engine to build with: the cluster's own where its provider has one, else the local one.
+---The engine to build with: the cluster's own where its provider has one and images are for it, else the local one.
 ---@async
 ---@param ctx todo.Context
 ---@return todo.Docker
@@ -204,7 +204,8 @@ local function build_one(ctx, image)
         if kind == "cancelled" or kind == "leak" or kind == "unsupported" then error(problem, 0) end
         explain_failure(image, problem)
         local message = shortened(fail.message(problem))
-        local hint = fail.space_hint(message, "docker system prune")
+        local prune = image.client ~= ctx.docker and ctx.provider.prune_command
+        local hint = fail.space_hint(message, prune and prune(ctx) or "docker system prune")
             or image_platform.hint(image.platform, fail.field(problem, "output")) or fail.field(problem, "hint")
             or ("mend %s or its sources, then run again"):format(image.dockerfile)
         fail.raise("build", ("image %s: %s"):format(image.name, message), hint, { cause = problem })
@@ -303,6 +304,7 @@ end
 ---@return todo.Image[] list with tag, ref, id, size
 function images.ensure(ctx, line, values, options)
     options = options or {}
+    if options.load == false then ctx.builder = ctx.docker end
     local client = images.builder(ctx)
     local list = images.list(ctx, values)
     if options.load ~= false then image_platform.check_nodes(ctx, client, image_platform.wanted(ctx)) end

@@ -118,6 +118,11 @@ function ClusterProvider.image_id(ctx, name) end
 ---@return table<string,string>?
 function ClusterProvider.docker_host(ctx) end
 
+---The command that frees space in the Docker of docker_host; what has the one has the other.
+---@param ctx todo.ClusterContext
+---@return string
+function ClusterProvider.prune_command(ctx) end
+
 ---URL at which this machine's browser reaches a NodePort of a Service.
 ---@async
 ---@param ctx todo.ClusterContext

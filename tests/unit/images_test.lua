@@ -104,6 +104,29 @@ function tests.public_arguments_are_recorded_and_no_others()
     lu.assertEquals(said, {})
 end
 
+function tests.images_that_are_not_for_the_cluster_are_built_in_the_local_docker()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
+    local ctx = context { provider = { name = "minikube", url = function() return "http://10.0.0.7:30080" end,
+        docker_host = function() error { kind = "exit", message = "the cluster does not run" } end } }
+    lu.assertNotNil(client:image(ensure(ctx).ref))
+    lu.assertTrue(images.builder(ctx) == client, "where older ones are looked for, too")
+end
+
+function tests.full_disk_of_the_clusters_docker_is_told_with_the_command_that_frees_that()
+    write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/a.js"] = "1" }
+    local function hint(builder, provider)
+        local ctx = context { docker = client, builder = builder, provider = tables.merge({ name = "minikube",
+            url = function() return "http://10.0.0.7:30080" end }, provider) }
+        local ok, problem = pcall(images.ensure, ctx, line, stack.values(ctx))
+        lu.assertFalse(ok)
+        return problem.hint
+    end
+    local full = { image = function() return nil end, build = function() error "write /a: no space left on device" end }
+    lu.assertStrContains(hint(full, { prune_command = function() return "minikube ssh -- docker system prune" end }),
+        "free some space (minikube ssh -- docker system prune), then run again")
+    lu.assertStrContains(hint(full, {}), "free some space (docker system prune), then run again")
+end
+
 function tests.size_is_what_the_layers_hold_however_the_engine_keeps_them()
     local source <close> = assert(io.open("/dev/urandom", "rb"))
     write { ["src/Dockerfile"] = DOCKERFILE, ["src/static/dull.js"] = ("dull\n"):rep(1000000),

@@ -52,7 +52,8 @@ function tests.provider_without_addons_refuses_those_that_are_wanted()
     lu.assertEquals({ ok, problem.kind, problem.message }, { false, "unsupported", "kind has no add-ons" })
 end
 
-local OPTIONAL = { docker_host = true, prepare_load = true, holds_port = true, made_here = true, check_named = true }
+local OPTIONAL = { docker_host = true, prepare_load = true, holds_port = true, made_here = true, check_named = true,
+    prune_command = true }
 
 function tests.every_provider_has_the_interface()
     local stub = assert(fs.read(fs.join(program.project, "lua/types/cluster.lua")))
