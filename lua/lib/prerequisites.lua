@@ -5,6 +5,7 @@ local fail = require "fail"
 local fs = require "fs"
 local log = require "log"
 local proc = require "proc"
+local program_version = require "program_version"
 local project = require "project"
 local tables = require "tables"
 local task = require "task"
@@ -202,9 +203,7 @@ function prerequisites.check(item, versions)
     local path = found_program(item)
     local result = { item = item, path = path, ok = path ~= nil }
     if path and item.version and (versions or item.minimum) then
-        local ok, answer = pcall(proc.run, item.version, { check = false, timeout = 10 })
-        local text = ok and (answer.stdout .. answer.stderr) or ""
-        result.version = text:match("v?(%d+%.%d+[%d.]*)")
+        result.version = program_version.of(path, item.version, project.cache_dir())
         if item.minimum and result.version then result.ok = prerequisites.at_least(result.version, item.minimum) end
     end
     return result

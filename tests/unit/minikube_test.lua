@@ -6,6 +6,7 @@ local json = require "json"
 local lu = require "luaunit"
 local proc = require "proc"
 local program = require "program"
+local program_version = require "program_version"
 local task = require "task"
 
 local tests = {}
@@ -91,6 +92,31 @@ end
 function tests.cluster_that_hangs_is_one_that_exists_and_does_not_run()
     local detection = cluster.detect({}, { detect = function() task.timeout(0.01, task.sleep, 5) end })
     lu.assertEquals(detection, { available = true, exists = true, hangs = true, reason = "not done after 0.01 s" })
+end
+
+local function calls()
+    local list = {}
+    for line in (fs.read(dir.path .. "/calls") or ""):gmatch("[^\n]+") do
+        list[#list + 1] = line:gsub("^%-%-profile %S+ ", "")
+    end
+    fs.remove(dir.path .. "/calls")
+    return list
+end
+
+function tests.version_of_a_program_is_asked_once_for_each_file()
+    local path, cache = dir.path .. "/bin/tool", dir.path .. "/cache"
+    local function make(version, size)
+        install("tool", ("echo asked >>'%s/calls'; echo v%s; exit\n%s"):format(dir.path, version, ("#"):rep(size)))
+    end
+    local function ask()
+        return { program_version.of(path, { path, "version" }, cache), #calls() }
+    end
+    make("1.33.1", 2 << 20)
+    lu.assertEquals({ ask(), ask() }, { { "1.33.1", 1 }, { "1.33.1", 0 } })
+    make("1.34.0", 2 << 20)
+    lu.assertEquals({ ask(), ask() }, { { "1.34.0", 1 }, { "1.34.0", 0 } })
+    make("1.35.0", 100)
+    lu.assertEquals({ ask(), ask() }, { { "1.35.0", 1 }, { "1.35.0", 1 } }, "a script may lead anywhere")
 end
 
 return tests
