@@ -20,14 +20,23 @@ local NO_PROFILE = 85
 local ANSWER_SECONDS = 30 -- for what only asks
 local API_SECONDS = 10
 
-local function profile(ctx)
-    return ctx.config.cluster and ctx.config.cluster.profile or proc.env("MINIKUBE_PROFILE") or "minikube"
-end
-
 local function home_folder()
     local home = proc.env("MINIKUBE_HOME")
     return home and (fs.basename(home) == ".minikube" and home or fs.join(home, ".minikube"))
         or fs.join(proc.platform().home, ".minikube")
+end
+
+-- What `minikube profile NAME` chose.
+local function chosen_profile()
+    local ok, kept = pcall(function()
+        return json.decode(fs.read(fs.join(home_folder(), "config", "config.json")) or "{}")
+    end)
+    return ok and type(kept) == "table" and type(kept.profile) == "string" and kept.profile or nil
+end
+
+local function profile(ctx)
+    return ctx.config.cluster and ctx.config.cluster.profile or proc.env("MINIKUBE_PROFILE") or chosen_profile()
+        or "minikube"
 end
 
 -- Reading the profile's file is free; asking minikube costs a process that asks Docker.

@@ -1,12 +1,16 @@
--- A machine whose Minikube cannot be used: missing, too old, another user's. One clear cause and the next step. What a
--- working one does is in tests/minikube.
+-- A machine whose Minikube cannot be used: missing, too old, another user's; one clear cause and the next step. And what
+-- minikube is asked at all: stand-ins tell what they were called with. What a real one does is in tests/minikube.
+package.path = "./?.lua;" .. package.path
+
 local cluster = require "cluster"
 local fs = require "fs"
 local json = require "json"
 local lu = require "luaunit"
+local minikube = require "cluster.minikube"
 local proc = require "proc"
 local program = require "program"
 local program_version = require "program_version"
+local tables = require "tables"
 local task = require "task"
 
 local tests = {}
@@ -24,7 +28,19 @@ function tests.setup()
     proc.run { "chmod", "755", dir.path, dir.path .. "/todo-lua" }
 end
 
-function tests.teardown() dir:close() end
+local before = {}
+
+-- For what is called in this process.
+local function set(name, value)
+    if before[name] == nil then before[name] = proc.env(name) or false end
+    proc.env(name, value)
+end
+
+function tests.teardown()
+    for name, value in pairs(before) do proc.env(name, value) end
+    before = {}
+    dir:close()
+end
 
 -- What the machine has installed.
 local function install(name, script)
@@ -94,6 +110,41 @@ function tests.cluster_that_hangs_is_one_that_exists_and_does_not_run()
     lu.assertEquals(detection, { available = true, exists = true, hangs = true, reason = "not done after 0.01 s" })
 end
 
+-- ---- what minikube is asked ----
+
+local STATUS = { Name = "minikube", Host = "Running", Kubelet = "Running", APIServer = "Running", Kubeconfig = "Configured" }
+
+local function profile_path(name) return dir.path .. "/home/.minikube/profiles/" .. (name or "minikube") end
+
+local function write_profile(config, name)
+    fs.mkdir(profile_path(name))
+    fs.write(profile_path(name) .. "/config.json", json.encode(tables.merge({
+        Driver = "docker", Nodes = { { Name = "", IP = "192.168.49.2", ControlPlane = true } },
+        KubernetesConfig = { ContainerRuntime = "docker", KubernetesVersion = "v1.35.1" },
+    }, config or {})))
+    fs.write(profile_path(name) .. "/client.crt", "")
+end
+
+-- A minikube that keeps what it is called with; `answers` is the body of a shell's case.
+local function stand_in(answers, status)
+    fs.write(dir.path .. "/status", json.encode(tables.merge(STATUS, status or {})))
+    install("minikube", ([[
+echo "$*" >>'%s/calls'
+shift 2 # --profile NAME
+case "$*" in
+%s
+status*) cat '%s/status' ;;
+docker-env*) echo "DOCKER_HOST=tcp://127.0.0.1:$(cat '%s/port')"; echo DOCKER_TLS_VERIFY=1 ;;
+"addons list"*) echo '{"metrics-server":{"Status":"disabled"},"ingress":{"Status":"enabled"}}' ;;
+esac
+]]):format(dir.path, answers or "", dir.path, dir.path))
+    set("PATH", dir.path .. "/bin:" .. proc.env "PATH")
+    set("MINIKUBE_HOME", dir.path .. "/home")
+    set("MINIKUBE_PROFILE", false)
+    set("KUBECONFIG", dir.path .. "/kubeconfig")
+    write_profile()
+end
+
 local function calls()
     local list = {}
     for line in (fs.read(dir.path .. "/calls") or ""):gmatch("[^\n]+") do
@@ -101,6 +152,28 @@ local function calls()
     end
     fs.remove(dir.path .. "/calls")
     return list
+end
+
+local said, shown
+
+local function context(settings, more)
+    said, shown = {}, {}
+    return tables.merge({ options = {}, config = { cluster = settings or {} }, state_dir = dir.path .. "/state",
+        log = { info = function(text) said[#said + 1] = text end },
+        progress = function(_, text) shown[#shown + 1] = text end }, more or {})
+end
+
+function tests.profile_that_minikube_was_told_to_use_is_used()
+    stand_in()
+    write_profile({ KubernetesConfig = { KubernetesVersion = "v1.34.0" } }, "dev")
+    fs.mkdir(dir.path .. "/home/.minikube/config")
+    fs.write(dir.path .. "/home/.minikube/config/config.json", '{"profile":"dev"}')
+    local function version(settings) return minikube.status(context(settings, { docker = { container = function() end } })).version end
+    lu.assertEquals(version(), "v1.34.0")
+    lu.assertStrContains(fs.read(dir.path .. "/calls"), "--profile dev status")
+    lu.assertEquals(version { profile = "minikube" }, "v1.35.1")
+    set("MINIKUBE_PROFILE", "minikube")
+    lu.assertEquals(version(), "v1.35.1")
 end
 
 function tests.version_of_a_program_is_asked_once_for_each_file()
