@@ -1,5 +1,6 @@
 -- Minikube, the first choice where it is installed: its cluster in the profile that the user already uses.
 local addons = require("addons")
+local advice = require("cluster.minikube.advice")
 local docker = require("docker")
 local docker_endpoint = require("docker_endpoint")
 local fail = require("fail")
@@ -83,9 +84,8 @@ local function must(ctx, argv, what, options)
     local result = run(ctx, argv, options)
     local id, reason = result.stderr:match("Exiting due to ([%u%d_]+): ([^\n]+)")
     if result.status ~= 0 and id then
-        local advice = result.stderr:match("Suggestion: ([^\n]+)")
         fail.raise("exit", ("minikube could not %s: %s (%s)"):format(what, reason, id),
-            advice or "minikube logs --profile " .. profile(ctx), { status = result.status })
+            advice.of(result.stderr) or "minikube logs --profile " .. profile(ctx), { status = result.status })
     end
     return provider.check("minikube", result, what, "minikube logs --profile " .. profile(ctx))
 end

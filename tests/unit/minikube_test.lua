@@ -163,6 +163,50 @@ local function context(settings, more)
         progress = function(_, text) shown[#shown + 1] = text end }, more or {})
 end
 
+local function raises(kind, fn, ...)
+    local ok, problem = pcall(fn, ...)
+    lu.assertFalse(ok)
+    lu.assertEquals(problem.kind, kind, tostring(problem))
+    return problem
+end
+
+local SEVERAL_LINES = ([[
+
+X Exiting due to RSRC_DOCKER_STORAGE: Docker is out of disk space! (/var is at 100% of capacity).
+* Suggestion:~
+
+    Try one or more of the following to free up space on the device:
+~~~~
+    1. Run "docker system prune" to remove unused Docker data (optionally with "-a")
+    2. Run "minikube ssh -- docker system prune" if using the Docker container runtime
+* Documentation: https://minikube.sigs.k8s.io/docs/drivers/docker/
+* Related issue: https://github.com/kubernetes/minikube/issues/9024
+
++--------------------------------------+
+|  * Please run `minikube logs`        |
++--------------------------------------+
+]]):gsub("~", " ")
+
+function tests.advice_of_several_lines_is_shown_with_its_page_and_issue()
+    fs.write(dir.path .. "/words", SEVERAL_LINES)
+    stand_in(("start*) cat '%s/words' >&2; exit 26 ;;"):format(dir.path), { Host = "Stopped" })
+    local problem = raises("exit", minikube.start, context(nil, { docker = { container = function() end } }))
+    lu.assertStrContains(problem.message, "Docker is out of disk space! (/var is at 100% of capacity). (RSRC_DOCKER_STORAGE)")
+    lu.assertEquals(problem.hint, [[Try one or more of the following to free up space on the device:
+  1. Run "docker system prune" to remove unused Docker data (optionally with "-a")
+  2. Run "minikube ssh -- docker system prune" if using the Docker container runtime
+  Documentation: https://minikube.sigs.k8s.io/docs/drivers/docker/
+  Related issue: https://github.com/kubernetes/minikube/issues/9024]])
+end
+
+function tests.advice_of_one_line_and_several_issues_are_shown()
+    fs.write(dir.path .. "/words", "X Exiting due to HOST_X: no\n* Suggestion: Start it\n* Related issues:\n  - https://a\n"
+        .. "  - https://b\n* Something else: c\n")
+    stand_in(("stop*) cat '%s/words' >&2; exit 80 ;;"):format(dir.path))
+    local problem = raises("exit", minikube.stop, context(nil, { docker = { container = function() end } }))
+    lu.assertEquals(problem.hint, "Start it\n  Related issues:\n  - https://a\n  - https://b")
+end
+
 function tests.profile_that_minikube_was_told_to_use_is_used()
     stand_in()
     write_profile({ KubernetesConfig = { KubernetesVersion = "v1.34.0" } }, "dev")
