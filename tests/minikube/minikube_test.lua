@@ -77,7 +77,7 @@ local function settings(runtime, addon)
     fs.write(copy .. "/todo.local.lua", ([[
 return {
     cluster = { container_runtime = %q, kubernetes_version = %q, addons = { %s },
-        minikube_flags = { "--cni=bridge" } }, -- kindnet's image may not be reachable
+        minikube_flags = { "--cni=bridge", "--ports=31980:31980" } }, -- kindnet's image may not be reachable
     database = { container = "todo-lua-minikube-postgres", volume = "todo-lua-minikube-postgres", port = 55449 },
 }
 ]]):format(runtime, ground.kubernetes, addon or '"metrics-server"'))
@@ -124,12 +124,52 @@ local function whole_job(runtime)
     return said
 end
 
+-- What minikube is called with by a deploy. A program as small as a script would be asked for its version each time.
+local function calls_of_a_deploy(...)
+    local folder = copy .. "/build/counted"
+    fs.mkdir(folder)
+    fs.write(folder .. "/minikube", ('#!/bin/sh\necho "$*" >>\'%s/calls\'\nPATH=${PATH#*:}\nexec minikube "$@"\n%s'):format(
+        folder, ("#"):rep(2 << 20)), 493) -- 0755
+    fs.remove(folder .. "/calls")
+    local started = task.now()
+    local result = run({ "deploy.lua", "--yes", "-o", "json", ... }, { env = { PATH = folder .. ":" .. env.PATH } })
+    local seconds = task.now() - started
+    lu.assertFalse(json.decode(result.stdout).changed)
+    return fs.read(folder .. "/calls") or "", seconds
+end
+
 function tests.t1_docker_runtime_builds_in_the_cluster()
     local cpus, said = proc.platform().cpus, whole_job "docker"
-    if cpus < 4 then lu.assertStrContains(said, ("Minikube gets %d CPUs and"):format(cpus)) end
+    lu.assertStrMatches(said, ".*Minikube gets %d+ CPUs and %d+ MiB of memory.*")
+    if cpus < 4 then lu.assertStrContains(said, "4 CPUs are wanted, there is no more here") end
     local names = minikube("image", "ls").stdout
     lu.assertStrContains(names, "todo-backend:latest")
     lu.assertStrContains(run { "open.lua", "--url" }.stdout, "http://")
+end
+
+function tests.t1_unchanged_deploy_starts_no_minikube()
+    calls_of_a_deploy("--set", "mcp.image.tag=dev") -- learns that program's version
+    local calls, seconds = calls_of_a_deploy("--set", "mcp.image.tag=dev")
+    nested.say(("unchanged deploy: %.2f s"):format(seconds))
+    lu.assertEquals(calls, "")
+end
+
+function tests.t1_published_port_is_the_clusters()
+    local asked = proc.run({ ours, "-C", copy, "-e", [[
+        local ctx = require("project").open {}
+        local minikube = require("cluster.minikube")
+        print(minikube.holds_port(ctx, 31980), minikube.holds_port(ctx, 31981))
+    ]] }, { env = environment(), timeout = 60 })
+    lu.assertEquals(asked.stdout, "true\tfalse\n")
+end
+
+function tests.t1_kubeconfig_that_leads_elsewhere_is_set_right()
+    local path = home .. "/kubeconfig"
+    fs.write(path, (fs.read(path):gsub(":8443", ":8449")), 384)
+    local status = json.decode(run({ "status.lua", "-o", "json" }, { status = 1 }).stdout)
+    lu.assertEquals(status.cluster.message, "the kubeconfig has another address for it")
+    lu.assertTrue(step(deploy("--set", "mcp.image.tag=dev"), "cluster").changed)
+    lu.assertFalse(step(deploy("--set", "mcp.image.tag=dev"), "cluster").changed)
 end
 
 function tests.t2_stopped_cluster_is_resumed_with_its_release()
@@ -154,7 +194,10 @@ function tests.t3_paused_node_goes_on()
 end
 
 function tests.t3_wedged_node_is_told_with_the_way_out()
-    proc.run { "docker", "exec", PROFILE, "sh", "-c", "kill -STOP $(cat /run/sshd.pid)" }
+    local function halt(pids) proc.run { "docker", "exec", PROFILE, "sh", "-c", "kill -STOP " .. pids } end
+    halt "$(cat /run/sshd.pid)"
+    lu.assertEquals(calls_of_a_deploy("--set", "mcp.image.tag=dev"), "", "what works is not asked for by way of sshd")
+    halt "$(pidof kube-apiserver)"
     local started = task.now()
     local result = run({ "deploy.lua", "--yes" }, { status = 1 })
     lu.assertTrue(task.now() - started < 60)
