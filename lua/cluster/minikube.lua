@@ -1,6 +1,7 @@
 -- Minikube, the first choice where it is installed: its cluster in the profile that the user already uses.
 local addons = require("addons")
 local advice = require("cluster.minikube.advice")
+local archive_stream = require("cluster.minikube.archive_stream")
 local docker_endpoint = require("docker_endpoint")
 local fail = require("fail")
 local format = require("format")
@@ -433,16 +434,19 @@ local function image_ids(ctx)
     return common
 end
 
--- The nodes that are containers and run containerd; nil where they are anything else.
-local function containerd_nodes(ctx)
-    local config = docker_profile(ctx)
-    if not config or runtime(ctx) ~= "containerd" then return nil end
-    local nodes = {}
-    for index, node in ipairs(config.Nodes) do
+-- The nodes where they are containers; nil where they are anything else.
+local function container_nodes(ctx)
+    local config, nodes = docker_profile(ctx), {}
+    for index, node in ipairs(config and config.Nodes or {}) do
         nodes[index] = index == 1 and profile(ctx) or ("%s-%s"):format(profile(ctx), node.Name)
     end
-    return nodes
+    return config and nodes
 end
+
+local function containerd_nodes(ctx) return runtime(ctx) == "containerd" and container_nodes(ctx) or nil end
+
+-- Those whose runtime takes Docker's archives as they are.
+local function archive_nodes(ctx) return archive_stream.serves(runtime(ctx)) and container_nodes(ctx) or nil end
 
 ---@async
 ---@param ctx todo.ClusterContext
@@ -451,12 +455,14 @@ end
 function minikube.image_id(ctx, name)
     local nodes = containerd_nodes(ctx)
     if nodes then return provider.image_id_on_node(ctx, nodes[1], name) end
+    local others = archive_nodes(ctx)
+    if others then return archive_stream.image_id(ctx, runtime(ctx), others[1], name) end
     local id = image_ids(ctx)[short_name(name)]
     return id and "sha256:" .. id
 end
 
----Images whose id is there already are not sent. The others are streamed into containerd where that can be reached,
----else go through `minikube image load`.
+---Images whose id is there already are not sent. The others are streamed into nodes that are containers; where nodes
+---are machines they go through `minikube image load`, which tells nothing of how far it is.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param names string[]
@@ -464,6 +470,8 @@ end
 function minikube.load_image(ctx, names)
     local nodes = containerd_nodes(ctx)
     if nodes then return provider.load_on_nodes(ctx, nodes, names) end
+    local others = archive_nodes(ctx)
+    if others then return archive_stream.load(ctx, runtime(ctx), others, names) end
     local there = image_ids(ctx)
     return provider.send_missing(ctx, names, function(name)
         local id = there[short_name(name)]

@@ -26,9 +26,9 @@ end
 -- How minikube was called, its questions left out.
 local function calls() return ((fs.read(file "calls") or ""):gsub("[^\n]*json[^\n]*\n", "")) end
 
-local function profile(nodes, runtime)
+local function profile(nodes, runtime, driver)
     fs.mkdir(file ".minikube/profiles/minikube")
-    fs.write(file ".minikube/profiles/minikube/config.json", json.encode { Driver = "docker", Nodes = nodes,
+    fs.write(file ".minikube/profiles/minikube/config.json", json.encode { Driver = driver or "docker", Nodes = nodes,
         KubernetesConfig = { ContainerRuntime = runtime } })
     fs.write(file ".minikube/profiles/minikube/client.crt", "")
 end
@@ -64,8 +64,8 @@ end
 local ONE, BOTH = '{"id":"sha256:aa","repoTags":["docker.io/library/a:1"]}',
     '{"id":"sha256:aa","repoTags":["docker.io/library/a:1"]},{"id":"sha256:bb","repoTags":["docker.io/library/b:1"]}'
 
-function tests.images_that_one_of_the_nodes_lacks_are_loaded()
-    profile({ { Name = "" }, { Name = "m02" } }, "docker")
+function tests.images_that_one_of_the_machines_lacks_are_loaded()
+    profile({ { Name = "" }, { Name = "m02" } }, "docker", "kvm2")
     install(([[
 "image ls"*) echo '[%s]' ;;
 "ssh --node  "*) echo '{"images":[%s]}' ;;
@@ -74,7 +74,7 @@ function tests.images_that_one_of_the_nodes_lacks_are_loaded()
     lu.assertEquals(minikube.load_image(ctx, { "a:1", "b:1" }), { "b:1" })
     lu.assertEquals(calls(), "image load --daemon b:1\n")
     lu.assertEquals({ minikube.image_id(ctx, "a:1"), minikube.image_id(ctx, "b:1") }, { "sha256:aa" })
-    profile({ { Name = "" } }, "docker")
+    profile({ { Name = "" } }, "docker", "kvm2")
     lu.assertEquals(minikube.load_image(ctx, { "a:1", "b:1" }), {})
 end
 

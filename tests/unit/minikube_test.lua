@@ -450,4 +450,52 @@ function tests.port_that_the_profile_has_published_is_its_own()
     lu.assertFalse(minikube.holds_port(ctx, 30080))
 end
 
+-- A Docker whose nodes take archives; what they were given, by node.
+local function loading_engine(there)
+    local given = {}
+    return { image = function() return { Id = "sha256:aa", Size = 6 } end,
+        export = function(_, names)
+            local parts = { "abc", "def" }
+            return setmetatable({ names = names, read = function() return table.remove(parts, 1) end },
+                { __close = function() end })
+        end,
+        exec = function(_, node, argv, options)
+            local text = table.concat(argv, " ")
+            if argv[2] == "tag" then
+                given[node] = given[node] .. ", " .. text
+                return { status = 0 }
+            elseif not options then
+                return { status = there[node] and 0 or 1, stdout = (there[node] or "") .. "\n", stderr = "" }
+            end
+            local bytes = {}
+            options.stdin(function(more) bytes[#bytes + 1] = more end)
+            given[node] = text .. " < " .. table.concat(bytes)
+            return { status = 0, stdout = "", stderr = "" }
+        end }, given
+end
+
+function tests.archives_are_streamed_into_nodes_that_lack_an_image()
+    stand_in()
+    for runtime, program_name in pairs { docker = "docker", crio = "podman", ["cri-o"] = "podman" } do
+        write_profile { KubernetesConfig = { ContainerRuntime = runtime },
+            Nodes = { { Name = "", IP = "192.168.49.2", ControlPlane = true }, { Name = "m02" } } }
+        local client, given = loading_engine { minikube = "aa", ["minikube-m02"] = "bb" }
+        local ctx = context(nil, { docker = client })
+        lu.assertEquals(minikube.load_image(ctx, { "todo-mcp:1" }), { "todo-mcp:1" })
+        lu.assertEquals(given, { ["minikube-m02"] = program_name .. " load < abcdef" .. (program_name == "podman"
+            and ", podman tag todo-mcp:1 docker.io/library/todo-mcp:1" or "") })
+        lu.assertStrContains(table.concat(shown, "\n"), "sending todo-mcp:1 to minikube-m02")
+        lu.assertEquals(minikube.image_id(ctx, "todo-mcp:1"), "sha256:aa")
+    end
+    lu.assertEquals(calls(), {})
+end
+
+function tests.machines_are_given_images_one_by_one()
+    stand_in [["image ls"*) echo '[{"id":"sha256:bb","repoTags":["docker.io/library/todo-mcp:1"]}]' ;;]]
+    write_profile { Driver = "kvm2", KubernetesConfig = { ContainerRuntime = "crio" } }
+    local client = loading_engine {}
+    lu.assertEquals(minikube.load_image(context(nil, { docker = client }), { "todo-mcp:1" }), { "todo-mcp:1" })
+    lu.assertEquals(calls(), { "image ls --format json", "image load --daemon todo-mcp:1" })
+end
+
 return tests
