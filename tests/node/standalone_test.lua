@@ -139,10 +139,8 @@ local function kill_everything(layout)
     local in_pods = processes.in_pods(layout)
     lu.assertTrue(#in_pods >= 4, "two pods are two containers and two sandboxes")
     table.move(in_pods, 1, #in_pods, #all + 1, all)
-    for _, process in ipairs(all) do proc.signal(process.pid, "KILL", process.start) end
-    eventually(10, "everything is dead", function()
-        return #processes.find(layout) == 0 and #processes.in_pods(layout) == 0
-    end)
+    processes.finish(all, 0)
+    lu.assertEquals({ #processes.find(layout), #processes.in_pods(layout) }, { 0, 0 })
 end
 
 function tests.d_everything_killed_resumes_with_its_pods()
