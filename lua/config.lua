@@ -20,9 +20,9 @@ return {
         memory = 8192, -- MiB
         disk = "20g",
         driver = "docker",
+        kubernetes_version = nil, -- of a new cluster: "1.35.4"; standalone takes "1.35" and "stable", too, and goes up
         container_runtime = nil, -- of a new Minikube cluster: "docker", "containerd" or "cri-o"
         nodes = 1, -- of the standalone cluster, at most 5: all on this machine and its network, each with its images
-        kubernetes_version = nil, -- of a new cluster: "1.35.4"; standalone takes "1.35" and "stable", too, and goes up
         -- What a deploy enables: { "ingress", "metrics-server" }. Minikube's with images from elsewhere:
         -- { name = "metrics-server", registries = { MetricsServer = "mirror.example.com" }, images = { … } }
         addons = {},

@@ -53,7 +53,7 @@ end
 
 -- k3s counts its builds of each version of Kubernetes; which is the newest one, k3d does not look up.
 local function image_of(wanted)
-    local version = tostring(wanted):gsub("^v", ""):gsub("%+", "-")
+    local version = wanted:gsub("^v", ""):gsub("%+", "-")
     if version:find("^%d+%.%d+%.%d+$") then version = version .. "-k3s1" end
     if not version:find("^%d+%.%d+%.%d+%-k3s%d+$") then
         fail.raise("config", ("k3d does not know which k3s is Kubernetes %s"):format(wanted),

@@ -19,7 +19,7 @@ end
 
 -- What "v1.35.4", "1.35.4", "1.35" and "stable" name.
 local function pinned(name)
-    local text = tostring(name):gsub("^v", "")
+    local text = name:gsub("^v", "")
     if text == "stable" then return pins.kubernetes end
     for _, version in ipairs(pins.versions) do
         if version == text or version:match("^%d+%.%d+") == text then return version end
