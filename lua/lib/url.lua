@@ -104,6 +104,12 @@ local function comes_here(ctx, port)
     return not ok or url.is_loopback(base)
 end
 
+-- Whether the cluster itself listens at the port of this machine, whatever its nodes' addresses are.
+local function is_held(ctx, port)
+    local ok, held = pcall(ctx.provider.holds_port or function() return false end, ctx, port)
+    return ok and held
+end
+
 -- A cluster whose API server is reached at an address of this machine lies behind it, in a virtual machine or
 -- containers: its nodes' own addresses may lead nowhere, and what brings ports here may do so with NodePorts, too.
 local function lies_behind(ctx)
@@ -120,7 +126,7 @@ end
 function url.origins(ctx, port)
     port = port or stack.node_port(ctx)
     local origins = stack.origins(ctx, port)
-    local known = comes_here(ctx, port) or ctx.provider.holds_port ~= nil and ctx.provider.holds_port(ctx, port)
+    local known = comes_here(ctx, port) or is_held(ctx, port)
     if known or lies_behind(ctx) then return origins, known end
     local list = tables.filter(origins, function(origin) return not url.is_loopback(origin) end)
     for _, origin in ipairs(origins) do
@@ -251,7 +257,7 @@ function url.check_port(ctx)
         if entry.nodePort == port then return end
     end
     if not comes_here(ctx, port) or not answers(port) then return end
-    if ctx.provider.holds_port and ctx.provider.holds_port(ctx, port) then return end
+    if is_held(ctx, port) then return end
     fail.raise("port_busy", ("port %d is taken by another program on this machine"):format(port),
         ("stop it (find it with: ss -ltnp 'sport = :%d'), or choose another: --set "
             .. "frontend.service.nodePort=30081"):format(port))

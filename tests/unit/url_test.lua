@@ -66,6 +66,13 @@ function tests.port_that_the_provider_publishes_needs_no_word_of_the_page()
     lu.assertNil(select(2, url.losers(proofs)).pod)
 end
 
+function tests.provider_that_cannot_tell_of_its_ports_keeps_nobody_from_the_page()
+    page = told("shop", "shop", "shop-page-1")
+    local ctx = context()
+    ctx.provider.holds_port = function() error { kind = "connect", message = "Docker is down" } end
+    lu.assertEquals(url.find(ctx), here())
+end
+
 function tests.page_that_names_a_pod_of_ours_is_found_though_the_provider_does_not_know()
     page = told("shop", "shop", "shop-page-1")
     local found, proofs = url.find(context())
