@@ -129,12 +129,14 @@ end
 
 ---Has the end of the run say that images are not what their names promise.
 ---@param ctx todo.Context
+---@param client todo.Docker that has them
 ---@param refs string[]
-function base_images.tell_stand_ins(ctx, refs)
+function base_images.tell_stand_ins(ctx, client, refs)
     ctx.last_words = ctx.last_words or {}
     for _, ref in ipairs(refs) do
+        local way = client == ctx.docker and "docker pull " .. ref or "todo-lua build --rebuild"
         local text = ("%s is a stand-in that was made on this machine from Debian packages, not the registry's image: "
-            .. "docker pull %s brings that one where the registry answers"):format(ref, ref)
+            .. "%s brings that one where the registry answers"):format(ref, way)
         local said = tables.filter(ctx.last_words, function(one) return one == text end)
         if #said == 0 then table.insert(ctx.last_words, text) end
     end
@@ -162,7 +164,7 @@ local function make_stand_in(ctx, client, ref, entry, line, why)
     log.warn("%s cannot be pulled (%s): a stand-in of the same name is made from Debian packages", ref,
         tostring(why):match("^[^\n]*"))
     make(ctx, client, ref, entry, line)
-    base_images.tell_stand_ins(ctx, { ref })
+    base_images.tell_stand_ins(ctx, client, { ref })
 end
 
 ---Makes sure that the engine has the image.

@@ -258,7 +258,7 @@ local function build_if_new(ctx, image)
                 "a build step of your own has to tag it so, or call next(ctx, image)")
         end
         if before and before.Id ~= present.Id then drop_nameless(image.client, before.Id) end
-        base_images.tell_stand_ins(ctx, base_images.stand_ins(image.client, image.bases))
+        base_images.tell_stand_ins(ctx, image.client, base_images.stand_ins(image.client, image.bases))
     end
     image.id, image.size = present.Id, size_of(image, present)
     local over = images.over_target(image, image.size)

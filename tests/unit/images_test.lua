@@ -366,6 +366,7 @@ function tests.stand_in_that_is_built_upon_is_told_of_at_the_end()
     lu.assertEquals(#said, 2)
     lu.assertStrContains(said[1], "the page answers")
     lu.assertStrContains(said[2], base .. " is a stand-in that was made on this machine")
+    lu.assertStrContains(said[2], "docker pull " .. base)
     ctx.last_words = nil
     run()
     lu.assertEquals(#said, 1, "nothing was built")
