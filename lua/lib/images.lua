@@ -226,9 +226,8 @@ end
 -- instead, 29 the sum of both. Up to 27 it knows no history of one for another platform.
 local function size_of(image, present)
     if not image_archive.goes_by_manifest(present) then return present.Size end
-    local ok, history = pcall(image.client.history, image.client, image.ref)
-    if not ok and fail.kind(history) == "not_found" then return present.Size end
-    if not ok then error(history, 0) end
+    local history = fail.catch({ not_found = true }, function() return image.client:history(image.ref) end)
+    if not history then return present.Size end
     local bytes = 0
     for _, step in ipairs(history) do bytes = bytes + step.Size end
     return bytes
