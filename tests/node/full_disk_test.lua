@@ -73,6 +73,8 @@ local function fails_and_completes(megabytes)
     lu.assertTrue(engine:image("todo-lua-test-disk:latest").Size >= megabytes * MB)
     engine:remove_image("todo-lua-test-disk:latest", { force = true })
     for _, image in ipairs(engine:images()) do engine:remove_image(image.Id, { force = true }) end
+    -- What BuildKit keeps of the context for the next build.
+    engine:call("POST", "/build/prune", { query = { all = true } })
 end
 
 function tests.t1_context_that_does_not_fit() fails_and_completes(100) end
