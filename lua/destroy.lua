@@ -37,7 +37,8 @@ end
 
 local ctx = project.open(options)
 local provider = cluster.choose(ctx)
-local state = provider.status(ctx).state
+local status = provider.status(ctx)
+local state = status.state
 
 -- What a user may have made for other things, too, is not deleted in passing.
 local function is_shared()
@@ -74,6 +75,11 @@ local function uninstall(line)
 end
 
 local function remove_release(line)
+    if state == "broken" and not cluster_goes then
+        fail.raise("not_ready", ("the release cannot be removed: the %s cluster is broken%s"):format(provider.name,
+            status.message and ": " .. status.message or ""),
+            "todo-lua deploy mends it; todo-lua destroy --delete-cluster removes it")
+    end
     if state ~= "running" then return line:same("no cluster runs") end
     local ok, problem = pcall(uninstall, line)
     if ok then return end

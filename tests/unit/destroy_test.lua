@@ -115,6 +115,10 @@ function tests.release_that_cannot_be_removed_is_an_error_where_the_cluster_stay
     local notes, said = destroy({ "--yes" }, {}, 1)
     lu.assertEquals(notes, "kubeconfig\n")
     lu.assertStrContains(said, "its API server does not answer")
+    notes, said = destroy({ "--yes" }, { STATE = "broken" }, 1)
+    lu.assertEquals(notes, "")
+    lu.assertStrContains(said, "the release cannot be removed: the fake cluster is broken")
+    lu.assertStrContains(said, "destroy --delete-cluster")
 end
 
 function tests.images_in_the_docker_of_a_cluster_that_stays_are_removed_too()
