@@ -138,6 +138,14 @@ function tests.t4_silent_api_is_told_and_waited_for()
     lu.assertFalse(step(deploy(), "release").changed)
 end
 
+function tests.t4_stopped_node_is_started_again_with_its_release()
+    tool("docker", "stop", NAME .. "-control-plane")
+    local report = deploy()
+    lu.assertTrue(step(report, "cluster").changed)
+    lu.assertFalse(step(report, "release").changed)
+    lu.assertTrue(step(report, "url").seconds < 10, "pods of before were taken for Ready")
+end
+
 function tests.t5_stop_keeps_everything_for_the_next_deploy()
     run { "destroy.lua", "--stop" }
     for _, name in ipairs { NAME .. "-control-plane", "todo-lua-kind-postgres" } do
@@ -148,7 +156,6 @@ function tests.t5_stop_keeps_everything_for_the_next_deploy()
     lu.assertTrue(step(report, "cluster").changed)
     lu.assertTrue(step(report, "database").changed)
     lu.assertFalse(step(report, "release").changed)
-    lu.assertTrue(step(report, "url").seconds < 10, "pods of before were taken for Ready")
 end
 
 function tests.t6_destroy_leaves_nothing_behind()
