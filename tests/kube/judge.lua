@@ -164,6 +164,7 @@ local function plain(namespace, text)
     for _, item in ipairs(list.items) do
         local meta = item.metadata
         for _, field in ipairs { "uid", "resourceVersion", "creationTimestamp", "selfLink" } do meta[field] = nil end
+        if meta.deletionTimestamp then meta.deletionTimestamp = "then" end
         for _, entry in ipairs(meta.managedFields or {}) do entry.time = nil end
         -- The server has them in the order of their seconds.
         table.sort(meta.managedFields or {}, function(a, b)
