@@ -15,14 +15,41 @@ local libcurl = os.getenv "TODO_LUA_LIBCURL"
 -- (host/base/dynlib.h), so it appears nowhere here.
 local libraries = macos
     and { "-llua5.4", "-lyaml", "-lre2", "-lz", "-lnghttp2", "-lcrypto", "-lc++" }
-    or { "-l:liblua5.4.a", "-l:libyaml.a", "-l:libre2.a", "-l:libz.a", "-l:libnghttp2.a", "-l:libcrypt.a",
-         "-l:libcrypto.a", "-static-libgcc",
-         "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections",
+    or { "-l:liblua5.4.a", "-l:libyaml.a", "-l:libnghttp2.a", "-l:libcrypt.a", "-l:libcrypto.a", "-l:libz.a",
+         "-static-libgcc", "-Wl,-Bstatic,-lstdc++,-Bdynamic", "-lm", "-ldl", "-lpthread", "-Wl,--gc-sections",
          "-no-pie" } -- Debian's liblua5.4.a is not position-independent
 if libcurl then
     for place, library in ipairs { libcurl .. "/libcurl.a", "-l:libssl.a" } do
         table.insert(libraries, place, library)
     end
+end
+
+-- What a static library needs in turn differs between releases: Debian 13's libre2.a needs some of Abseil's hundred, its
+-- libcrypto.a zstd. pkg-config may be missing; the files that it reads are not.
+local function found(name)
+    local pipe = assert(io.popen("gcc -print-file-name=" .. name))
+    local place = pipe:read("*l")
+    pipe:close()
+    return place
+end
+
+local function needs(library, other)
+    local file = io.open(found("pkgconfig/" .. library .. ".pc"))
+    if not file then return false end
+    local text = file:read("*a")
+    file:close()
+    return text:find(other, 1, true) ~= nil
+end
+
+if not macos then
+    local regex = { "-l:libre2.a" }
+    if needs("re2", "absl_") then
+        for _, part in ipairs(os.matchfiles(path.getdirectory(found "libabsl_base.a") .. "/libabsl_*.a")) do
+            regex[#regex + 1] = part
+        end
+    end
+    table.insert(libraries, 1, "-Wl,--start-group," .. table.concat(regex, ",") .. ",--end-group")
+    if needs("libcrypto", "-lzstd") then table.insert(libraries, "-l:libzstd.a") end
 end
 
 -- Scripts, chart and Dockerfiles become one C file; it is rewritten only when its content changes.

@@ -145,4 +145,31 @@ function tests.missing_package_without_root_prints_the_commands()
     end
 end
 
+-- As in Debian 12 and 13, with the real premake and a gcc that knows the places of libraries only.
+function tests.build_file_links_what_the_static_libraries_ask_for()
+    for _, name in ipairs { "premake5.lua", "host/embed.lua", "host/stale.lua" } do
+        file(name, fs.read(fs.join(program.project, name)))
+    end
+    fs.remove(path "bin/premake5")
+    file("bin/gcc", ("#!/bin/sh\necho %q/${1#-print-file-name=}\n"):format(path "libraries"), 493)
+    file("libraries/libabsl_base.a", "")
+    file("libraries/libabsl_strings.a", "")
+    local function linked(crypto, re2)
+        file("libraries/pkgconfig/libcrypto.pc", crypto)
+        file("libraries/pkgconfig/re2.pc", re2)
+        proc.run({ "sh", "-c", "premake=premake5; command -v premake5 || premake=premake4; $premake --file=premake5.lua gmake" },
+            { env = environment(), cwd = dir.path })
+        return fs.read(path "build/todo-lua.make")
+    end
+    local old = linked("Libs.private: -ldl -pthread\n", "Libs: -lre2\n")
+    lu.assertStrContains(old, "-l:libre2.a")
+    lu.assertNil(old:find "zstd")
+    lu.assertNil(old:find "absl")
+    local new = linked("Libs.private: -lz -lzstd -ldl -pthread\n", "Requires: absl_base absl_strings\nLibs: -lre2\n")
+    lu.assertStrContains(new, "-l:libzstd.a")
+    for _, name in ipairs { "base", "strings" } do
+        lu.assertStrContains(new, path("libraries/libabsl_" .. name .. ".a"))
+    end
+end
+
 return tests
