@@ -53,8 +53,10 @@ static void set_authorities(tl_easy *easy, const tl_tls *tls)
         curl->easy_setopt(easy->handle, CURLOPT_CAINFO_BLOB, &blob);
         return;
     }
+    /* A cluster made anew has other authorities in the same file. From 7.87 on libcurl keeps a file's for a day, from 8.12 on
+     * it resumes the TLS sessions of other transfers, whose certificates were judged by those of then. */
+    if (file) curl->easy_setopt(easy->handle, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* From 7.87 on libcurl keeps a file's authorities for a day; a cluster made anew has others in the same file. */
     if (file) curl->easy_setopt(easy->handle, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 #endif
     if (!file) file = getenv("SSL_CERT_FILE");
