@@ -34,7 +34,7 @@ curl_version_info_data *curl_version_info(int now)
     return &all;
 }
 ]])
-    file("curl-7/lib/vtls/openssl.c", "")
+    file("curl-7/lib/vtls/openssl.c", "  OPENSSL_init_ssl(flags, NULL);\n")
     file("curl-7/configure", [[#!/bin/sh
 mkdir lib
 cat >lib/Makefile <<'EOF'
@@ -162,6 +162,14 @@ function tests.patch_that_does_not_apply_is_a_failure()
     local log
     for _, name in ipairs(kept()) do log = name:find "%.log$" and fs.read(path("cache/todo-lua/libcurl/" .. name)) or log end
     lu.assertStrContains(log, "FAILED")
+end
+
+function tests.source_that_sets_openssl_up_elsewhere_is_a_failure()
+    file("curl-7/lib/vtls/openssl.c", "  OPENSSL_init_ssl(other, NULL);\n")
+    pack()
+    local result = run()
+    lu.assertEquals({ result.status, result.stdout }, { 1, "" })
+    lu.assertStrContains(result.stderr, "cannot be built from its source")
 end
 
 -- Linked in, or the machine's: whichever this machine has.
