@@ -11,7 +11,8 @@ say() { printf 'todo-lua: %s\n' "$*" >&2; }
 # Security updates of the system come into the program by this: a newer package of libcurl means a newer source, and with
 # another key all of the program is linked anew.
 version=$(dpkg-query -W -f '${source:Version}\n' 'libcurl4-*-dev' | grep -m1 .)
-key=$({ cat "$0"; dpkg-query -W libssl-dev libnghttp2-dev zlib1g-dev; echo "$version"; gcc -dumpmachine; gcc --version; } |
+key=$({ cat "$0"; dpkg-query -W libssl-dev libnghttp2-dev zlib1g-dev
+    dpkg-query -W libzstd-dev 2>/dev/null || true; echo "$version"; gcc -dumpmachine; gcc --version; } |
     sha256sum | cut -c1-16)
 built=$cache/$key
 if [ -e "$built/libcurl.a" ]; then
@@ -112,8 +113,10 @@ int main(void)
     return have->version_num != LIBCURL_VERSION_NUM || (have->features & wanted) != wanted;
 }
 EOF
+    # libcrypto.a's own libraries are said beside it: in Debian 13 zstd is among them.
+    # shellcheck disable=SC2046
     gcc -fno-pie -no-pie -Iout -o prove prove.c out/libcurl.a -l:libnghttp2.a -l:libssl.a -l:libcrypto.a -l:libz.a \
-        -ldl -lpthread && ./prove
+        $(sed -n 's/^Libs.private://p' "$(gcc -print-file-name=pkgconfig/libcrypto.pc)") && ./prove
 }
 
 cd "$work"

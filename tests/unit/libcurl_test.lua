@@ -164,6 +164,24 @@ function tests.patch_that_does_not_apply_is_a_failure()
     lu.assertStrContains(log, "FAILED")
 end
 
+-- Debian 13's libcrypto.a needs zstd; here it is cos() of libm, which gcc does not link by itself either.
+function tests.libraries_that_libcrypto_asks_for_are_linked_too()
+    file("curl-7/lib/version.c", (fs.read(path "curl-7/lib/version.c"):gsub("#include", "double cos(double);\n%0")
+        :gsub("%(void%)now", "all.version_num += cos(now) < -1")))
+    file("debian/patches/features.patch", (fs.read(path "debian/patches/features.patch"):gsub("@@ .-\n", "@@ -2,5 +2,5 @@\n")
+        :gsub("%(void%)now", "all.version_num += cos(now) < -1")))
+    pack()
+    lu.assertEquals(run().status, 1)
+    proc.run { "rm", "-r", path "cache" }
+    local gcc = proc.run({ "sh", "-c", "command -v gcc" }).stdout:gsub("\n$", "")
+    file("libcrypto.pc", "Libs: -lcrypto\nLibs.private: -lm -ldl\n")
+    file("bin/gcc", ([[#!/bin/sh
+case $* in *pkgconfig*) echo %q ;; *) exec %q "$@" ;; esac
+]]):format(path "libcrypto.pc", gcc), 493)
+    local result = run()
+    lu.assertEquals(result.status, 0, result.stderr)
+end
+
 function tests.source_that_sets_openssl_up_elsewhere_is_a_failure()
     file("curl-7/lib/vtls/openssl.c", "  OPENSSL_init_ssl(other, NULL);\n")
     pack()
