@@ -91,10 +91,10 @@ compile() {
         --without-libgsasl --without-zsh-functions-dir --without-fish-functions-dir \
         --disable-ftp --disable-file --disable-ldap --disable-ldaps --disable-rtsp --disable-dict --disable-telnet \
         --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp --disable-gopher --disable-mqtt \
-        --disable-websockets --disable-manual --disable-libcurl-option --disable-crypto-auth --disable-ntlm \
-        --disable-ntlm-wb --disable-tls-srp --disable-cookies --disable-netrc --disable-alt-svc --disable-hsts \
-        --disable-doh --disable-dnsshuffle --disable-mime --disable-dateparse --disable-headers-api \
-        --disable-get-easy-options --disable-progress-meter &&
+        --disable-websockets --disable-manual --disable-libcurl-option --disable-crypto-auth --disable-digest-auth \
+        --disable-aws --disable-ntlm --disable-ntlm-wb --disable-tls-srp --disable-cookies --disable-netrc \
+        --disable-alt-svc --disable-hsts --disable-doh --disable-dnsshuffle --disable-mime --disable-dateparse \
+        --disable-headers-api --disable-get-easy-options --disable-progress-meter &&
         make -s -C lib -j"$(getconf _NPROCESSORS_ONLN)" libcurl.la || return 1
     cd ..
     mkdir -p out/curl
