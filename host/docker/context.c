@@ -25,7 +25,7 @@ struct tl_context {
     char *dir, *dockerfile;
     tl_buf dockerfile_bytes;
     tl_ignore *ignore;
-    tl_context_file *files; /* copies */
+    tl_named_bytes *files; /* copies */
     size_t file_count, next_file;
     tl_walk *walk;
     /* the tar stream */
@@ -63,7 +63,7 @@ static void add_file(tl_context *c, const char *name, const void *bytes, size_t 
     c->files = tl_realloc(c->files, (c->file_count + 1) * sizeof *c->files);
     char *copy = tl_malloc(length + 1);
     if (length) memcpy(copy, bytes, length);
-    c->files[c->file_count++] = (tl_context_file){tl_strdup(name), copy, length};
+    c->files[c->file_count++] = (tl_named_bytes){tl_strdup(name), copy, length};
 }
 
 static int is_added(const tl_context *c, const char *name)
@@ -230,7 +230,7 @@ const char *tl_context_dockerfile_bytes(const tl_context *c, size_t *length)
     return c->dockerfile_bytes.data;
 }
 
-const tl_context_file *tl_context_added(const tl_context *c, size_t index)
+const tl_named_bytes *tl_context_added(const tl_context *c, size_t index)
 {
     return index < c->file_count ? &c->files[index] : NULL;
 }
@@ -257,14 +257,19 @@ static int read_target(const tl_walk_entry *entry, char target[PATH_MAX], tl_err
     return 0;
 }
 
+int tl_context_open_file(const char *path, tl_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0) return fd;
+    tl_error_errno(err, errno, "cannot read %s", path);
+    tl_error_hint(err, "name it in .dockerignore, or make it readable");
+    return -1;
+}
+
 static int open_file(tl_context *c, const tl_walk_entry *entry, tl_error *err)
 {
-    c->fd = open(entry->full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (c->fd < 0) {
-        tl_error_errno(err, errno, "cannot read %s", entry->full);
-        tl_error_hint(err, "name it in .dockerignore, or make it readable");
-        return -1;
-    }
+    c->fd = tl_context_open_file(entry->full, err);
+    if (c->fd < 0) return -1;
     free(c->path);
     c->path = tl_strdup(entry->full);
     c->left = entry->size;
@@ -317,7 +322,7 @@ static int write_entry(tl_context *c, const tl_walk_entry *entry, tl_error *err)
     return tl_tar_writer_entry(c->writer, &e, err);
 }
 
-static int write_added(tl_context *c, const tl_context_file *f, tl_error *err)
+static int write_added(tl_context *c, const tl_named_bytes *f, tl_error *err)
 {
     const tl_tar_entry e = {
         .path = f->name, .mode = 0644, .mtime = TL_CONTEXT_TIME, .kind = TL_TAR_FILE, .size = (int64_t)f->length};

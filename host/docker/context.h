@@ -13,18 +13,19 @@
  * where no negated rule can match inside. */
 typedef struct tl_context tl_context;
 
-typedef struct tl_context_file {
-    const char *name; /* in the context */
+/* A file by its name in the context, or a build's secret by its id. */
+typedef struct tl_named_bytes {
+    const char *name;
     const void *bytes;
     size_t length;
-} tl_context_file;
+} tl_named_bytes;
 
 typedef struct tl_context_options {
     const char *dir;
     const char *dockerfile;  /* path, inside of the folder or not; NULL: none (hashing only) */
     const char *ignore_file; /* NULL: DOCKERFILE.dockerignore where it exists, else DIR/.dockerignore */
     int dockerfile_apart; /* it goes to the engine on its own: the files need not hold it */
-    const tl_context_file *files; /* added after the rules, replacing files of the same name */
+    const tl_named_bytes *files; /* added after the rules, replacing files of the same name */
     size_t file_count;
 } tl_context_options;
 
@@ -45,9 +46,12 @@ int64_t tl_context_sent(const tl_context *context);
 const char *tl_context_dir(const tl_context *context);
 const tl_ignore *tl_context_rules(const tl_context *context);
 const char *tl_context_dockerfile_bytes(const tl_context *context, size_t *length);
-const tl_context_file *tl_context_added(const tl_context *context, size_t index);
+const tl_named_bytes *tl_context_added(const tl_context *context, size_t index);
 /* The time of each file, in seconds. */
 #define TL_CONTEXT_TIME 946684800 /* the year 2000: zip archives made from the files cannot hold earlier times */
+
+/* Opens a file to send it; a hint says what to do with one that cannot be read. The descriptor, or -1. */
+int tl_context_open_file(const char *path, tl_error *err);
 
 /* Hexadecimal SHA-256 over names, kinds, executable bits, link targets and contents, the Dockerfile and the `extra`
  * texts. The context is used up. Pure C: safe on the worker thread. */

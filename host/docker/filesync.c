@@ -2,7 +2,6 @@
 #include "docker/filesync.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,11 +274,7 @@ static int begin_file(tl_filesync *s, tl_error *err)
     if (t->extra) return 0;
     tl_buf full = TL_BUF_INIT(SIZE_MAX);
     tl_buf_addf(&full, "%s/%s", tl_context_dir(s->context), s->paths.data + t->path);
-    s->fd = open(full.data, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (s->fd < 0) {
-        tl_error_errno(err, errno, "cannot read %s", full.data);
-        tl_error_hint(err, "name it in .dockerignore, or make it readable");
-    }
+    s->fd = tl_context_open_file(full.data, err);
     tl_buf_dispose(&full);
     return s->fd < 0 ? -1 : 0;
 }
@@ -399,7 +394,7 @@ static tl_filesync *new_filesync(void)
 tl_filesync *tl_filesync_context(const tl_context *context, const char *const *paths, size_t count, tl_error *err)
 {
     tl_filesync *s = new_filesync();
-    const tl_context_file *f;
+    const tl_named_bytes *f;
     s->context = context;
     for (size_t i = 0; (f = tl_context_added(context, i)); i++) add_file(s, f->name, f->bytes, f->length);
     if (s->extra_count) qsort(s->extras, s->extra_count, sizeof *s->extras, compare_extras);

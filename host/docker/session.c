@@ -18,7 +18,7 @@
 struct tl_session {
     tl_net *net;
     tl_session_options options;
-    tl_session_secret *secrets;
+    tl_named_bytes *secrets;
     char *agent;
     tl_hijack *hijack;
     tl_grpc *grpc;
@@ -170,9 +170,9 @@ static void give_secret(tl_grpc_call *call, const char *bytes, size_t length, vo
 {
     tl_session *s = data;
     char *id = field_text(bytes, length, 1);
-    const tl_session_secret *found = NULL;
+    const tl_named_bytes *found = NULL;
     for (size_t i = 0; i < s->options.secret_count; i++)
-        if (!strcmp(s->secrets[i].id, id)) found = &s->secrets[i];
+        if (!strcmp(s->secrets[i].name, id)) found = &s->secrets[i];
     free(id);
     if (!found) {
         tl_grpc_finish(call, TL_GRPC_NOT_FOUND, "not found");
@@ -381,7 +381,7 @@ static void copy_secrets(tl_session *s, const tl_session_options *o)
     for (size_t i = 0; i < o->secret_count; i++) {
         char *bytes = tl_malloc(o->secrets[i].length + 1);
         memcpy(bytes, o->secrets[i].bytes, o->secrets[i].length);
-        s->secrets[i] = (tl_session_secret){tl_strdup(o->secrets[i].id), bytes, o->secrets[i].length};
+        s->secrets[i] = (tl_named_bytes){tl_strdup(o->secrets[i].name), bytes, o->secrets[i].length};
     }
 }
 
@@ -419,7 +419,7 @@ void tl_session_free(tl_session *s)
     for (size_t i = 0; i < s->options.secret_count; i++) {
         tl_cleanse((void *)s->secrets[i].bytes, s->secrets[i].length);
         free((void *)s->secrets[i].bytes);
-        free((void *)s->secrets[i].id);
+        free((void *)s->secrets[i].name);
     }
     free(s->secrets);
     free(s->agent);

@@ -8,14 +8,9 @@
  * agent. It asks by gRPC, as the client, on a connection of the engine's /session: moby/buildkit's session/. */
 typedef struct tl_session tl_session;
 
-typedef struct tl_session_secret {
-    const char *id, *bytes;
-    size_t length;
-} tl_session_secret;
-
 typedef struct tl_session_options {
     tl_context *context; /* with its Dockerfile apart; becomes the session's own, also on failure */
-    const tl_session_secret *secrets; /* copied, and cleansed at the end */
+    const tl_named_bytes *secrets; /* copied, and cleansed at the end */
     size_t secret_count;
     const char *agent; /* socket of the SSH agent that steps may use, or NULL */
     void (*on_change)(tl_session *session, void *data); /* open, more sent, or ended; must not free it */

@@ -46,33 +46,29 @@ static void on_change(tl_transfer *changed, void *data)
     tl_wake(&((transfer *)data)->wait);
 }
 
-/* The field `files` of the context's table: name → bytes. */
-static const tl_context_file *read_files(lua_State *L, int index, tl_arena *arena, size_t *count)
+/* The field of the context's table that maps names to bytes, which stay the table's: secrets are copied no further. */
+static const tl_named_bytes *read_named(lua_State *L, int index, const char *field, tl_arena *arena, size_t *count)
 {
-    tl_context_file *files = NULL;
+    tl_named_bytes *list = NULL;
     size_t cap = 0;
     *count = 0;
-    if (lua_getfield(L, index, "files") == LUA_TTABLE) {
-        lua_pushnil(L);
-        while (lua_next(L, -2)) {
-            size_t length;
-            const char *bytes = lua_tolstring(L, -1, &length);
-            if (lua_type(L, -2) != LUA_TSTRING || !bytes) tl_raisef(L, "usage", "option extra_files: name to bytes expected");
+    if (lua_getfield(L, index, field) == LUA_TTABLE) {
+        for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+            if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+                tl_raisef(L, "usage", "option %s: name to bytes expected", field);
             if (*count == cap) {
                 size_t more = cap ? cap * 2 : 4;
-                files = tl_arena_grow(arena, files, cap * sizeof *files, more * sizeof *files);
+                list = tl_arena_grow(arena, list, cap * sizeof *list, more * sizeof *list);
                 cap = more;
             }
-            const char *name = tl_arena_strdup(arena, lua_tostring(L, -2));
-            files[(*count)++] = (tl_context_file){name, tl_arena_strndup(arena, bytes, length), length};
-            lua_pop(L, 1);
+            list[(*count)++] = (tl_named_bytes){lua_tostring(L, -2), lua_tostring(L, -1), lua_rawlen(L, -1)};
         }
     }
     lua_pop(L, 1);
-    return files;
+    return list;
 }
 
-/* Of the table at `index`: dir, dockerfile, ignore_file, files. */
+/* Of the table at `index`: dir, dockerfile, ignore_file, extra_files. */
 static tl_context *open_context(lua_State *L, int index, int dockerfile_apart)
 {
     tl_error err = {0};
@@ -80,31 +76,13 @@ static tl_context *open_context(lua_State *L, int index, int dockerfile_apart)
     tl_context_options o = {.dir = tl_opt_string(L, index, "dir", "."), .dockerfile_apart = dockerfile_apart};
     o.dockerfile = tl_opt_string(L, index, "dockerfile", NULL);
     o.ignore_file = tl_opt_string(L, index, "ignore_file", NULL);
-    o.files = read_files(L, index, arena, &o.file_count);
+    o.files = read_named(L, index, "extra_files", arena, &o.file_count);
     tl_context *context = tl_context_open(&o, &err);
     if (!context) tl_raise(L, &err);
     return context;
 }
 
-/* The field `secrets` of the table at `index`: id → bytes. */
-static const tl_session_secret *read_secrets(lua_State *L, int index, tl_arena *arena, size_t *count)
-{
-    tl_session_secret *secrets = NULL;
-    *count = 0;
-    if (lua_getfield(L, index, "secrets") != LUA_TTABLE) return NULL;
-    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-        size_t length, cap = *count;
-        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-            tl_raisef(L, "usage", "option secrets: id to bytes expected");
-        const char *bytes = lua_tolstring(L, -1, &length);
-        secrets = tl_arena_grow(arena, secrets, cap * sizeof *secrets, (cap + 1) * sizeof *secrets);
-        /* Both are strings of the table, which the caller keeps on the stack. */
-        secrets[(*count)++] = (tl_session_secret){lua_tostring(L, -2), bytes, length};
-    }
-    return secrets;
-}
-
-/* The field `context` of the options: { dir, dockerfile, ignore_file, files, buildkit, secrets, agent }. Adds the Dockerfile's
+/* The field `context` of the options: { dir, dockerfile, ignore_file, extra_files, buildkit, secrets, agent }. Adds the Dockerfile's
  * name and the builder to the query. What is pushed has to stay until the transfer has started. */
 static void add_context(lua_State *L, int options, tl_buf *path, tl_transfer_options *o, tl_session_options *session)
 {
@@ -112,7 +90,7 @@ static void add_context(lua_State *L, int options, tl_buf *path, tl_transfer_opt
     int index = lua_gettop(L), buildkit = tl_opt_bool(L, index, "buildkit", 0);
     tl_arena *arena = tl_push_arena(L, 0);
     if (buildkit) {
-        session->secrets = read_secrets(L, index, arena, &session->secret_count);
+        session->secrets = read_named(L, index, "secrets", arena, &session->secret_count);
         session->agent = tl_opt_string(L, index, "agent", NULL);
     }
     tl_context *context = open_context(L, index, buildkit);

@@ -75,7 +75,7 @@ local function build_by_api(self, options, given)
             dir = options.context,
             dockerfile = options.dockerfile or options.context .. "/Dockerfile",
             ignore_file = options.ignore_file,
-            files = options.extra_files,
+            extra_files = options.extra_files,
             buildkit = given ~= nil,
             secrets = given and given.secrets,
             agent = given and given.agent,

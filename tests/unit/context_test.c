@@ -125,7 +125,7 @@ static void added_files_replace_those_of_the_folder(void **state)
     put("a", "old");
     put("b", "b");
     tl_error err = {0};
-    const tl_context_file files[] = {{"a", "new\n", 4}, {"sub/c", "", 0}};
+    const tl_named_bytes files[] = {{"a", "new\n", 4}, {"sub/c", "", 0}};
     tl_context_options o = {.dir = dir, .files = files, .file_count = 2};
     tl_context *c = tl_context_open(&o, &err);
     assert_non_null(c);

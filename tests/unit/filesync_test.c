@@ -18,7 +18,7 @@
 #include "docker/filesync.h"
 #include "folder.h"
 
-static tl_context *open_context(const tl_context_file *files, size_t count)
+static tl_context *open_context(const tl_named_bytes *files, size_t count)
 {
     tl_error err = {0};
     const tl_context_options o = {.dir = dir, .files = files, .file_count = count};
@@ -89,7 +89,7 @@ static void files_are_told_in_fsutils_order_and_given_when_asked_for(void **stat
     snprintf(link, sizeof link, "%s/z", dir);
     assert_int_equal(symlink("a.txt", link), 0);
     /* One replaces a file, one is in a folder that is there, one in one that is not. */
-    const tl_context_file files[] = {{"a.txt", "new", 3}, {"a/added", "", 0}, {"m/n/o", "12345", 5}};
+    const tl_named_bytes files[] = {{"a.txt", "new", 3}, {"a/added", "", 0}, {"m/n/o", "12345", 5}};
     tl_context *context = open_context(files, 3);
     tl_filesync *sync = tl_filesync_context(context, NULL, 0, &err);
     assert_non_null(sync);
