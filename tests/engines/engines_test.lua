@@ -1,6 +1,7 @@
 -- The Docker client and what is built on it against engines from 20.10 to 29, each with the image stores that it has. The
 -- files of tests that need nothing but an engine are run again with each.
 local base_images = require "base_images"
+local engine_with = require "tests.engine_with"
 local fs = require "fs"
 local ground = require "tests.engines.ground"
 local image_archive = require "image_archive"
@@ -84,12 +85,9 @@ end
 
 function checks.builds_by_buildkit(client)
     local asked = {}
-    local watched = setmetatable({ transfer = function(_, path, options)
+    local watched = engine_with(client, { transfer = function(_, path, options)
         asked[#asked + 1] = tostring(options.context.buildkit)
         return client:transfer(path, options)
-    end }, { __index = function(_, name)
-        local value = client[name]
-        return type(value) == "function" and name ~= "build" and function(_, ...) return value(client, ...) end or value
     end })
     build(client, "tl-engines:base", BASE)
     local result = build(watched, "tl-engines:ways", ('FROM tl-engines:base\nRUN ["/tool", "out", "%f"]'):format(proc.time()))

@@ -1,6 +1,7 @@
 -- Module docker against the real engine; images are made FROM scratch around tests/unit/docker/tool.c.
 local builder = require "builder"
 local docker = require "docker"
+local engine_with = require "tests.engine_with"
 local fs = require "fs"
 local http = require "http"
 local lu = require "luaunit"
@@ -36,22 +37,14 @@ local function context(dockerfile, files)
     return folder
 end
 
--- The client of an engine that is the machine's, but for what `replaced` has.
-local function client_with(replaced)
-    return setmetatable(replaced, { __index = function(_, name)
-        local value = d[name]
-        return type(value) == "function" and function(_, ...) return value(d, ...) end or value
-    end })
-end
-
 -- The machine's engine as one that has no BuildKit.
 local function without_buildkit()
-    return client_with { transfer = function(_, path, options)
+    return engine_with(d, { transfer = function(_, path, options)
         if options.context and options.context.buildkit then
             error({ kind = "unsupported", message = "docker: page not found", status = 404 }, 0)
         end
         return d:transfer(path, options)
-    end }
+    end })
 end
 
 -- Builds; with `elsewhere` in the options by a Dockerfile outside of the context, with `classic` by the engine's first builder.
@@ -64,7 +57,7 @@ local function build(folder, tag, options)
     options.context = options.context or folder
     options.dockerfile = options.dockerfile or folder .. "/Dockerfile"
     options.tags = { tag }
-    return getmetatable(d).__index(d, "build")(options.classic and without_buildkit() or d, options)
+    return (options.classic and without_buildkit() or d):build(options)
 end
 
 local function run(options)
@@ -577,7 +570,7 @@ local function choose(answers)
     local asked = {}
     local folder = context "FROM tl-test:base\nENV B=1"
     local options = { context = folder, dockerfile = folder .. "/Dockerfile", tags = { "tl-test:chosen" } }
-    local client = client_with { host = d.host }
+    local client = engine_with(d, {})
     local function by_api(_, _, given)
         local way = given and "buildkit" or "classic"
         asked[#asked + 1] = way
@@ -665,7 +658,7 @@ end
 
 function tests.digest_is_found_by_every_name_of_docker_hub()
     local digests = { "team/app@sha256:aa", "node@sha256:bb", "mirror.test/library/node@sha256:cc" }
-    local client = client_with { image = function() return { RepoDigests = digests } end }
+    local client = engine_with(d, { image = function() return { RepoDigests = digests } end })
     local function digest(name) return getmetatable(d).__index(d, "digest")(client, name) end
     for name, wanted in pairs {
         ["team/app:1"] = "aa", ["docker.io/team/app:1"] = "aa", ["index.docker.io/team/app"] = "aa",

@@ -3,6 +3,7 @@
 local browser_bundle = require "browser_bundle"
 local build_files = require "build_files"
 local docker = require "docker"
+local engine_with = require "tests.engine_with"
 local fs = require "fs"
 local image_platform = require "image_platform"
 local images = require "images"
@@ -203,11 +204,7 @@ function tests.files_of_an_image_are_searched_once()
     ensure(context())
     local create = docker.open().create
     local started = 0
-    local counting = setmetatable({ create = function(...) started = started + 1 return create(...) end },
-        { __index = function(_, name)
-            local value = client[name]
-            return type(value) == "function" and function(_, ...) return value(client, ...) end or value
-        end })
+    local counting = engine_with(client, { create = function(...) started = started + 1 return create(...) end })
     local ctx = context()
     ctx.docker, ctx.provider = counting, kind
     images.ensure(ctx, line, stack.values(ctx), { load = false })
@@ -275,14 +272,6 @@ local function plain(dockerfile, changes)
         files = "/" } } } } }, changes or {}))
 end
 
--- The machine's engine but for what `replaced` has.
-local function engine_with(replaced)
-    return setmetatable(replaced, { __index = function(_, name)
-        local value = client[name]
-        return type(value) == "function" and function(_, ...) return value(client, ...) end or value
-    end })
-end
-
 local function rebuild(ctx, engine)
     ctx.docker, ctx.provider = engine or client, kind
     local changed, _, list = images.ensure(ctx, line, stack.values(ctx), { load = false, rebuild = true })
@@ -307,7 +296,7 @@ function tests.rebuild_that_fails_loses_nothing()
     remove_images(client, NAME)
     local first = ensure(plain "FROM scratch\nCOPY static /static\n")
     local ok = pcall(rebuild, plain "FROM scratch\nCOPY static /static\n",
-        engine_with { build = function() error({ kind = "build", message = "the network is down" }, 0) end })
+        engine_with(client, { build = function() error({ kind = "build", message = "the network is down" }, 0) end }))
     lu.assertFalse(ok)
     lu.assertEquals(client:image(first.ref).Id, first.id)
     lu.assertEquals(client:image(first.name .. ":latest").Id, first.id)
@@ -337,7 +326,7 @@ function tests.base_image_that_cannot_be_had_is_told_with_what_helps()
         ["no matching manifest for linux/arm64 in the manifest list entries"] = "name, tag and platform",
     } do
         local ctx = plain "FROM reg.test/no:1\nCOPY static /static\n"
-        ctx.docker = engine_with { pull = function() error({ kind = "pull", message = why }, 0) end }
+        ctx.docker = engine_with(client, { pull = function() error({ kind = "pull", message = why }, 0) end })
         ctx.provider = kind
         local ok, problem = pcall(images.ensure, ctx, line, stack.values(ctx), { load = false })
         lu.assertEquals({ ok, problem.kind }, { false, "pull" })
@@ -574,11 +563,7 @@ function tests.layers_that_were_looked_at_are_not_looked_at_again()
     local again = with_files(dockerfile)
     again.config.build_files = {}
     local exported = 0
-    local own = getmetatable(client).__index
-    again.docker = setmetatable({ export = function() exported = exported + 1 end }, { __index = function(_, name)
-        local value = own(client, name)
-        return type(value) == "function" and function(_, ...) return value(client, ...) end or value
-    end })
+    again.docker = engine_with(client, { export = function() exported = exported + 1 end })
     again.provider = kind
     images.ensure(again, line, stack.values(again), { load = false })
     lu.assertEquals(exported, 0)
@@ -671,7 +656,7 @@ function tests.prune_takes_only_what_older_builds_of_ours_left()
     local config = context().config
     -- The engine tells ages in seconds, and these builds take less: their order is given.
     local listed = client.images
-    local counting = setmetatable({ images = function(_, options)
+    local counting = engine_with(client, { images = function(_, options)
         local list = listed(client, options)
         for _, image in ipairs(list) do
             for i, one in ipairs(made) do
@@ -679,9 +664,6 @@ function tests.prune_takes_only_what_older_builds_of_ours_left()
             end
         end
         return list
-    end }, { __index = function(_, name)
-        local value = client[name]
-        return type(value) == "function" and function(_, ...) return value(client, ...) end or value
     end })
     client:tag(made[1].ref, NAME .. ":mine")
     client:tag(made[2].ref, "registry.test/team/" .. made[2].ref)

@@ -290,9 +290,8 @@ end
 local POD = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"pod-1","namespace":"web","uid":"1",'
     .. '"resourceVersion":"7"},"spec":{"containers":[{"name":"main"}]},"status":{"phase":"Running"}}'
 
--- A node that closes while bytes of ours are under way resets the connection, and its words are lost.
-function tests.forwarder_hears_why_a_port_is_closed_even_where_the_first_answer_was_lost()
-    local asked = 0
+-- A server with that pod alone; serve gets each connection that is to be a forward.
+local function serve_pod(serve)
     handler = function(conn, request)
         if request.path:find("watch=true", 1, true) then
             conn:write("HTTP/1.1 200 OK\r\n\r\n")
@@ -302,19 +301,27 @@ function tests.forwarder_hears_why_a_port_is_closed_even_where_the_first_answer_
         elseif request.path == "/api/v1" then
             websocket.answer(conn, 200, '{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list"]}]}')
         else
-            asked = asked + 1
-            local socket = websocket.accept(conn, request, "v4.channel.k8s.io")
-            socket:send(0, "\9\0")
-            socket:send(1, "\9\0")
-            if asked % 2 == 1 then
-                socket:message()
-                return -- the connection ends without a word
-            end
-            socket:send(1, "dial tcp4 127.0.0.1:9: connect: connection refused")
-            socket:close()
-            socket:message()
+            serve(conn, request)
         end
     end
+end
+
+-- A node that closes while bytes of ours are under way resets the connection, and its words are lost.
+function tests.forwarder_hears_why_a_port_is_closed_even_where_the_first_answer_was_lost()
+    local asked = 0
+    serve_pod(function(conn, request)
+        asked = asked + 1
+        local socket = websocket.accept(conn, request, "v4.channel.k8s.io")
+        socket:send(0, "\9\0")
+        socket:send(1, "\9\0")
+        if asked % 2 == 1 then
+            socket:message()
+            return -- the connection ends without a word
+        end
+        socket:send(1, "dial tcp4 127.0.0.1:9: connect: connection refused")
+        socket:close()
+        socket:message()
+    end)
     local problems = {}
     local forwarder = forward.open(connect(), { kind = "Pod", metadata = { name = "pod-1", namespace = "web" } },
         { { ["local"] = 0, remote = 9 } }, { failed = function(_, problem) problems[#problems + 1] = problem end })
@@ -351,23 +358,14 @@ end
 
 function tests.forwarder_drops_a_half_open_peer_after_ten_seconds_and_no_other()
     local accepted = 0
-    handler = function(conn, request)
-        if request.path:find("watch=true", 1, true) then
-            conn:write("HTTP/1.1 200 OK\r\n\r\n")
-            conn:read()
-        elseif request.path:find("/pods?", 1, true) then
-            websocket.answer(conn, 200, '{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[' .. POD .. "]}")
-        elseif request.path == "/api/v1" then
-            websocket.answer(conn, 200, '{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list"]}]}')
-        else
-            accepted = accepted + 1
-            local is_silent = accepted == 1
-            local socket = websocket.accept(conn, request, "v4.channel.k8s.io")
-            if is_silent then task.event():wait() end
-            socket:send(0, "\9\0")
-            while socket:message() do socket:send(0, "heard") end
-        end
-    end
+    serve_pod(function(conn, request)
+        accepted = accepted + 1
+        local is_silent = accepted == 1
+        local socket = websocket.accept(conn, request, "v4.channel.k8s.io")
+        if is_silent then task.event():wait() end
+        socket:send(0, "\9\0")
+        while socket:message() do socket:send(0, "heard") end
+    end)
     local problems = {}
     local forwarder = forward.open(connect(), { kind = "Pod", metadata = { name = "pod-1", namespace = "web" } },
         { { ["local"] = 0, remote = 9 } }, { failed = function(_, problem) problems[#problems + 1] = problem.kind end })
