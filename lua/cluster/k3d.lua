@@ -162,7 +162,6 @@ function k3d.kubeconfig(ctx)
     return result
 end
 
-
 ---@return string
 function k3d.host_address()
     return "host.k3d.internal"

@@ -216,7 +216,6 @@ function kind.kubeconfig(ctx)
     return result
 end
 
-
 ---Address of this machine on the network of kind's containers.
 ---@async
 ---@param ctx todo.ClusterContext

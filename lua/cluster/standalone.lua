@@ -550,7 +550,6 @@ function standalone.kubeconfig(ctx)
     return result
 end
 
-
 ---@param ctx todo.ClusterContext
 ---@return string
 function standalone.host_address(ctx)

@@ -33,7 +33,9 @@ function docker_endpoint.minikube_shell() return set(ACTIVE) end
 -- which may not run, and what belongs beside the cluster has no place in it.
 local function variable(name) return set((set(ACTIVE) and KEPT or "") .. name) end
 
-local function folder() return set("DOCKER_CONFIG") or fs.join(proc.platform().home, ".docker") end
+---The folder in which the docker command keeps what it knows.
+---@return string
+function docker_endpoint.folder() return set("DOCKER_CONFIG") or fs.join(proc.platform().home, ".docker") end
 
 local function read_json(path)
     local ok, document = pcall(function() return json.decode(fs.read(path) or "{}") end)
@@ -44,7 +46,7 @@ end
 local function chosen_context()
     local name, named_by = set("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
     if not name then
-        named_by = fs.join(folder(), "config.json")
+        named_by = fs.join(docker_endpoint.folder(), "config.json")
         name = read_json(named_by).currentContext
     end
     if type(name) ~= "string" or name == "" or name == DEFAULT then return nil end
@@ -53,13 +55,13 @@ end
 
 local function of_context(name, named_by)
     local id = secret.sha256(name)
-    local path = fs.join(folder(), "contexts", "meta", id, "meta.json")
+    local path = fs.join(docker_endpoint.folder(), "contexts", "meta", id, "meta.json")
     local endpoint = tables.at(read_json(path), "Endpoints.docker") or {}
     if (endpoint.Host or "") == "" then
         fail.raise("not_found", ("there is no Docker context %s, which %s names"):format(name, named_by),
             "docker context ls shows those that there are; docker context use default goes back to the local engine")
     end
-    local certificates = fs.join(folder(), "contexts", "tls", id, "docker")
+    local certificates = fs.join(docker_endpoint.folder(), "contexts", "tls", id, "docker")
     if not fs.exists(certificates) then certificates = nil end
     -- Where no file says that TLS is spoken, the address does.
     local host = not certificates and endpoint.SkipTLSVerify and endpoint.Host:gsub("^tcp:", "https:") or endpoint.Host
@@ -79,7 +81,7 @@ function docker_endpoint.resolve(options)
     end
     local verify = variable("DOCKER_TLS_VERIFY") ~= nil or nil
     return { host = host, named_by = host and "DOCKER_HOST", tls_verify = verify,
-        cert_path = variable("DOCKER_CERT_PATH") or verify and folder() or nil }
+        cert_path = variable("DOCKER_CERT_PATH") or verify and docker_endpoint.folder() or nil }
 end
 
 ---The next step where nothing answers at an address that somebody named.

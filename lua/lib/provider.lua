@@ -198,24 +198,32 @@ local function import_on_node(ctx, node, names)
     progress("images", "loaded", size, size)
 end
 
----Streams images of the local Docker into the containerd of nodes that are its containers: to each node those that it
----has not, or under another id.
+---How a runtime is asked for an image, and given some.
+---@class todo.NodeRuntime
+---@field id async fun(ctx: todo.ClusterContext, node: string, name: string): string? nil where it lacks the image
+---@field load async fun(ctx: todo.ClusterContext, node: string, names: string[])
+
+---@type todo.NodeRuntime
+local containerd = { id = provider.image_id_on_node, load = import_on_node }
+
+---Streams images of the local Docker into nodes that are its containers: to each node those that it has not, or under
+---another id.
 ---@async
 ---@param ctx todo.ClusterContext
 ---@param nodes string[] containers' names
 ---@param names string[]
+---@param runtime todo.NodeRuntime? default: containerd's
 ---@return string[] sent those that any of the nodes lacked
-function provider.load_on_nodes(ctx, nodes, names)
+function provider.load_on_nodes(ctx, nodes, names, runtime)
+    runtime = runtime or containerd
     local lacks, lacked = {}, {}
     task.all(tables.map(nodes, function(node)
         return function()
-            lacks[node] = provider.missing(ctx, names, function(name)
-                return provider.image_id_on_node(ctx, node, name)
-            end)
+            lacks[node] = provider.missing(ctx, names, function(name) return runtime.id(ctx, node, name) end)
         end
     end))
     for _, node in ipairs(nodes) do
-        if #lacks[node] > 0 then import_on_node(ctx, node, lacks[node]) end
+        if #lacks[node] > 0 then runtime.load(ctx, node, lacks[node]) end
         for _, name in ipairs(lacks[node]) do lacked[name] = true end
     end
     return tables.filter(names, function(name) return lacked[name] end)

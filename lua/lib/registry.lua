@@ -1,4 +1,5 @@
 -- Image registries: the credentials that docker keeps for them, and the Secret with which a cluster's nodes pull.
+local docker_endpoint = require "docker_endpoint"
 local fail = require "fail"
 local fs = require "fs"
 local json = require "json"
@@ -27,7 +28,7 @@ function registry.host(name)
 end
 
 local function config_path()
-    return fs.join(proc.env("DOCKER_CONFIG") or fs.join(proc.platform().home, ".docker"), "config.json")
+    return fs.join(docker_endpoint.folder(), "config.json")
 end
 
 local function read_config(path)

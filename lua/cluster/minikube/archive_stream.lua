@@ -2,7 +2,6 @@
 -- by podman, which shares its store (minikube's own `image load` gives podman a file that it copied there).
 local image_archive = require("image_archive")
 local provider = require("provider")
-local tables = require("tables")
 
 local archive_stream = {}
 
@@ -64,15 +63,12 @@ end
 ---@param names string[]
 ---@return string[] sent those that any of the nodes lacked
 function archive_stream.load(ctx, runtime, nodes, names)
-    local lacked = {}
-    for _, node in ipairs(nodes) do
-        local lacks = provider.missing(ctx, names, function(name)
+    return provider.load_on_nodes(ctx, nodes, names, {
+        id = function(_, node, name)
             return archive_stream.image_id(ctx, runtime, node, image_archive.full_name(name))
-        end)
-        if #lacks > 0 then load_on_node(ctx, runtime, node, lacks) end
-        for _, name in ipairs(lacks) do lacked[name] = true end
-    end
-    return tables.filter(names, function(name) return lacked[name] end)
+        end,
+        load = function(_, node, lacks) load_on_node(ctx, runtime, node, lacks) end,
+    })
 end
 
 return archive_stream
